@@ -1,0 +1,15 @@
+//! Every decision Isobar makes, and nothing else.
+//!
+//! Two drivers run these machines: `isobar-net`, with sockets and the real clock, and
+//! `isobar-sim`, with a world in virtual time. A machine takes facts and the time, gives
+//! effects and says when it next wants to be woken. It reads no clock, opens no socket and
+//! draws no randomness but from the seed it was given, so that the same inputs give the same
+//! outputs, in production and in rehearsal.
+#![no_std]
+
+extern crate alloc;
+
+pub mod id;
+pub mod policy;
+pub mod report;
+pub mod time;

@@ -1,0 +1,129 @@
+//! What the operator decided: validated settings that the machines of core obey.
+//!
+//! Nothing here is checked again. The configuration file, its defaults and its errors live in
+//! the binary; a value that reaches core is within its documented range.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::time::Duration;
+
+/// How much of the client's protocol a service understands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Mode {
+    /// Reads the CONNECT, commits at the CONNACK, follows packet boundaries.
+    Mqtt,
+    /// Bytes only; commits as soon as the broker's TCP connection stands.
+    Tcp,
+}
+
+/// How a broker is chosen among the eligible ones.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Balance {
+    /// Fewest `(active + 1) / weight` first, ties at random.
+    LeastConn,
+    /// At random, in proportion to weight.
+    Random,
+    /// In turn, in proportion to weight.
+    RoundRobin,
+}
+
+/// What becomes of the flows on a broker that goes Down.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum OnMarkedDown {
+    /// They are left alone.
+    Keep,
+    /// They are ended.
+    ShutdownSessions,
+}
+
+/// What an active health check does.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum CheckKind {
+    /// A TCP connection that is opened and closed again.
+    Tcp,
+    /// One persistent MQTT session: CONNECT once, then a PINGREQ each time.
+    Mqtt,
+}
+
+/// The active health check of a broker.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct CheckPolicy {
+    /// What is done each time.
+    pub kind: CheckKind,
+    /// Between checks, and the longest a check may take.
+    pub inter: Duration,
+    /// The same, after a check has failed and until the verdict.
+    pub fastinter: Duration,
+    /// Successes in a row that bring a Down broker back.
+    pub rise: u32,
+    /// Failures in a row that take a broker out.
+    pub fall: u32,
+}
+
+/// One broker, as the pool sees it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct BrokerPolicy {
+    /// Unique within the pool; what logs and pages call it.
+    pub name: String,
+    /// Flows at once, from all services together; `None` for no limit but FULL.
+    pub maxconn: Option<u32>,
+    /// `None` for no active check: passive evidence alone decides.
+    pub check: Option<CheckPolicy>,
+    /// How long a broker that came up is fed at a growing pace. Zero: at once.
+    pub slow_start: Duration,
+}
+
+/// A service's use of one broker.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Member {
+    /// Index into the pool's brokers.
+    pub broker: crate::id::BrokerId,
+    /// 1 to 256; share of the load relative to the other members.
+    pub weight: u16,
+}
+
+/// One service.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ServicePolicy {
+    /// Unique within the node.
+    pub name: String,
+    /// How much of the protocol is understood.
+    pub mode: Mode,
+    /// How a broker is chosen.
+    pub balance: Balance,
+    /// Flows that may be placed at once.
+    pub maxconn: u32,
+    /// Local attempts after the first, each at another broker. At most 15.
+    pub retries: u8,
+    /// Whether a failed attempt may go to another broker at all.
+    pub redispatch: bool,
+    /// For the broker's TCP connection.
+    pub connect_timeout: Duration,
+    /// From the CONNECT sent to the CONNACK received.
+    pub connack_timeout: Duration,
+    /// From accept to CONNACK, all attempts together.
+    pub deadline: Duration,
+    /// For the client to send its whole CONNECT.
+    pub opening_timeout: Duration,
+    /// The largest CONNECT, in bytes.
+    pub opening_max: usize,
+    /// Persistent sessions find the broker that holds them.
+    pub affinity: bool,
+    /// The same client id on another broker ends the older flow.
+    pub takeover: bool,
+    /// What becomes of flows on a broker that goes Down.
+    pub on_marked_down: OnMarkedDown,
+    /// Flows placed per second, the rest waits; 0 for no limit.
+    pub max_new_per_second: u32,
+    /// The brokers, with weights.
+    pub members: Vec<Member>,
+}
+
+/// Limits on one source address. Zero is no limit.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct SourceLimits {
+    /// Flows at once from one address.
+    pub maxconn: u32,
+    /// New flows per second from one address.
+    pub new_per_second: u32,
+}

@@ -1,0 +1,104 @@
+//! A node's settings after validation: what the configuration file becomes.
+//!
+//! Names are resolved, files are read, units are gone. Nothing here is checked again.
+
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use isobar_core::policy::{BrokerPolicy, ServicePolicy, SourceLimits};
+
+/// One node.
+#[derive(Clone, Debug)]
+pub struct NodeSettings {
+    /// The site's name.
+    pub site: String,
+    /// The node's name.
+    pub node: String,
+    /// Flows at once, all services together, before the cap that descriptors impose.
+    pub maxconn: u32,
+    /// On SIGTERM: how long flows may go on.
+    pub drain_timeout: Duration,
+    /// Worker threads; each has its own listeners and runtime.
+    pub workers: usize,
+    /// Where random draws begin. Fixed in tests, drawn at start otherwise.
+    pub seed: u64,
+    /// Every broker once, however many services name it.
+    pub brokers: Vec<BrokerSettings>,
+    /// Services; their `policy.members` index `brokers`.
+    pub services: Vec<ServiceSettings>,
+}
+
+/// One broker.
+#[derive(Clone, Debug)]
+pub struct BrokerSettings {
+    /// What core knows of it.
+    pub policy: BrokerPolicy,
+    /// Where it listens.
+    pub addr: SocketAddr,
+    /// Addresses and ports to connect from; empty leaves the choice to the system.
+    pub source: Vec<SourceRange>,
+    /// PROXY protocol towards the broker.
+    pub send_proxy: Option<ProxyVersion>,
+    /// For the MQTT probe.
+    pub credentials: Option<Credentials>,
+}
+
+/// An address to connect from, with the ports that may be used.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SourceRange {
+    /// Unspecified (`0.0.0.0`, `::`) leaves the address to the routing table.
+    pub addr: IpAddr,
+    /// First and last port; `None` leaves the port to the system.
+    pub ports: Option<(u16, u16)>,
+}
+
+/// Version of the PROXY protocol header.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ProxyVersion {
+    /// Text.
+    V1,
+    /// Binary.
+    V2,
+}
+
+/// User name and password of the MQTT probe. Its `Debug` hides the password.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Credentials {
+    /// User name.
+    pub username: String,
+    /// Password, if any.
+    pub password: Option<Vec<u8>>,
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Credentials").field("username", &self.username).finish_non_exhaustive()
+    }
+}
+
+/// One service.
+#[derive(Clone, Debug)]
+pub struct ServiceSettings {
+    /// What core knows of it.
+    pub policy: ServicePolicy,
+    /// Addresses to listen on.
+    pub binds: Vec<SocketAddr>,
+    /// One line a flow, in this form.
+    pub log: FlowLog,
+    /// Whether the log names client ids, protocol versions and CONNACK codes.
+    pub log_clients: bool,
+    /// Limits on one source address.
+    pub per_source: SourceLimits,
+}
+
+/// The form of a flow's log line.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum FlowLog {
+    /// HAProxy's `option tcplog` fields.
+    Tcplog,
+    /// One JSON object.
+    Json,
+    /// None.
+    Off,
+}
