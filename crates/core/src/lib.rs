@@ -9,7 +9,23 @@
 
 extern crate alloc;
 
+pub mod admission;
+pub mod affinity;
+pub mod broker;
+pub mod bucket;
+pub mod committed;
+pub mod ending;
+pub mod flow;
+pub mod fullness;
+pub mod health;
 pub mod id;
+pub mod leastconn;
+pub mod meter;
 pub mod policy;
+pub mod pool;
 pub mod report;
+pub mod retry;
+pub mod rng;
+pub mod takeover;
 pub mod time;
+pub mod waiting;

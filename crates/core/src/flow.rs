@@ -1,0 +1,441 @@
+//! What does this flow do next, until it is committed to a broker?
+//!
+//! opening -> attempts -> commit. Feed one event, do what the step says, and come back with
+//! what happened or with [`Event::TimedOut`] at its deadline. The first answer that is not a
+//! retryable refusal turns the flow into a [`Committed`], a type that has no way to
+//! redispatch. Which broker comes next is the pool's decision; which failure may be tried
+//! again, how often and until when, is made here.
+
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use crate::committed::Committed;
+use crate::ending::{Cause, Ending, Phase};
+use crate::id::{BrokerId, ClientKey};
+use crate::policy::{Mode, ServicePolicy};
+use crate::pool::{Outcome, Rejection};
+use crate::retry::{Failure, Judgement, Level, Retry, commits_at_connect, judge};
+use crate::time::Time;
+
+/// Before the same broker is tried again, where `redispatch = false` allows no other.
+const SAME_BROKER_PAUSE: Duration = Duration::from_secs(1);
+
+/// What a CONNECT says that decisions depend on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Opening {
+    /// The client id's key; `None` where it is empty or the CONNECT was not understood.
+    pub client: Option<ClientKey>,
+    /// It has, or wants, a session that outlives the connection.
+    pub persistent: bool,
+    /// Framed as a CONNECT and not understood: one broker may judge it, once.
+    pub verbatim: bool,
+    /// Keep Alive, in seconds; 0 for none.
+    pub keepalive: u16,
+}
+
+/// Why no CONNECT came.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum OpeningFault {
+    /// The first bytes are not a CONNECT.
+    NotMqtt,
+    /// Longer than `opening_max`.
+    TooLong,
+    /// Not whole within `opening_timeout`.
+    TooSlow,
+    /// The client closed or reset before it was whole.
+    ClientGone,
+}
+
+/// A broker's first answer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Answer {
+    /// A CONNACK.
+    Connack {
+        /// Whose codes.
+        level: Level,
+        /// Return or reason code.
+        code: u8,
+        /// The broker of ours that its Server Reference names.
+        reference: Option<BrokerId>,
+        /// Server Keep Alive, where it overrides the client's.
+        keepalive: Option<u16>,
+    },
+    /// MQTT 5 AUTH: an exchange that cannot be replayed has begun.
+    Auth,
+    /// Bytes that are neither; the client shall see them.
+    Other,
+    /// EOF or RST before any byte.
+    ClosedSilently {
+        /// Whether the pool knows that this broker accepts others.
+        accepts_others: bool,
+    },
+}
+
+/// What happened.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Event {
+    /// The client's connection was accepted.
+    Accepted,
+    /// Its CONNECT is whole.
+    Opened(Opening),
+    /// It will not be.
+    OpeningFailed(OpeningFault),
+    /// The pool placed the flow, at once or after a wait.
+    Placed(BrokerId),
+    /// The pool told it to wait.
+    Waiting,
+    /// The pool turned it down, at once or after a wait.
+    Rejected(Rejection),
+    /// The broker's TCP connection stands.
+    Connected,
+    /// It does not.
+    ConnectFailed(Failure),
+    /// The broker said something, or closed.
+    Answered(Answer),
+    /// The deadline of the last action has passed.
+    TimedOut,
+    /// The client is gone for good (reset; a half-close is no end).
+    ClientGone,
+    /// The node stops now.
+    Stopped,
+}
+
+/// What to do.
+#[derive(PartialEq, Eq, Debug)]
+pub enum Action {
+    /// Read the client's CONNECT.
+    ReadOpening {
+        /// Then it is too slow.
+        until: Time,
+    },
+    /// Ask the pool.
+    Place(Ask),
+    /// Wait for the pool's word.
+    Wait {
+        /// Then leave the room.
+        until: Time,
+    },
+    /// Connect to the broker that was placed.
+    Connect {
+        /// Then it has failed.
+        until: Time,
+    },
+    /// Send the CONNECT, alone, and wait for the answer.
+    AwaitAnswer {
+        /// Then it is missed.
+        until: Time,
+    },
+    /// Give the token back and do nothing for a while.
+    Pause {
+        /// Until then.
+        until: Time,
+    },
+    /// Pass the answer on and relay.
+    Commit(Committed),
+    /// Answer as a broker would that can take nobody, and close.
+    Refuse(Refusal, Ending),
+    /// Close.
+    End(Ending),
+}
+
+/// What to ask the pool.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Ask {
+    /// The session to be found.
+    pub session: Option<ClientKey>,
+    /// The one broker that will do.
+    pub only: Option<BrokerId>,
+    /// Which attempt.
+    pub attempt: u8,
+    /// Whether it draws on the retry budget.
+    pub from_budget: bool,
+}
+
+/// Why a client got our own CONNACK.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Refusal {
+    /// The pool had nothing, for its reason.
+    Pool(Rejection),
+    /// `retries` are used up.
+    Retries,
+    /// `deadline` has passed.
+    Deadline,
+    /// Two brokers that accept others closed this opening in silence.
+    AtFault,
+}
+
+impl Refusal {
+    /// The stable word for logs and metrics.
+    pub fn label(self) -> &'static str {
+        match self {
+            Refusal::Pool(rejection) => rejection.label(),
+            Refusal::Retries => "retries",
+            Refusal::Deadline => "deadline",
+            Refusal::AtFault => "opening_at_fault",
+        }
+    }
+
+    /// Whether the client is told "busy" (try again soon) rather than "unavailable".
+    pub fn is_busy(self) -> bool {
+        match self {
+            Refusal::Pool(
+                Rejection::Full | Rejection::ServiceFull | Rejection::RoomFull | Rejection::Budget,
+            )
+            | Refusal::Deadline => true,
+            Refusal::Pool(Rejection::NoBroker | Rejection::Tried)
+            | Refusal::Retries
+            | Refusal::AtFault => false,
+        }
+    }
+}
+
+/// One step: what became of the attempt, if one ended, and what to do next.
+#[derive(PartialEq, Eq, Debug)]
+pub struct Step {
+    /// To be settled with the pool; unless the action is a commit, the token goes back too.
+    pub settle: Option<Outcome>,
+    /// What to do.
+    pub action: Action,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum State {
+    Opening,
+    Placing,
+    Queue,
+    Connecting(BrokerId),
+    Awaiting(BrokerId),
+    Pausing(BrokerId),
+}
+
+/// A flow before its commit.
+#[derive(Debug)]
+pub struct Flow {
+    state: State,
+    deadline: Time,
+    opening: Option<Opening>,
+    attempt: u8,
+    tried: Vec<BrokerId>,
+    /// Closed in silence by this many brokers that accept others.
+    silenced: u8,
+    followed: bool,
+    last: Option<Failure>,
+}
+
+impl Flow {
+    /// A connection accepted at `now`.
+    pub fn new(policy: &ServicePolicy, now: Time) -> Flow {
+        Flow {
+            state: State::Opening,
+            deadline: now + policy.deadline,
+            opening: None,
+            attempt: 0,
+            tried: Vec::new(),
+            silenced: 0,
+            followed: false,
+            last: None,
+        }
+    }
+
+    /// Brokers that have failed this flow, the last one last.
+    pub fn tried(&self) -> &[BrokerId] {
+        &self.tried
+    }
+
+    /// Attempts that failed.
+    pub fn retries(&self) -> u8 {
+        self.attempt
+    }
+
+    /// Takes what happened, says what to do.
+    pub fn next(&mut self, policy: &ServicePolicy, event: Event, now: Time) -> Step {
+        match event {
+            Event::Accepted if commits_at_connect(policy.mode) => self.place(policy, None, now),
+            Event::Accepted => {
+                let until = (now + policy.opening_timeout).min(self.deadline);
+                just(Action::ReadOpening { until })
+            }
+            Event::Opened(opening) => {
+                self.opening = Some(opening);
+                self.place(policy, None, now)
+            }
+            Event::OpeningFailed(fault) => just(Action::End(Ending::new(
+                match fault {
+                    OpeningFault::NotMqtt | OpeningFault::TooLong => Cause::Policy,
+                    OpeningFault::TooSlow => Cause::ClientTimeout,
+                    OpeningFault::ClientGone => Cause::Client,
+                },
+                Phase::Opening,
+            ))),
+            Event::Waiting => {
+                self.state = State::Queue;
+                just(Action::Wait { until: self.deadline })
+            }
+            Event::Placed(broker) => {
+                self.state = State::Connecting(broker);
+                just(Action::Connect { until: self.deadline.min(now + policy.connect_timeout) })
+            }
+            Event::Rejected(rejection) => self.refuse(Refusal::Pool(rejection)),
+            Event::Connected => self.connected(policy, now),
+            Event::ConnectFailed(failure) => self.failed(policy, failure, now),
+            Event::Answered(answer) => self.answered(policy, answer, now),
+            Event::TimedOut => self.timed_out(policy, now),
+            Event::ClientGone => self.gone(Cause::Client),
+            Event::Stopped => self.gone(Cause::Killed),
+        }
+    }
+
+    fn connected(&mut self, policy: &ServicePolicy, now: Time) -> Step {
+        let State::Connecting(broker) = self.state else { return self.gone(Cause::Internal) };
+        if commits_at_connect(policy.mode) {
+            let committed = Committed::new(Mode::Tcp, true, Duration::ZERO);
+            return Step { settle: Some(Outcome::Accepted), action: Action::Commit(committed) };
+        }
+        self.state = State::Awaiting(broker);
+        just(Action::AwaitAnswer { until: self.deadline.min(now + policy.connack_timeout) })
+    }
+
+    fn answered(&mut self, policy: &ServicePolicy, answer: Answer, now: Time) -> Step {
+        let verbatim = self.opening.is_some_and(|opening| opening.verbatim);
+        match answer {
+            Answer::ClosedSilently { accepts_others } => {
+                self.silenced += u8::from(accepts_others && !verbatim);
+                if self.silenced >= 2 && accepts_others {
+                    let ending = Ending::new(Cause::OpeningAtFault, Phase::Connack);
+                    let action = Action::Refuse(Refusal::AtFault, ending);
+                    return Step { settle: Some(Outcome::AtFault), action };
+                }
+                self.failed(policy, Failure::ClosedSilently, now)
+            }
+            Answer::Auth | Answer::Other => self.commit(false, None),
+            Answer::Connack { .. } if verbatim => self.commit(false, None),
+            Answer::Connack { level, code, reference, keepalive } => match judge(level, code) {
+                Judgement::Accepted => self.commit(true, keepalive),
+                Judgement::PassOn => self.commit(false, None),
+                Judgement::Elsewhere => self.failed(policy, Failure::Refused, now),
+                Judgement::Follow => match reference {
+                    Some(broker) if !self.followed && !self.tried.contains(&broker) => {
+                        self.followed = true;
+                        let step = self.place(policy, Some(broker), now);
+                        Step { settle: Some(Outcome::Answered), ..step }
+                    }
+                    _ => self.commit(false, None),
+                },
+            },
+        }
+    }
+
+    fn commit(&mut self, accepted: bool, server_keepalive: Option<u16>) -> Step {
+        let keepalive = self.opening.map_or(0, |opening| opening.keepalive);
+        let keepalive = server_keepalive.unwrap_or(keepalive);
+        let seconds = Duration::from_secs(u64::from(keepalive));
+        let committed = Committed::new(Mode::Mqtt, accepted, seconds);
+        let outcome = if accepted { Outcome::Accepted } else { Outcome::Answered };
+        Step { settle: Some(outcome), action: Action::Commit(committed) }
+    }
+
+    fn timed_out(&mut self, policy: &ServicePolicy, now: Time) -> Step {
+        match self.state {
+            State::Opening => self.next(policy, Event::OpeningFailed(OpeningFault::TooSlow), now),
+            State::Placing | State::Queue => self.refuse(Refusal::Deadline),
+            State::Connecting(_) => self.failed(policy, Failure::ConnectTimedOut, now),
+            State::Awaiting(_) => self.failed(policy, Failure::NoConnack, now),
+            State::Pausing(broker) => {
+                let only = Some(broker);
+                self.place(policy, only, now)
+            }
+        }
+    }
+
+    /// An attempt failed: on to the next, if there may be one.
+    fn failed(&mut self, policy: &ServicePolicy, failure: Failure, now: Time) -> Step {
+        let (State::Connecting(broker) | State::Awaiting(broker)) = self.state else {
+            return self.gone(Cause::Internal);
+        };
+        let step = self.after_failure(policy, broker, failure, now);
+        Step { settle: Some(Outcome::Failed(failure)), ..step }
+    }
+
+    fn after_failure(
+        &mut self,
+        policy: &ServicePolicy,
+        broker: BrokerId,
+        failure: Failure,
+        now: Time,
+    ) -> Step {
+        self.last = Some(failure);
+        self.attempt += 1;
+        if !self.tried.contains(&broker) {
+            self.tried.push(broker);
+        }
+        let verbatim = self.opening.is_some_and(|opening| opening.verbatim);
+        if verbatim || self.attempt > policy.retries {
+            return self.refuse(Refusal::Retries);
+        }
+        if now >= self.deadline {
+            return self.refuse(Refusal::Deadline);
+        }
+        if !policy.redispatch {
+            self.state = State::Pausing(broker);
+            return just(Action::Pause { until: self.deadline.min(now + SAME_BROKER_PAUSE) });
+        }
+        self.place(policy, None, now)
+    }
+
+    fn place(&mut self, policy: &ServicePolicy, only: Option<BrokerId>, now: Time) -> Step {
+        if now >= self.deadline {
+            return self.refuse(Refusal::Deadline);
+        }
+        self.state = State::Placing;
+        let session = self
+            .opening
+            .filter(|opening| opening.persistent && policy.affinity)
+            .and_then(|opening| opening.client);
+        let from_budget = self.last.is_some_and(|failure| failure.retry() == Retry::FromBudget);
+        just(Action::Place(Ask { session, only, attempt: self.attempt, from_budget }))
+    }
+
+    /// Nothing is left to try: the log says what went wrong last.
+    fn refuse(&mut self, refusal: Refusal) -> Step {
+        let ending = match (refusal, self.last) {
+            (Refusal::Pool(Rejection::Full | Rejection::ServiceFull | Rejection::RoomFull), _) => {
+                Ending::new(Cause::Resource, Phase::Queue)
+            }
+            (_, Some(Failure::NoConnack)) => Ending::new(Cause::BrokerTimeout, Phase::Connack),
+            (_, Some(Failure::ClosedSilently | Failure::Refused)) => {
+                Ending::new(Cause::Broker, Phase::Connack)
+            }
+            (_, Some(Failure::ConnectTimedOut)) => {
+                Ending::new(Cause::BrokerTimeout, Phase::Connect)
+            }
+            (_, Some(Failure::NoSourcePort)) => Ending::new(Cause::Resource, Phase::Connect),
+            (_, Some(Failure::ConnectRefused | Failure::Unreachable)) => {
+                Ending::new(Cause::Broker, Phase::Connect)
+            }
+            (Refusal::Pool(Rejection::NoBroker), None) => Ending::new(Cause::Broker, Phase::Queue),
+            (_, None) => Ending::new(Cause::BrokerTimeout, Phase::Queue),
+        };
+        just(Action::Refuse(refusal, ending))
+    }
+
+    fn gone(&mut self, cause: Cause) -> Step {
+        let phase = match self.state {
+            State::Opening => Phase::Opening,
+            State::Placing | State::Queue => Phase::Queue,
+            State::Connecting(_) | State::Pausing(_) => Phase::Connect,
+            State::Awaiting(_) => Phase::Connack,
+        };
+        let settle = match self.state {
+            State::Connecting(_) | State::Awaiting(_) => Some(Outcome::Abandoned),
+            State::Opening | State::Placing | State::Queue | State::Pausing(_) => None,
+        };
+        Step { settle, action: Action::End(Ending::new(cause, phase)) }
+    }
+}
+
+fn just(action: Action) -> Step {
+    Step { settle: None, action }
+}
+
+#[cfg(test)]
+mod tests;

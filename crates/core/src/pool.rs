@@ -1,0 +1,550 @@
+//! Which broker does this flow get?
+//!
+//! A pool is the brokers that one or more services share, and every decision about them:
+//! counts, limits, health, fullness, sessions, the waiting room. Nearly always it is one
+//! service and its brokers; services that name the same broker share a pool, because they
+//! share its count and its limit. It is like a cloakroom: [`Pool::place`] gives a token,
+//! [`Pool::settle`] says what became of the attempt, and [`Pool::release`] takes the token
+//! back, exactly once.
+//!
+//! How a flow goes on after a failure is the flow's own business ([`crate::flow`]).
+
+mod facts;
+mod report;
+mod service;
+
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+
+pub use report::{BrokerFigures, ServiceFigures};
+use service::{Pick, Service};
+
+use crate::broker::{Broker, Fit};
+use crate::fullness::{Evidence, Proof};
+use crate::health::{Health, ProbeKind, Turn};
+use crate::id::{BrokerId, ClientKey, FlowId, ServiceId};
+use crate::policy::{BrokerPolicy, Mode, OnMarkedDown, ServicePolicy};
+use crate::report::{AdminState, CheckResult};
+use crate::retry::Failure;
+use crate::rng::Rng;
+use crate::time::Time;
+use crate::waiting::{Ticket, Waiter};
+
+/// A place at a broker. Not `Clone`: it is given back once, to [`Pool::release`].
+#[derive(PartialEq, Eq, Debug)]
+#[must_use = "a token that is not released leaves the broker counted as loaded"]
+pub struct Token {
+    service: ServiceId,
+    broker: BrokerId,
+    session: Option<ClientKey>,
+    settled: bool,
+}
+
+impl Token {
+    /// The broker it stands for.
+    pub fn broker(&self) -> BrokerId {
+        self.broker
+    }
+
+    /// The service that placed it.
+    pub fn service(&self) -> ServiceId {
+        self.service
+    }
+
+    /// Whether the attempt's outcome has been told.
+    pub fn is_settled(&self) -> bool {
+        self.settled
+    }
+}
+
+/// What a flow asks for.
+#[derive(Clone, Copy, Debug)]
+pub struct Request<'a> {
+    /// Of which service.
+    pub service: ServiceId,
+    /// Who asks; comes back with a grant.
+    pub flow: FlowId,
+    /// The client whose session is to be found, for persistent sessions under `affinity`.
+    pub session: Option<ClientKey>,
+    /// Brokers that have failed this flow.
+    pub avoid: &'a [BrokerId],
+    /// The one broker that will do, if only one will.
+    pub only: Option<BrokerId>,
+    /// Which attempt this is; 0 for the first.
+    pub attempt: u8,
+    /// The last attempt timed out, so this one draws on the retry budget.
+    pub from_budget: bool,
+}
+
+/// The answer to a [`Request`].
+#[derive(PartialEq, Eq, Debug)]
+pub enum Placement {
+    /// Go there.
+    Broker(Token),
+    /// Too fast, not too many: [`Output::Granted`] or [`Output::TurnedAway`] will follow,
+    /// unless the flow leaves first.
+    Wait(Ticket),
+    /// Nothing here will do.
+    Rejected(Rejection),
+}
+
+/// Why nothing will do.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Rejection {
+    /// Every broker is Down, drained or in maintenance.
+    NoBroker,
+    /// Brokers are up, and every one is at a limit.
+    Full,
+    /// Every broker that could have taken it has failed it.
+    Tried,
+    /// The service's `maxconn` is reached.
+    ServiceFull,
+    /// The waiting room is full.
+    RoomFull,
+    /// Retries after timeouts have used up their budget.
+    Budget,
+}
+
+impl Rejection {
+    /// All of them, for tables of counts.
+    pub const ALL: [Rejection; 6] = [
+        Rejection::NoBroker,
+        Rejection::Full,
+        Rejection::Tried,
+        Rejection::ServiceFull,
+        Rejection::RoomFull,
+        Rejection::Budget,
+    ];
+
+    /// The stable word for logs and metrics.
+    pub fn label(self) -> &'static str {
+        match self {
+            Rejection::NoBroker => "no_broker",
+            Rejection::Full => "full",
+            Rejection::Tried => "all_tried",
+            Rejection::ServiceFull => "service_maxconn",
+            Rejection::RoomFull => "waiting_room_full",
+            Rejection::Budget => "retry_budget",
+        }
+    }
+}
+
+/// What became of an attempt.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Outcome {
+    /// The broker took the client: CONNACK success, or TCP stands in mode `tcp`.
+    Accepted,
+    /// The broker answered and the flow goes on with that answer, a refusal of this client.
+    Answered,
+    /// It failed, for the reason given.
+    Failed(Failure),
+    /// It was closed in silence, as it was by another broker that accepts others: the
+    /// opening itself is at fault.
+    AtFault,
+    /// We gave it up for reasons of our own or the client's: says nothing of the broker.
+    Abandoned,
+}
+
+/// A fact the driver tells.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Fact {
+    /// A timeout of [`Pool::poll_timeout`] has come.
+    Tick,
+    /// A probe has ended, or an MQTT probe session was lost without being asked.
+    Probed {
+        /// Of which broker.
+        broker: BrokerId,
+        /// What was done.
+        kind: ProbeKind,
+        /// What came out.
+        result: CheckResult,
+        /// CONNACK code, where one came.
+        code: Option<u8>,
+        /// How long it took.
+        took: core::time::Duration,
+    },
+    /// The operator's word.
+    Admin(BrokerId, AdminState),
+}
+
+/// An effect for the driver.
+#[derive(PartialEq, Eq, Debug)]
+pub enum Output {
+    /// Probe this broker, to be finished by `until`.
+    Probe {
+        /// Which.
+        broker: BrokerId,
+        /// How.
+        kind: ProbeKind,
+        /// Then it has failed.
+        until: Time,
+    },
+    /// One who waited goes to a broker.
+    Granted(FlowId, Ticket, Token),
+    /// One who waited need not wait any longer: nothing will do.
+    TurnedAway(FlowId, Ticket, Rejection),
+    /// End every flow on this broker (`on_marked_down = "shutdown-sessions"`).
+    ShutdownSessions(ServiceId, BrokerId),
+    /// Worth a line in the log.
+    Notice(Notice),
+}
+
+/// What an operator may want to read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Notice {
+    /// A broker is out.
+    Down(BrokerId, DownCause),
+    /// A broker is back.
+    Up(BrokerId),
+    /// A broker refuses more than this many flows.
+    Full(BrokerId, u32),
+}
+
+/// Why a broker went Down.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum DownCause {
+    /// Active checks failed, the last one so.
+    Check(CheckResult),
+    /// Flows could not connect.
+    Dial(Failure),
+    /// CONNACKs were missed.
+    Openings,
+}
+
+/// The brokers of one or more services, and all decisions about them.
+#[derive(Debug)]
+pub struct Pool {
+    brokers: Vec<Broker>,
+    services: Vec<Service>,
+    /// For each broker, the services that use it.
+    users: Vec<Vec<ServiceId>>,
+    outputs: VecDeque<Output>,
+    rng: Rng,
+    /// When time alone changes who may take a flow.
+    next_change: Time,
+}
+
+impl Pool {
+    /// Every broker ready and taken to be Up until its first check. Ties are broken from
+    /// `seed`. At most 65,534 brokers.
+    pub fn new(
+        brokers: Vec<BrokerPolicy>,
+        services: Vec<ServicePolicy>,
+        seed: u64,
+        now: Time,
+    ) -> Pool {
+        let mut users: Vec<Vec<ServiceId>> = brokers.iter().map(|_| Vec::new()).collect();
+        let mut speaks_mqtt: Vec<bool> = brokers.iter().map(|_| false).collect();
+        for (s, service) in services.iter().enumerate() {
+            for member in &service.members {
+                users[member.broker.index()].push(ServiceId(s as u16));
+                speaks_mqtt[member.broker.index()] |= service.mode == Mode::Mqtt;
+            }
+        }
+        let names: Vec<_> = brokers.iter().map(|broker| broker.name.clone()).collect();
+        let brokers: Vec<_> = brokers
+            .into_iter()
+            .zip(speaks_mqtt)
+            .map(|(policy, mqtt)| {
+                let health = Health::new(policy.check, mqtt, now);
+                Broker::new(policy, health, now)
+            })
+            .collect();
+        let services = services.into_iter().map(|s| Service::new(s, &names, now)).collect();
+        let outputs = VecDeque::new();
+        let rng = Rng::new(seed);
+        let mut pool = Pool { brokers, services, users, outputs, rng, next_change: Time::NEVER };
+        for b in 0..pool.brokers.len() {
+            pool.touch(BrokerId(b as u16), now);
+        }
+        pool
+    }
+
+    /// Finds a broker for a flow. O(log n) in the number of brokers for clean sessions under
+    /// least connections.
+    pub fn place(&mut self, now: Time, request: &Request<'_>) -> Placement {
+        self.refresh(now);
+        let service = &mut self.services[request.service.index()];
+        service.refresh(now);
+        service.budget_flow(request.attempt);
+        if service.is_at_maxconn() {
+            return Placement::Rejected(Rejection::ServiceFull);
+        }
+        if request.from_budget && !service.budget_take() {
+            return Placement::Rejected(Rejection::Budget);
+        }
+        let waiter = Waiter {
+            flow: request.flow,
+            session: request.session,
+            avoid: Vec::new(),
+            only: request.only,
+            attempt: request.attempt,
+        };
+        let queue_first = service.room.has_free() && request.session.is_none();
+        let pick = match self.pick(request.service, &waiter, request.avoid, now) {
+            Pick::Now(_) if queue_first => Pick::Later(None),
+            pick => pick,
+        };
+        match pick {
+            Pick::Now(broker) => {
+                let token = self.seat(request.service, broker, &waiter, request.avoid, now);
+                Placement::Broker(token)
+            }
+            Pick::Later(bound) => {
+                let waiter = Waiter { avoid: request.avoid.into(), ..waiter };
+                let room = &mut self.services[request.service.index()].room;
+                match room.enter(waiter, bound) {
+                    None => Placement::Rejected(Rejection::RoomFull),
+                    Some(ticket) => {
+                        self.serve(request.service, now);
+                        Placement::Wait(ticket)
+                    }
+                }
+            }
+            Pick::Never(rejection) => Placement::Rejected(rejection),
+        }
+    }
+
+    /// Whether the broker is known to accept others at this time, by which an opening that two
+    /// such brokers close in silence is found at fault itself.
+    pub fn accepts_others(&self, now: Time, token: &Token) -> bool {
+        self.brokers[token.broker.index()].accepts_others(now)
+    }
+
+    /// Says what became of an attempt; once per token.
+    pub fn settle(
+        &mut self,
+        now: Time,
+        token: &mut Token,
+        outcome: Outcome,
+        evidence: Option<Evidence>,
+    ) {
+        assert!(!token.settled, "an attempt has one outcome");
+        token.settled = true;
+        let id = token.broker;
+        let broker = &mut self.brokers[id.index()];
+        broker.unanswered -= 1;
+        let accepted = broker.accepted();
+        let mut proof = Proof::None;
+        let turn = match outcome {
+            Outcome::Accepted | Outcome::Answered => {
+                broker.took_one(now);
+                broker.fullness.accepted(accepted, now);
+                broker.health.answered()
+            }
+            Outcome::Failed(failure) => {
+                match failure {
+                    Failure::ClosedSilently | Failure::NoConnack | Failure::Refused => {
+                        broker.tally.response_errors += 1;
+                    }
+                    _ => broker.tally.connect_errors += 1,
+                }
+                match failure {
+                    Failure::ConnectRefused | Failure::Unreachable | Failure::ConnectTimedOut => {
+                        broker.health.dial_failed(now)
+                    }
+                    Failure::NoSourcePort => Turn::Same,
+                    Failure::NoConnack => broker.health.missed(now),
+                    Failure::ClosedSilently | Failure::Refused => {
+                        // This flow is still counted, and is not one the broker took.
+                        proof = broker.fullness.refused(evidence, accepted - 1, now);
+                        Turn::Same
+                    }
+                }
+            }
+            Outcome::AtFault => {
+                broker.tally.response_errors += 1;
+                proof = Proof::Suspicion;
+                Turn::Same
+            }
+            Outcome::Abandoned => Turn::Same,
+        };
+        match (outcome, token.session) {
+            (Outcome::Accepted, Some(client)) => {
+                self.services[token.service.index()].settled(client, id);
+            }
+            (Outcome::AtFault, _) => self.absolve(evidence),
+            _ => {}
+        }
+        self.weigh(id, proof, now);
+        let cause = match outcome {
+            Outcome::Failed(Failure::NoConnack) => DownCause::Openings,
+            Outcome::Failed(failure) => DownCause::Dial(failure),
+            _ => DownCause::Openings,
+        };
+        self.turned(id, turn, cause, now);
+        self.touch(id, now);
+        self.serve_users(id, now);
+    }
+
+    /// Takes a token back: the flow has ended, or goes elsewhere.
+    pub fn release(&mut self, now: Time, token: Token) {
+        let broker = &mut self.brokers[token.broker.index()];
+        broker.flows.remove();
+        if !token.settled {
+            broker.unanswered -= 1;
+        }
+        self.services[token.service.index()].flows.remove();
+        self.refresh(now);
+        self.touch(token.broker, now);
+        self.serve_users(token.broker, now);
+    }
+
+    /// One who waited goes away. `false` if it was granted or turned away before: then that
+    /// output is still to be dealt with.
+    pub fn leave(&mut self, service: ServiceId, ticket: Ticket) -> bool {
+        self.services[service.index()].room.leave(ticket).is_some()
+    }
+
+    /// The next effect, if there is one.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// When [`Fact::Tick`] is due.
+    pub fn poll_timeout(&self) -> Time {
+        let health = self.brokers.iter().map(|b| b.health.next_timeout()).min();
+        let rate = self.services.iter().map(Service::next_timeout).min();
+        self.next_change.min(health.unwrap_or(Time::NEVER)).min(rate.unwrap_or(Time::NEVER))
+    }
+
+    /// Asserts that the books agree: every service's flows are its brokers' flows.
+    pub fn check_books(&self) {
+        let placed: u32 = self.services.iter().map(|s| s.flows.now()).sum();
+        let held: u32 = self.brokers.iter().map(|b| b.flows.now()).sum();
+        assert_eq!(placed, held, "what services placed is what brokers hold");
+        for broker in &self.brokers {
+            assert!(broker.unanswered <= broker.flows.now(), "an opening is a flow");
+            if let Some(max) = broker.policy.maxconn {
+                assert!(broker.flows.now() <= max, "maxconn holds");
+            }
+        }
+    }
+
+    /// Brings what depends on time up to `now`.
+    fn refresh(&mut self, now: Time) {
+        if now < self.next_change {
+            return;
+        }
+        self.next_change = Time::NEVER;
+        for b in 0..self.brokers.len() {
+            self.touch(BrokerId(b as u16), now);
+        }
+        for s in 0..self.services.len() {
+            self.serve(ServiceId(s as u16), now);
+        }
+    }
+
+    /// Enters a broker anew in the tournaments of its services.
+    fn touch(&mut self, id: BrokerId, now: Time) {
+        let broker = &mut self.brokers[id.index()];
+        broker.refresh(now);
+        let plays = broker.fit(false, now) == Fit::Now;
+        self.next_change = self.next_change.min(broker.next_timeout(now));
+        let load = u64::from(broker.flows.now());
+        for service in &self.users[id.index()] {
+            self.services[service.index()].enter(id, plays.then_some(load), &mut self.rng);
+        }
+    }
+
+    fn pick(&self, service: ServiceId, waiter: &Waiter, avoid: &[BrokerId], now: Time) -> Pick {
+        self.services[service.index()].pick(&self.brokers, waiter, avoid, now)
+    }
+
+    /// Counts a flow in at a broker.
+    fn seat(
+        &mut self,
+        service: ServiceId,
+        id: BrokerId,
+        waiter: &Waiter,
+        avoid: &[BrokerId],
+        now: Time,
+    ) -> Token {
+        let broker = &mut self.brokers[id.index()];
+        broker.place(now);
+        if waiter.attempt > 0 {
+            broker.tally.retries += 1;
+        }
+        let elsewhere = waiter.attempt > 0 && avoid.last().is_some_and(|last| *last != id);
+        if let (true, Some(last)) = (elsewhere, avoid.last()) {
+            self.brokers[last.index()].tally.redispatched_away += 1;
+        }
+        self.services[service.index()].seated(id, waiter.attempt, elsewhere, now);
+        self.touch(id, now);
+        Token { service, broker: id, session: waiter.session, settled: false }
+    }
+
+    fn serve_users(&mut self, id: BrokerId, now: Time) {
+        for u in 0..self.users[id.index()].len() {
+            self.serve(self.users[id.index()][u], now);
+        }
+    }
+
+    /// Gives places to those who wait, oldest first, as far as they go.
+    fn serve(&mut self, service: ServiceId, now: Time) {
+        while self.services[service.index()].room.len() > 0 {
+            let state = &mut self.services[service.index()];
+            state.refresh(now);
+            let Some((ticket, pick)) = state.next_served(&self.brokers, now) else { return };
+            let Some(waiter) = state.room.leave(ticket) else { return };
+            match pick {
+                Pick::Now(broker) => {
+                    let token = self.seat(service, broker, &waiter, &waiter.avoid, now);
+                    self.outputs.push_back(Output::Granted(waiter.flow, ticket, token));
+                }
+                Pick::Later(bound) => state.room.sit(ticket, waiter, bound),
+                Pick::Never(rejection) => {
+                    self.outputs.push_back(Output::TurnedAway(waiter.flow, ticket, rejection));
+                }
+            }
+        }
+    }
+
+    fn absolve(&mut self, evidence: Option<Evidence>) {
+        if let Some(evidence) = evidence {
+            for broker in &mut self.brokers {
+                broker.fullness.absolve(evidence.client);
+            }
+        }
+    }
+
+    fn weigh(&mut self, id: BrokerId, proof: Proof, now: Time) {
+        let broker = &mut self.brokers[id.index()];
+        match proof {
+            Proof::None => {}
+            Proof::Suspicion => {
+                broker.health.want_fresh();
+                self.next_change = self.next_change.min(now);
+            }
+            Proof::Full => self.found_full(id, now),
+        }
+    }
+
+    fn found_full(&mut self, id: BrokerId, now: Time) {
+        let broker = &mut self.brokers[id.index()];
+        broker.tally.refused_full += 1;
+        broker.note_state(now);
+        if let Some(limit) = broker.fullness.limit() {
+            self.outputs.push_back(Output::Notice(Notice::Full(id, limit)));
+        }
+    }
+
+    fn turned(&mut self, id: BrokerId, turn: Turn, cause: DownCause, now: Time) {
+        self.brokers[id.index()].turned(turn, now);
+        match turn {
+            Turn::Same => return,
+            Turn::WentDown => {
+                self.outputs.push_back(Output::Notice(Notice::Down(id, cause)));
+                for service in &self.users[id.index()] {
+                    let policy = &self.services[service.index()].policy;
+                    if policy.on_marked_down == OnMarkedDown::ShutdownSessions {
+                        self.outputs.push_back(Output::ShutdownSessions(*service, id));
+                    }
+                }
+            }
+            Turn::CameUp => self.outputs.push_back(Output::Notice(Notice::Up(id))),
+        }
+        self.touch(id, now);
+        self.serve_users(id, now);
+    }
+}

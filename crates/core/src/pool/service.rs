@@ -1,0 +1,296 @@
+//! One service in its pool: its members, its pace, its room, its sessions.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use crate::affinity::Affinity;
+use crate::broker::{Broker, Fit, Unfit};
+use crate::bucket::Bucket;
+use crate::id::{BrokerId, ClientKey};
+use crate::leastconn::{Score, Tournament};
+use crate::meter::Meter;
+use crate::policy::{Balance, ServicePolicy};
+use crate::pool::Rejection;
+use crate::rng::Rng;
+use crate::time::Time;
+use crate::waiting::{Ticket, Waiter, WaitingRoom};
+
+/// Retries after a timeout that each broker adds to the budget: one window of openings.
+const BUDGET_PER_BROKER: u32 = 64;
+/// New flows that earn one retry.
+const FLOWS_PER_RETRY: u32 = 10;
+
+/// Where a flow may go.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Pick {
+    Now(BrokerId),
+    /// Not yet; bound to one broker, or not.
+    Later(Option<BrokerId>),
+    Never(Rejection),
+}
+
+#[derive(Debug)]
+pub(super) struct Service {
+    pub(super) policy: ServicePolicy,
+    pub(super) flows: Meter,
+    pub(super) room: WaitingRoom,
+    pub(super) retries: u64,
+    pub(super) redispatches: u64,
+    pub(super) budget_denied: u64,
+    affinity: Affinity,
+    tournament: Tournament,
+    /// Turns served, for round robin.
+    turns: Vec<u64>,
+    /// The draw of this flow, for `random`.
+    draw: u32,
+    new_flows: Bucket,
+    /// In tenths of a retry.
+    budget: u32,
+}
+
+impl Service {
+    pub(super) fn new(policy: ServicePolicy, names: &[String], now: Time) -> Service {
+        let members = policy.members.len();
+        let affinity = Affinity::new(
+            policy.members.iter().map(|m| (m.broker, names[m.broker.index()].as_str(), m.weight)),
+        );
+        // A tenth of a second's worth at once, so that pacing is smooth.
+        let burst = (policy.max_new_per_second / 10).max(1);
+        let budget = BUDGET_PER_BROKER * FLOWS_PER_RETRY * members as u32;
+        Service {
+            policy,
+            flows: Meter::default(),
+            room: WaitingRoom::default(),
+            retries: 0,
+            redispatches: 0,
+            budget_denied: 0,
+            affinity,
+            tournament: Tournament::new(members),
+            turns: alloc::vec![0; members],
+            draw: 0,
+            new_flows: Bucket::full(burst, now),
+            budget,
+        }
+    }
+
+    /// A flow that waits has its place promised, so it counts against `maxconn`.
+    pub(super) fn is_at_maxconn(&self) -> bool {
+        self.flows.now() as usize + self.room.len() >= self.policy.maxconn as usize
+    }
+
+    /// A new flow earns a tenth of a retry.
+    pub(super) fn budget_flow(&mut self, attempt: u8) {
+        let full = BUDGET_PER_BROKER * FLOWS_PER_RETRY * self.policy.members.len() as u32;
+        if attempt == 0 {
+            self.budget = (self.budget + 1).min(full);
+        }
+    }
+
+    pub(super) fn budget_take(&mut self) -> bool {
+        let enough = self.budget >= FLOWS_PER_RETRY;
+        if enough {
+            self.budget -= FLOWS_PER_RETRY;
+        } else {
+            self.budget_denied += 1;
+        }
+        enough
+    }
+
+    /// Brings the pace up to `now`.
+    pub(super) fn refresh(&mut self, now: Time) {
+        self.new_flows.refill(self.policy.max_new_per_second, now);
+    }
+
+    /// When one who waits for the service's pace may go.
+    pub(super) fn next_timeout(&self) -> Time {
+        match self.policy.max_new_per_second {
+            0 => Time::NEVER,
+            _ if !self.room.has_free() || self.new_flows.ready() => Time::NEVER,
+            rate => self.new_flows.ready_at(rate),
+        }
+    }
+
+    /// A broker plays with this load, or not at all.
+    pub(super) fn enter(&mut self, broker: BrokerId, load: Option<u64>, rng: &mut Rng) {
+        for i in 0..self.policy.members.len() {
+            let member = &self.policy.members[i];
+            if member.broker != broker {
+                continue;
+            }
+            let tie = rng.draw() as u32;
+            let score = load.map(|load| match self.policy.balance {
+                Balance::LeastConn => Score { load, weight: member.weight, tie },
+                // Everyone alike; the tie decides.
+                Balance::Random => Score { load: 0, weight: 1, tie },
+                Balance::RoundRobin => {
+                    Score { load: self.turns[i], weight: member.weight, tie: i as u32 }
+                }
+            });
+            let back = score.is_some() && self.tournament.score(i).is_none();
+            if self.policy.balance == Balance::RoundRobin && back {
+                self.catch_up(i);
+            }
+            let score = score.map(|score| match self.policy.balance {
+                Balance::RoundRobin => Score { load: self.turns[i], ..score },
+                Balance::LeastConn | Balance::Random => score,
+            });
+            self.tournament.enter(i, score);
+            self.draw = rng.draw() as u32;
+        }
+    }
+
+    /// One that was away takes its turn with the others, without making up for lost ones.
+    fn catch_up(&mut self, i: usize) {
+        let Some(best) = self.tournament.best().and_then(|best| self.tournament.score(best)) else {
+            return;
+        };
+        let fair = best.load * u64::from(self.policy.members[i].weight) / u64::from(best.weight);
+        self.turns[i] = self.turns[i].max(fair);
+    }
+
+    /// A flow was placed on `broker`.
+    pub(super) fn seated(&mut self, broker: BrokerId, attempt: u8, elsewhere: bool, now: Time) {
+        self.flows.add(now);
+        if attempt == 0 && self.policy.max_new_per_second > 0 {
+            self.new_flows.take();
+        }
+        self.retries += u64::from(attempt > 0);
+        self.redispatches += u64::from(elsewhere);
+        for (i, member) in self.policy.members.iter().enumerate() {
+            self.turns[i] += u64::from(member.broker == broker);
+        }
+    }
+
+    /// A client's session is on `broker` now.
+    pub(super) fn settled(&mut self, client: ClientKey, broker: BrokerId) {
+        self.affinity.settled(client, broker);
+    }
+
+    /// Where this flow may go.
+    pub(super) fn pick(
+        &self,
+        brokers: &[Broker],
+        waiter: &Waiter,
+        avoid: &[BrokerId],
+        now: Time,
+    ) -> Pick {
+        if let Some(only) = waiter.only {
+            return match brokers[only.index()].fit(true, now) {
+                Fit::Now => Pick::Now(only),
+                Fit::Later(_) => Pick::Later(Some(only)),
+                Fit::No(_) => Pick::Never(self.why_not(brokers, avoid, now)),
+            };
+        }
+        if let Some(client) = waiter.session {
+            let fit = |id: BrokerId| {
+                let fit = brokers[id.index()].fit(true, now);
+                !avoid.contains(&id) && !matches!(fit, Fit::No(_))
+            };
+            return match self.affinity.choose(client, &fit) {
+                None => Pick::Never(self.why_not(brokers, avoid, now)),
+                Some(id) if self.is_paced(waiter) => Pick::Later(Some(id)),
+                Some(id) => match brokers[id.index()].fit(true, now) {
+                    Fit::Now => Pick::Now(id),
+                    _ => Pick::Later(Some(id)),
+                },
+            };
+        }
+        let later = || self.has_later(brokers, avoid, now);
+        match self.best(avoid) {
+            Some(_) if self.is_paced(waiter) => Pick::Later(None),
+            Some(id) => Pick::Now(id),
+            None if later() => Pick::Later(None),
+            None => Pick::Never(self.why_not(brokers, avoid, now)),
+        }
+    }
+
+    /// The next of those who wait for whom something can be done now, and what.
+    pub(super) fn next_served(&self, brokers: &[Broker], now: Time) -> Option<(Ticket, Pick)> {
+        let mut oldest: Option<(Ticket, Pick)> = None;
+        let mut consider = |ticket: Ticket, pick: Pick, waits: bool| {
+            if !waits && oldest.is_none_or(|(best, _)| ticket < best) {
+                oldest = Some((ticket, pick));
+            }
+        };
+        for member in &self.policy.members {
+            if let Some((ticket, waiter)) = self.room.oldest_bound(member.broker) {
+                let pick = self.pick(brokers, waiter, &waiter.avoid, now);
+                consider(ticket, pick, pick == Pick::Later(Some(member.broker)));
+            }
+        }
+        for (ticket, waiter) in self.room.oldest_free() {
+            let pick = self.pick(brokers, waiter, &waiter.avoid, now);
+            if pick != Pick::Later(None) {
+                consider(ticket, pick, false);
+                break;
+            }
+        }
+        oldest
+    }
+
+    fn is_paced(&self, waiter: &Waiter) -> bool {
+        self.policy.max_new_per_second > 0 && waiter.attempt == 0 && !self.new_flows.ready()
+    }
+
+    fn best(&self, avoid: &[BrokerId]) -> Option<BrokerId> {
+        if self.policy.balance == Balance::Random {
+            return self.random(avoid);
+        }
+        let best = match avoid {
+            [] => self.tournament.best(),
+            _ => self.tournament.best_without(&|i| avoid.contains(&self.policy.members[i].broker)),
+        };
+        best.map(|i| self.policy.members[i].broker)
+    }
+
+    /// One of those who play, in proportion to weight, by this flow's draw.
+    fn random(&self, avoid: &[BrokerId]) -> Option<BrokerId> {
+        let plays = || {
+            self.policy.members.iter().enumerate().filter(|(i, member)| {
+                self.tournament.score(*i).is_some() && !avoid.contains(&member.broker)
+            })
+        };
+        let total: u64 = plays().map(|(_, member)| u64::from(member.weight)).sum();
+        let mut at = (u64::from(self.draw) * total) >> 32;
+        for (_, member) in plays() {
+            let weight = u64::from(member.weight);
+            if at < weight {
+                return Some(member.broker);
+            }
+            at -= weight;
+        }
+        None
+    }
+
+    fn has_later(&self, brokers: &[Broker], avoid: &[BrokerId], now: Time) -> bool {
+        self.policy.members.iter().any(|member| {
+            let fit = brokers[member.broker.index()].fit(false, now);
+            !avoid.contains(&member.broker) && matches!(fit, Fit::Later(_) | Fit::Now)
+        })
+    }
+
+    fn why_not(&self, brokers: &[Broker], avoid: &[BrokerId], now: Time) -> Rejection {
+        let mut why = Rejection::NoBroker;
+        for member in &self.policy.members {
+            let fit = brokers[member.broker.index()].fit(false, now);
+            match fit {
+                Fit::No(Unfit::Full | Unfit::MaxConn) => return Rejection::Full,
+                Fit::No(Unfit::Down | Unfit::Drain | Unfit::Maint) => {}
+                Fit::Now | Fit::Later(_) if avoid.contains(&member.broker) => {
+                    why = Rejection::Tried;
+                }
+                Fit::Now | Fit::Later(_) => {}
+            }
+        }
+        why
+    }
+
+    /// `leastconn`, `random` or `roundrobin`.
+    pub(super) fn balance(&self) -> &'static str {
+        match self.policy.balance {
+            Balance::LeastConn => "leastconn",
+            Balance::Random => "random",
+            Balance::RoundRobin => "roundrobin",
+        }
+    }
+}

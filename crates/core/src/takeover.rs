@@ -1,0 +1,66 @@
+//! Who carries this client id on this node, and who must go when it comes back?
+//!
+//! Brokers that share nothing cannot do MQTT's takeover among themselves (MQTT 5.0 section
+//! 3.1.4), so it is done here: once the new flow's CONNACK said success, and only where the
+//! two are on different brokers. On the same broker it is the broker's own business. A table
+//! of 128-bit keys, one entry per accepted flow: bounded by `maxconn`.
+
+use alloc::collections::BTreeMap;
+
+use crate::id::{BrokerId, ClientKey, FlowId};
+
+/// The accepted flows of one service by client id.
+#[derive(Clone, Debug, Default)]
+pub struct Takeover {
+    flows: BTreeMap<ClientKey, (FlowId, BrokerId)>,
+}
+
+impl Takeover {
+    /// `flow` was accepted for `client` on `broker`. Returns the older flow that must end.
+    pub fn accepted(
+        &mut self,
+        client: ClientKey,
+        flow: FlowId,
+        broker: BrokerId,
+    ) -> Option<FlowId> {
+        let (older, on) = self.flows.insert(client, (flow, broker))?;
+        (on != broker).then_some(older)
+    }
+
+    /// `flow` has ended.
+    pub fn ended(&mut self, client: ClientKey, flow: FlowId) {
+        if self.flows.get(&client).is_some_and(|(current, _)| *current == flow) {
+            self.flows.remove(&client);
+        }
+    }
+
+    /// Flows in the table.
+    pub fn len(&self) -> usize {
+        self.flows.len()
+    }
+
+    /// Whether the table is empty.
+    pub fn is_empty(&self) -> bool {
+        self.flows.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_older_flow_on_another_broker_ends_and_only_that() {
+        let (a, b) = (ClientKey(1), ClientKey(2));
+        let mut table = Takeover::default();
+        assert_eq!(table.accepted(a, FlowId(1), BrokerId(0)), None);
+        assert_eq!(table.accepted(b, FlowId(2), BrokerId(0)), None);
+        assert_eq!(table.accepted(a, FlowId(3), BrokerId(0)), None, "the broker does it itself");
+        assert_eq!(table.accepted(a, FlowId(4), BrokerId(1)), Some(FlowId(3)));
+        table.ended(a, FlowId(3));
+        assert_eq!(table.accepted(a, FlowId(5), BrokerId(0)), Some(FlowId(4)), "4 was current");
+        table.ended(a, FlowId(5));
+        table.ended(b, FlowId(2));
+        assert!(table.is_empty());
+    }
+}

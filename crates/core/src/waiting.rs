@@ -1,0 +1,103 @@
+//! The waiting room: openings for which a broker exists, only not just yet.
+//!
+//! Waiting is for what is too fast (slow start, unanswered openings, `max_new_per_second`),
+//! never for what is too many. Oldest first; those whose session lives on one broker wait for
+//! that one in a queue of their own, so that they hold up nobody else.
+
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::vec::Vec;
+
+use crate::id::{BrokerId, ClientKey, FlowId};
+
+/// Openings that may wait in one service; beyond, the honest CONNACK at once.
+pub const ROOM: usize = 16_384;
+/// How far into the queue to look for one that can go when the oldest cannot.
+const LOOK: usize = 16;
+
+/// A place in the room; given back by leaving or by being granted.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
+pub struct Ticket(pub u64);
+
+/// One who waits.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Waiter {
+    /// The flow.
+    pub flow: FlowId,
+    /// Its session, if it has one.
+    pub session: Option<ClientKey>,
+    /// Brokers that have failed it.
+    pub avoid: Vec<BrokerId>,
+    /// The one broker that will do, if only one will.
+    pub only: Option<BrokerId>,
+    /// Which attempt this is; 0 for the first.
+    pub attempt: u8,
+}
+
+/// The waiting room of one service.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct WaitingRoom {
+    waiters: BTreeMap<Ticket, (Waiter, Option<BrokerId>)>,
+    /// Tickets that wait for one broker.
+    bound: BTreeSet<(BrokerId, Ticket)>,
+    /// Tickets that wait for any.
+    free: BTreeSet<Ticket>,
+    last: u64,
+    max: usize,
+}
+
+impl WaitingRoom {
+    pub(crate) fn len(&self) -> usize {
+        self.waiters.len()
+    }
+
+    pub(crate) fn max(&self) -> usize {
+        self.max
+    }
+
+    /// Whether anyone waits for any broker.
+    pub(crate) fn has_free(&self) -> bool {
+        !self.free.is_empty()
+    }
+
+    /// Takes a seat, or finds the room full.
+    pub(crate) fn enter(&mut self, waiter: Waiter, bound: Option<BrokerId>) -> Option<Ticket> {
+        if self.waiters.len() >= ROOM {
+            return None;
+        }
+        self.last += 1;
+        let ticket = Ticket(self.last);
+        self.sit(ticket, waiter, bound);
+        Some(ticket)
+    }
+
+    /// Takes a seat again, with the ticket and so the age it had.
+    pub(crate) fn sit(&mut self, ticket: Ticket, waiter: Waiter, bound: Option<BrokerId>) {
+        match bound {
+            Some(broker) => self.bound.insert((broker, ticket)),
+            None => self.free.insert(ticket),
+        };
+        self.waiters.insert(ticket, (waiter, bound));
+        self.max = self.max.max(self.waiters.len());
+    }
+
+    /// Gives up a seat; `None` if it was given up before.
+    pub(crate) fn leave(&mut self, ticket: Ticket) -> Option<Waiter> {
+        let (waiter, bound) = self.waiters.remove(&ticket)?;
+        match bound {
+            Some(broker) => self.bound.remove(&(broker, ticket)),
+            None => self.free.remove(&ticket),
+        };
+        Some(waiter)
+    }
+
+    /// The oldest who waits for `broker` alone.
+    pub(crate) fn oldest_bound(&self, broker: BrokerId) -> Option<(Ticket, &Waiter)> {
+        let (b, ticket) = self.bound.range((broker, Ticket(0))..).next()?;
+        (*b == broker).then(|| (*ticket, &self.waiters[ticket].0))
+    }
+
+    /// The oldest few who wait for any broker.
+    pub(crate) fn oldest_free(&self) -> impl Iterator<Item = (Ticket, &Waiter)> {
+        self.free.iter().take(LOOK).map(|ticket| (*ticket, &self.waiters[ticket].0))
+    }
+}
