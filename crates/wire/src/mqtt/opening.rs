@@ -31,7 +31,7 @@ pub struct Opening<'a> {
 pub struct Connect<'a> {
     /// The version the client speaks.
     pub protocol: Protocol,
-    /// Bit 0x80 of the level, by which mosquitto's bridges announce themselves.
+    /// Bit 0x80 of the level, by which mosquitto's bridges announce themselves before 5.0.
     pub bridge: bool,
     /// Clean Session (3.1, 3.1.1) or Clean Start (5.0).
     pub clean: bool,
@@ -138,10 +138,13 @@ fn connect(body: &[u8]) -> Result<Connect<'_>, Malformed> {
     let mut from = Reader::new(body);
     let name = from.binary()?;
     let level = from.byte()?;
-    let protocol = match (name, level & 0x7f) {
-        (b"MQIsdp", 3) => Protocol::V31,
-        (b"MQTT", 4) => Protocol::V311,
-        (b"MQTT", 5) => Protocol::V5,
+    let (protocol, bridge) = match (name, level) {
+        (b"MQIsdp", 0x03) => (Protocol::V31, false),
+        (b"MQIsdp", 0x83) => (Protocol::V31, true),
+        (b"MQTT", 0x04) => (Protocol::V311, false),
+        (b"MQTT", 0x84) => (Protocol::V311, true),
+        // No bridge bit in 5.0, which has properties for it: mosquitto closes on 0x85 in silence.
+        (b"MQTT", 0x05) => (Protocol::V5, false),
         _ => return Err(Malformed),
     };
     let flags = from.byte()?;
@@ -178,7 +181,7 @@ fn connect(body: &[u8]) -> Result<Connect<'_>, Malformed> {
     }
     Ok(Connect {
         protocol,
-        bridge: level & 0x80 != 0,
+        bridge,
         clean: flags & CLEAN != 0,
         keepalive,
         client_id,
