@@ -88,6 +88,15 @@ pub enum Placement {
     Rejected(Rejection),
 }
 
+/// Flows that remain after a release.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Left {
+    /// On the broker.
+    pub broker: u32,
+    /// In the service.
+    pub service: u32,
+}
+
 /// Why nothing will do.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Rejection {
@@ -378,16 +387,21 @@ impl Pool {
     }
 
     /// Takes a token back: the flow has ended, or goes elsewhere.
-    pub fn release(&mut self, now: Time, token: Token) {
+    pub fn release(&mut self, now: Time, token: Token) -> Left {
         let broker = &mut self.brokers[token.broker.index()];
         broker.flows.remove();
         if !token.settled {
             broker.unanswered -= 1;
         }
         self.services[token.service.index()].flows.remove();
+        let left = Left {
+            broker: self.brokers[token.broker.index()].flows.now(),
+            service: self.services[token.service.index()].flows.now(),
+        };
         self.refresh(now);
         self.touch(token.broker, now);
         self.serve_users(token.broker, now);
+        left
     }
 
     /// One who waited goes away. `false` if it was granted or turned away before: then that
@@ -399,6 +413,12 @@ impl Pool {
     /// The next effect, if there is one.
     pub fn poll_output(&mut self) -> Option<Output> {
         self.outputs.pop_front()
+    }
+
+    /// Takes an effect back that this caller of [`Pool::poll_output`] cannot carry out; it will
+    /// be the next one.
+    pub fn postpone(&mut self, output: Output) {
+        self.outputs.push_front(output);
     }
 
     /// When [`Fact::Tick`] is due.

@@ -247,6 +247,8 @@ pub struct NodeReport {
     pub descriptors: u64,
     /// Connections not accepted for lack of descriptors: pauses of the listeners.
     pub accept_pauses: u64,
+    /// Flow lines dropped because nobody read the log fast enough.
+    pub log_lines_dropped: u64,
     /// All services.
     pub services: Vec<ServiceReport>,
 }

@@ -1,5 +1,32 @@
 //! Sockets, tasks and the clock around the machines of core.
 //!
-//! Everything that moves bytes is here; nothing that decides is.
+//! Everything that moves bytes is here; nothing that decides is. A node has one thread for
+//! its pools ([`driver`]) and one a worker: each worker has listeners, a runtime and flows of
+//! its own, and a flow never leaves its worker.
 
+pub mod descriptors;
+pub mod node;
 pub mod settings;
+
+mod buffer;
+mod carry;
+mod client;
+mod clock;
+mod counters;
+mod dial;
+mod driver;
+mod farewell;
+mod listener;
+mod log;
+mod pools;
+mod probe;
+mod proxy;
+mod registry;
+mod relay;
+mod report;
+mod service;
+mod source;
+mod story;
+mod worker;
+
+pub use node::{Node, StartError};

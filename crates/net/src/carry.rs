@@ -1,0 +1,457 @@
+//! One flow's task: drives core's `Flow` to its commit, then relays.
+//!
+//! The way to the commit is boxed, so that a committed flow, which may be idle for days, does
+//! not keep the room for it.
+
+use std::future::{Future, poll_fn};
+use std::net::SocketAddr;
+use std::sync::{Arc, PoisonError};
+use std::task::Poll;
+use std::time::Duration;
+
+use isobar_core::admission::TooMany;
+use isobar_core::committed::Committed;
+use isobar_core::ending::{Cause, Ending, Phase};
+use isobar_core::flow::{Action, Answer, Ask, Event, Flow, OpeningFault, Refusal};
+use isobar_core::fullness::Evidence;
+use isobar_core::policy::Mode;
+use isobar_core::pool::{Left, Outcome};
+use isobar_core::retry::{Failure, Level};
+use isobar_core::time::Time;
+use isobar_wire::mqtt::connack::{self, scan_answer};
+use isobar_wire::mqtt::{Protocol, say};
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+use tokio::sync::SemaphorePermit;
+use tokio::time::timeout_at;
+
+use crate::buffer;
+use crate::client::{Client, Gone};
+use crate::counters::Reason;
+use crate::dial::{Broker, Upstream};
+use crate::farewell;
+use crate::pools::{Placed, Reply, Waiting};
+use crate::proxy;
+use crate::relay::Relay;
+use crate::service::Service;
+use crate::story::{Story, Who};
+use crate::worker::Worker;
+
+/// A client that takes no packet this long gets no reason string (MQTT 5.0 section 3.2.2.3.9).
+const REASON_ROOM: u32 = 300;
+
+/// Carries one client from accept to end.
+pub async fn carry(
+    worker: Arc<Worker>,
+    service: Arc<Service>,
+    listener: u16,
+    stream: TcpStream,
+    addr: SocketAddr,
+) {
+    let mut story = Story::begin(&worker, &service, listener, addr);
+    let client = Client::new(stream, addr);
+    if let Some(sources) = &service.sources {
+        let now = story.now();
+        let entered = sources.lock().unwrap_or_else(PoisonError::into_inner).enter(addr.ip(), now);
+        match entered {
+            Ok(watched) => story.watched = watched,
+            Err(too_many) => {
+                let reason = match too_many {
+                    TooMany::Flows => Reason::SourceFull,
+                    TooMany::Rate => Reason::SourceRate,
+                };
+                story.refused(reason);
+                let ending = Ending::new(Cause::Policy, Phase::Opening);
+                story.end(ending, (0, 0), Left::default(), Some(reason));
+                return;
+            }
+        }
+    }
+    story.counted = worker.node.limit.enter();
+    let permit = match story.counted {
+        true => None,
+        // The listener accepts no one beyond the permits, so one is there.
+        false => worker.node.answering.try_acquire().ok(),
+    };
+    let relay = match story.counted {
+        true => Box::pin(attempts(story, client)).await,
+        false => {
+            Box::pin(turn_away(story, client, permit)).await;
+            None
+        }
+    };
+    if let Some(relay) = relay {
+        relay.run().await;
+    }
+}
+
+/// The node's `maxconn` is reached: the client is told so in its own protocol.
+async fn turn_away(story: Story, mut client: Client, permit: Option<SemaphorePermit<'_>>) {
+    let ending = Ending::new(Cause::Resource, Phase::Opening);
+    let policy = story.service.policy.clone();
+    story.refused(Reason::NodeFull);
+    if permit.is_some() && policy.mode == Mode::Mqtt {
+        let until = story.now() + policy.opening_timeout;
+        let until = story.worker.node.clock.instant(until);
+        let opened = timeout_at(until, client.open(policy.opening_max, false)).await;
+        if let Ok(Ok(_)) = opened {
+            refuse(&story, client, true, Reason::NodeFull.label()).await;
+        }
+    }
+    story.end(ending, (0, 0), Left::default(), Some(Reason::NodeFull));
+}
+
+/// Says the honest CONNACK and closes.
+async fn refuse(story: &Story, client: Client, busy: bool, reason: &str) {
+    if story.service.policy.mode == Mode::Tcp {
+        return;
+    }
+    let refusal = if busy { say::Refusal::Busy } else { say::Refusal::Unavailable };
+    let small = client.hello.as_ref().and_then(|hello| hello.packet_max);
+    let reason = if small.is_some_and(|max| max < REASON_ROOM) { "" } else { reason };
+    let mut bytes = Vec::new();
+    say::refusal(client.protocol(), refusal, reason, &mut bytes);
+    farewell::say_and_close(client.stream, &bytes).await;
+}
+
+/// What a flow holds on its way.
+struct Way {
+    story: Story,
+    client: Client,
+    placed: Option<Placed>,
+    waiting: Option<Waiting>,
+    upstream: Option<Upstream>,
+    answer: Vec<u8>,
+    /// The CONNECT has been sent on `upstream`.
+    sent: bool,
+    waited: Duration,
+}
+
+/// Something other than what is awaited happened.
+enum Interrupt {
+    ClientGone,
+    Stopped,
+    TimedOut,
+}
+
+impl From<Interrupt> for Event {
+    fn from(interrupt: Interrupt) -> Event {
+        match interrupt {
+            Interrupt::ClientGone => Event::ClientGone,
+            Interrupt::Stopped => Event::Stopped,
+            Interrupt::TimedOut => Event::TimedOut,
+        }
+    }
+}
+
+/// From accept to commit, or to the end.
+async fn attempts(story: Story, client: Client) -> Option<Relay> {
+    let policy = story.service.policy.clone();
+    let mut flow = Flow::new(&policy, story.now());
+    let mut way = Way {
+        story,
+        client,
+        placed: None,
+        waiting: None,
+        upstream: None,
+        answer: Vec::new(),
+        sent: false,
+        waited: Duration::ZERO,
+    };
+    let mut event = Event::Accepted;
+    loop {
+        let step = flow.next(&policy, event, way.story.now());
+        way.story.retries = flow.retries();
+        if let Some(outcome) = step.settle {
+            way.settle(outcome, matches!(step.action, Action::Commit(_)), event);
+        }
+        event = match step.action {
+            Action::ReadOpening { until } => way.read_opening(until).await,
+            Action::Place(ask) => way.place(ask, flow.tried()),
+            Action::Wait { until } => way.wait(until).await,
+            Action::Connect { until } => way.connect(until).await,
+            Action::AwaitAnswer { until } => way.answer(until).await,
+            Action::Pause { until } => {
+                let pause = std::future::pending::<()>();
+                match way.until(until, pause).await {
+                    Ok(()) => Event::TimedOut,
+                    Err(interrupt) => interrupt.into(),
+                }
+            }
+            Action::Commit(committed) => return way.commit(committed),
+            Action::Refuse(refusal, ending) => {
+                way.refuse(refusal, ending).await;
+                return None;
+            }
+            Action::End(ending) => {
+                way.end(ending, event);
+                return None;
+            }
+        };
+    }
+}
+
+impl Way {
+    fn service(&self) -> Arc<Service> {
+        self.story.service.clone()
+    }
+
+    fn broker(&self) -> Option<Arc<Broker>> {
+        let placed = self.placed.as_ref()?;
+        Some(self.story.service.broker(placed.broker()).clone())
+    }
+
+    /// Waits for `wanted`, the deadline, the client's end or a command.
+    async fn until<T>(
+        &mut self,
+        until: Time,
+        wanted: impl Future<Output = T>,
+    ) -> Result<T, Interrupt> {
+        watch(&self.story, &mut self.client, until, wanted).await
+    }
+
+    async fn read_opening(&mut self, until: Time) -> Event {
+        let service = self.service();
+        let until = self.story.worker.node.clock.instant(until);
+        let keep_id = service.log_clients;
+        let opening = self.client.open(service.policy.opening_max, keep_id);
+        let card = self.story.card.clone();
+        let opened = tokio::select! {
+            biased;
+            opened = timeout_at(until, opening) => opened,
+            () = stopped(&card) => return Event::Stopped,
+        };
+        match opened {
+            Ok(Ok(opening)) => {
+                if let Some(hello) = &mut self.client.hello
+                    && let Some(id) = hello.id.take()
+                {
+                    self.story.personal =
+                        Some(Box::new(Who { id, version: hello.protocol.as_str() }));
+                }
+                Event::Opened(opening)
+            }
+            Ok(Err(fault)) => Event::OpeningFailed(fault),
+            Err(_) => Event::OpeningFailed(OpeningFault::TooSlow),
+        }
+    }
+
+    fn place(&mut self, ask: Ask, tried: &[isobar_core::id::BrokerId]) -> Event {
+        let service = &self.story.service;
+        match service.pools.place(service.id, self.story.card.id, ask, tried) {
+            Reply::Placed(placed) => self.take_place(placed),
+            Reply::Wait(waiting) => {
+                self.waiting = Some(waiting);
+                Event::Waiting
+            }
+            Reply::Rejected(rejection) => Event::Rejected(rejection),
+        }
+    }
+
+    fn take_place(&mut self, placed: Placed) -> Event {
+        let broker = placed.broker();
+        self.story.placed(broker, self.waited);
+        self.placed = Some(placed);
+        Event::Placed(broker)
+    }
+
+    async fn wait(&mut self, until: Time) -> Event {
+        let Some(mut waiting) = self.waiting.take() else { return Event::TimedOut };
+        let since = self.story.now();
+        let word = self.until(until, waiting.word()).await;
+        self.waited += self.story.now().since(since);
+        match word {
+            Ok(Ok(placed)) => self.take_place(placed),
+            Ok(Err(rejection)) => Event::Rejected(rejection),
+            Err(interrupt) => interrupt.into(),
+        }
+    }
+
+    async fn connect(&mut self, until: Time) -> Event {
+        let Some(broker) = self.broker() else { return Event::ConnectFailed(Failure::Unreachable) };
+        match self.until(until, broker.connect()).await {
+            Ok(Ok(upstream)) => {
+                self.upstream = Some(upstream);
+                self.story.connected();
+                Event::Connected
+            }
+            Ok(Err(failure)) => Event::ConnectFailed(failure),
+            Err(interrupt) => interrupt.into(),
+        }
+    }
+
+    async fn answer(&mut self, until: Time) -> Event {
+        let (Some(mut upstream), Some(broker)) = (self.upstream.take(), self.broker()) else {
+            return Event::ConnectFailed(Failure::Unreachable);
+        };
+        let mut opening = Vec::new();
+        proxy::header(&broker, self.client.addr, &self.client.stream, &mut opening);
+        opening.extend_from_slice(&self.client.said[..self.client.opening]);
+        let protocol = self.client.hello.as_ref().map(|hello| hello.protocol);
+        let mut answer = std::mem::take(&mut self.answer);
+        answer.clear();
+        self.sent = true;
+        let exchange = async {
+            // A broker that closes at once may fail our write: what it said counts.
+            let _ = upstream.stream.write_all(&opening).await;
+            first_answer(&mut upstream.stream, &mut answer, protocol, &self.story.service).await
+        };
+        let came = watch(&self.story, &mut self.client, until, exchange).await;
+        self.upstream = Some(upstream);
+        self.answer = answer;
+        match came {
+            Ok(First::Answer(answer, code)) => {
+                self.story.connack = code;
+                Event::Answered(answer)
+            }
+            Ok(First::Silence) => {
+                let accepts_others = self.placed.as_ref().is_some_and(Placed::accepts_others);
+                Event::Answered(Answer::ClosedSilently { accepts_others })
+            }
+            Err(interrupt) => interrupt.into(),
+        }
+    }
+
+    /// Tells the pool what became of the attempt; unless it is committed, gives it up.
+    fn settle(&mut self, outcome: Outcome, committed: bool, event: Event) {
+        let key = self.client.hello.as_ref().and_then(|hello| hello.key);
+        let source = self.client.addr.ip();
+        let evidence = key.map(|client| Evidence { client, source });
+        if let Some(placed) = &mut self.placed {
+            placed.settle(outcome, evidence);
+        }
+        if committed {
+            return;
+        }
+        self.placed = None;
+        let Some(upstream) = self.upstream.take() else { return };
+        match (event, self.sent) {
+            // As it would have been without us.
+            (Event::ClientGone, _) => farewell::reset(upstream.stream),
+            (Event::TimedOut | Event::Stopped | Event::Answered(_), true) => {
+                farewell::abandon(&self.story.worker, upstream, self.client.protocol());
+            }
+            _ => {}
+        }
+        self.sent = false;
+    }
+
+    fn commit(mut self, committed: Committed) -> Option<Relay> {
+        let (Some(placed), Some(upstream)) = (self.placed.take(), self.upstream.take()) else {
+            return None;
+        };
+        self.story.committed(self.story.connack);
+        let mut held = Vec::new();
+        if self.story.service.policy.mode == Mode::Tcp {
+            let broker = self.story.service.broker(placed.broker());
+            proxy::header(broker, self.client.addr, &self.client.stream, &mut held);
+        }
+        held.extend_from_slice(&self.client.said[self.client.opening..]);
+        let key = self.client.hello.as_ref().and_then(|hello| hello.key);
+        let key = key.filter(|_| committed.is_accepted());
+        if let Some(key) = key {
+            let older = self.story.service.accepted(key, self.story.card.id, placed.broker());
+            if let Some(older) = older {
+                self.story.worker.tell(older, isobar_core::committed::End::TakenOver);
+            }
+        }
+        let protocol = self.client.protocol();
+        let client = self.client.stream;
+        let answer = self.answer;
+        Some(
+            Relay::new(self.story, client, upstream, placed, committed, protocol, key)
+                .with_first(held, answer),
+        )
+    }
+
+    async fn refuse(self, refusal: Refusal, ending: Ending) {
+        let reason = Reason::Refused(refusal);
+        self.story.refused(reason);
+        let label = reason.label();
+        refuse(&self.story, self.client, refusal.is_busy(), label).await;
+        self.story.end(ending, (0, 0), Left::default(), Some(reason));
+    }
+
+    fn end(self, ending: Ending, event: Event) {
+        let reason = match event {
+            Event::OpeningFailed(OpeningFault::NotMqtt) => Some(Reason::NotMqtt),
+            Event::OpeningFailed(OpeningFault::TooLong) => Some(Reason::TooLong),
+            Event::OpeningFailed(OpeningFault::TooSlow) => Some(Reason::TooSlow),
+            Event::OpeningFailed(OpeningFault::ClientGone) => Some(Reason::ClientGone),
+            _ => None,
+        };
+        if let Some(reason) = reason {
+            self.story.refused(reason);
+        }
+        self.story.end(ending, (0, 0), Left::default(), reason);
+    }
+}
+
+/// Waits for `wanted`, the deadline, the client's end or a command, holding back what the
+/// client says meanwhile.
+async fn watch<T>(
+    story: &Story,
+    client: &mut Client,
+    until: Time,
+    wanted: impl Future<Output = T>,
+) -> Result<T, Interrupt> {
+    let deadline = tokio::time::sleep_until(story.worker.node.clock.instant(until));
+    tokio::select! {
+        biased;
+        came = wanted => Ok(came),
+        Gone = client.hold() => Err(Interrupt::ClientGone),
+        () = stopped(&story.card) => Err(Interrupt::Stopped),
+        () = deadline => Err(Interrupt::TimedOut),
+    }
+}
+
+/// Ends when the flow is told to stop. Before the commit no other command is meant for it.
+async fn stopped(card: &crate::registry::Card) {
+    poll_fn(|cx| {
+        card.listen(cx.waker());
+        match card.command() {
+            Some(_) => Poll::Ready(()),
+            None => Poll::Pending,
+        }
+    })
+    .await;
+}
+
+enum First {
+    Answer(Answer, Option<u8>),
+    Silence,
+}
+
+/// Reads until the broker's first packet is whole, or it closes. `protocol` is `None` for a
+/// CONNECT that was not understood: then any byte is the answer.
+async fn first_answer(
+    stream: &mut TcpStream,
+    answer: &mut Vec<u8>,
+    protocol: Option<Protocol>,
+    service: &Service,
+) -> First {
+    loop {
+        let max = connack::ANSWER_MAX;
+        let read = poll_fn(|cx| buffer::poll_read_onto(stream, answer, max, cx)).await;
+        let closed = !matches!(read, Ok(n) if n > 0);
+        if answer.is_empty() {
+            return First::Silence;
+        }
+        let Some(protocol) = protocol else { return First::Answer(Answer::Other, None) };
+        match scan_answer(answer, protocol) {
+            Ok(Some(connack::Answer::Connack(connack))) => {
+                let level = match protocol {
+                    Protocol::V31 | Protocol::V311 => Level::V3,
+                    Protocol::V5 => Level::V5,
+                };
+                let reference = connack.server_reference.and_then(|r| service.broker_named(r));
+                let keepalive = connack.server_keepalive;
+                let facts = Answer::Connack { level, code: connack.code, reference, keepalive };
+                return First::Answer(facts, Some(connack.code));
+            }
+            Ok(Some(connack::Answer::Auth { .. })) => return First::Answer(Answer::Auth, None),
+            Ok(None) if !closed => {}
+            Ok(None) | Err(_) => return First::Answer(Answer::Other, None),
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! How many flows do the process's descriptors allow?
+//!
+//! A local flow takes two. The soft limit is raised to the hard one; what `maxconn` needs
+//! beyond that is capped, and said at start with the numbers.
+
+use std::io;
+
+/// Kept back: listeners, probes, pages, logs, and answers to those who cannot be served.
+pub const RESERVE: u64 = 256;
+
+/// Descriptors of this process and what they allow.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Descriptors {
+    /// The limit in force.
+    pub limit: u64,
+    /// Flows at once that it allows, at most the `maxconn` asked for.
+    pub maxconn: u32,
+}
+
+/// Raises the limit and caps `wanted` by it.
+pub fn provide(wanted: u32) -> io::Result<Descriptors> {
+    let (soft, hard) = rlimit::getrlimit(rlimit::Resource::NOFILE)?;
+    // An unlimited hard limit is capped by the kernel's fs.nr_open; ask for what is needed.
+    let needed = 2 * u64::from(wanted) + RESERVE;
+    let target = hard.min(needed.max(soft));
+    if target > soft {
+        rlimit::setrlimit(rlimit::Resource::NOFILE, target, hard)?;
+    }
+    Ok(within(target.max(soft), wanted))
+}
+
+fn within(limit: u64, wanted: u32) -> Descriptors {
+    let allowed = limit.saturating_sub(RESERVE) / 2;
+    let allowed = u32::try_from(allowed).unwrap_or(u32::MAX).max(1);
+    Descriptors { limit, maxconn: wanted.min(allowed) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_a_flow_and_a_reserve() {
+        assert_eq!(within(20_000, 200_000).maxconn, 9_872);
+        assert_eq!(within(400_256, 200_000).maxconn, 200_000);
+        assert_eq!(within(1_024, 100).maxconn, 100);
+        assert_eq!(within(64, 100).maxconn, 1);
+    }
+}

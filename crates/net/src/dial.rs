@@ -1,0 +1,84 @@
+//! Connecting to a broker, from a configured source where there is one.
+
+use std::io;
+use std::net::SocketAddr;
+
+use isobar_core::retry::Failure;
+use tokio::net::TcpStream;
+
+use crate::settings::{BrokerSettings, Credentials, ProxyVersion};
+use crate::source::{BindError, Lease, Sources};
+
+/// How often one attempt may meet a four-tuple that the kernel still remembers.
+const CLASHES_MAX: usize = 8;
+
+/// What it takes to reach one broker.
+#[derive(Debug)]
+pub struct Broker {
+    /// Its name in the configuration.
+    pub name: std::sync::Arc<str>,
+    /// Where it listens.
+    pub addr: SocketAddr,
+    /// The PROXY protocol it wants.
+    pub send_proxy: Option<ProxyVersion>,
+    /// For the MQTT probe.
+    pub credentials: Option<Credentials>,
+    sources: Sources,
+}
+
+/// A connection to a broker, with the port it holds.
+#[derive(Debug)]
+pub struct Upstream {
+    /// The connection.
+    pub stream: TcpStream,
+    /// Held as long as the connection, for its drop alone.
+    pub _lease: Option<Lease>,
+}
+
+impl Broker {
+    /// As configured.
+    pub fn new(settings: &BrokerSettings, seed: u64) -> Broker {
+        Broker {
+            name: settings.policy.name.as_str().into(),
+            addr: settings.addr,
+            send_proxy: settings.send_proxy,
+            credentials: settings.credentials.clone(),
+            sources: Sources::new(&settings.source, seed),
+        }
+    }
+
+    /// Connects. The caller bounds the time.
+    pub async fn connect(&self) -> Result<Upstream, Failure> {
+        let mut clashes = 0;
+        loop {
+            let (socket, lease) = match self.sources.socket(self.addr) {
+                Ok(bound) => bound,
+                Err(BindError::Exhausted) => return Err(Failure::NoSourcePort),
+                Err(BindError::Os(error)) => {
+                    tracing::warn!(broker = %self.name, %error, "cannot bind a source address");
+                    return Err(Failure::NoSourcePort);
+                }
+            };
+            match socket.connect(self.addr).await {
+                Ok(stream) => {
+                    // Small packets are the rule; an error here costs latency, not data.
+                    let _ = stream.set_nodelay(true);
+                    return Ok(Upstream { stream, _lease: lease });
+                }
+                Err(error) => match error.kind() {
+                    io::ErrorKind::AddrNotAvailable | io::ErrorKind::AddrInUse
+                        if lease.is_some() && clashes < CLASHES_MAX =>
+                    {
+                        clashes += 1;
+                    }
+                    io::ErrorKind::AddrNotAvailable | io::ErrorKind::AddrInUse => {
+                        return Err(Failure::NoSourcePort);
+                    }
+                    io::ErrorKind::ConnectionRefused => return Err(Failure::ConnectRefused),
+                    io::ErrorKind::TimedOut => return Err(Failure::ConnectTimedOut),
+                    _ => return Err(Failure::Unreachable),
+                },
+            }
+        }
+    }
+}

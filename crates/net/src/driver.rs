@@ -1,0 +1,140 @@
+//! Drives the pools: timers, probes, notices.
+//!
+//! A thread of its own, so that health is not judged late when the relays are busy.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use isobar_core::committed::End;
+use isobar_core::id::BrokerId;
+use isobar_core::pool::{DownCause, Fact, Notice};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::dial::Broker;
+use crate::pools::{Duty, Pools};
+use crate::probe::{Order, PROBES_MAX, Prober};
+use crate::service::Service;
+use crate::worker::NodeShared;
+
+/// Facts that wait for the driver: a few a broker; probes wait when it is full.
+const FACTS_MAX: usize = 1_024;
+/// Timers due sooner than this are taken together.
+const GRAIN: Duration = Duration::from_millis(1);
+/// When the node stops, probes have this long to say goodbye.
+const GOODBYES: Duration = Duration::from_secs(2);
+
+/// Drives every pool until told to end.
+pub async fn run(
+    pools: Vec<Arc<Pools>>,
+    services: Vec<Arc<Service>>,
+    shared: Arc<NodeShared>,
+    node: String,
+    ending: CancellationToken,
+) {
+    let mut drivers = JoinSet::new();
+    for pool in pools {
+        let users: Vec<_> =
+            services.iter().filter(|s| Arc::ptr_eq(&s.pools, &pool)).cloned().collect();
+        let (shared, node, ending) = (shared.clone(), node.clone(), ending.clone());
+        drivers.spawn(drive(pool, users, shared, node, ending));
+    }
+    while let Some(ended) = drivers.join_next().await {
+        if ended.is_err() {
+            // A decision maker that panicked leaves decisions unmade.
+            tracing::error!("a pool's driver panicked");
+            std::process::abort();
+        }
+    }
+}
+
+async fn drive(
+    pools: Arc<Pools>,
+    users: Vec<Arc<Service>>,
+    shared: Arc<NodeShared>,
+    node: String,
+    ending: CancellationToken,
+) {
+    let Some(first) = users.first() else { return };
+    let (facts, mut incoming) = mpsc::channel(FACTS_MAX);
+    let mut probers = JoinSet::new();
+    let mut orders = Vec::new();
+    for (b, broker) in first.brokers.iter().enumerate() {
+        // Core has at most one probe of each kind under way, so an order always finds room.
+        let (order, ordered) = mpsc::channel(PROBES_MAX);
+        let prober = Prober {
+            id: BrokerId(b as u16),
+            broker: broker.clone(),
+            client_id: format!("isobar-{node}-{}", broker.name),
+            clock: shared.clock,
+        };
+        probers.spawn(prober.run(ordered, facts.clone()));
+        orders.push(order);
+    }
+    drop(facts);
+    let mut fact = Fact::Tick;
+    loop {
+        let (duties, until) = pools.handle(fact);
+        for duty in duties {
+            carry_out(duty, &orders, &users, &shared);
+        }
+        let until = until.max(shared.clock.now() + GRAIN);
+        fact = tokio::select! {
+            fact = incoming.recv() => fact.unwrap_or(Fact::Tick),
+            () = pools.stir.notified() => Fact::Tick,
+            () = tokio::time::sleep_until(shared.clock.instant(until)) => Fact::Tick,
+            () = ending.cancelled() => break,
+        };
+    }
+    drop((orders, incoming));
+    let goodbyes = async { while probers.join_next().await.is_some() {} };
+    let _ = tokio::time::timeout(GOODBYES, goodbyes).await;
+}
+
+fn carry_out(
+    duty: Duty,
+    orders: &[mpsc::Sender<Order>],
+    users: &[Arc<Service>],
+    shared: &NodeShared,
+) {
+    match duty {
+        Duty::Probe(broker, kind, until) => {
+            let order = Order { kind, until };
+            if orders[broker.index()].try_send(order).is_err() {
+                tracing::error!(?broker, "a probe was ordered before the last one ended");
+            }
+        }
+        Duty::ShutdownSessions(service, broker) => {
+            for user in users.iter().filter(|user| user.id == service) {
+                for registry in &shared.registries {
+                    registry.tell_on(user.index, broker, End::MarkedDown);
+                }
+            }
+        }
+        Duty::Notice(notice) => tell(notice, users),
+    }
+}
+
+/// One event for each notice.
+fn tell(notice: Notice, users: &[Arc<Service>]) {
+    let Some(first) = users.first() else { return };
+    let name = |id: BrokerId| -> &Arc<Broker> { first.broker(id) };
+    let service = &*first.name;
+    match notice {
+        Notice::Down(broker, cause) => {
+            let cause = match cause {
+                DownCause::Check(result) => format!("check: {result:?}"),
+                DownCause::Dial(failure) => format!("flows: {failure:?}"),
+                DownCause::Openings => "flows: no CONNACK".to_owned(),
+            };
+            tracing::warn!(service, broker = %name(broker).name, cause, "broker is DOWN");
+        }
+        Notice::Up(broker) => {
+            tracing::info!(service, broker = %name(broker).name, "broker is UP");
+        }
+        Notice::Full(broker, limit) => {
+            tracing::info!(service, broker = %name(broker).name, limit, "broker is FULL");
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! Giving up a connection without hurting who is at the other end.
+//!
+//! A plain close answers unread data with a reset, and a reset may overtake what was said
+//! before it: mosquitto then never reads the DISCONNECT, and publishes the Will of a client
+//! that is alive elsewhere. So a broker connection that is given up is told DISCONNECT, shut
+//! down for writing, and read to its end or a bound, in a task of its own.
+
+use std::time::Duration;
+
+use isobar_wire::mqtt::Protocol;
+use isobar_wire::mqtt::say;
+use socket2::SockRef;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use crate::dial::Upstream;
+use crate::worker::Worker;
+
+/// Broker connections being read to their end at once; beyond, they are closed plainly.
+pub const FAREWELLS_MAX: usize = 1_024;
+/// A broker has this long to take a DISCONNECT and to close.
+const BOUND: Duration = Duration::from_secs(5);
+/// A client has this long to take our last word.
+const CLIENT_BOUND: Duration = Duration::from_secs(2);
+
+/// Gives up a broker connection on which a CONNECT was sent.
+pub fn abandon(worker: &Worker, mut upstream: Upstream, protocol: Protocol) {
+    let node = worker.node.clone();
+    worker.tasks.spawn(async move {
+        let Ok(_place) = node.farewells.try_acquire() else { return };
+        let mut bytes = Vec::with_capacity(4);
+        say::disconnect(protocol, 0, &mut bytes);
+        let stream = &mut upstream.stream;
+        let told = async {
+            stream.write_all(&bytes).await?;
+            stream.shutdown().await?;
+            drain(stream).await
+        };
+        // Whatever goes wrong now, the connection is given up all the same.
+        let _ = timeout(BOUND, told).await;
+    });
+}
+
+/// Says a last word to a client and closes, letting it arrive.
+pub async fn say_and_close(mut stream: TcpStream, bytes: &[u8]) {
+    let told = async {
+        stream.write_all(bytes).await?;
+        stream.shutdown().await?;
+        drain(&mut stream).await
+    };
+    let _ = timeout(CLIENT_BOUND, told).await;
+}
+
+/// Closes with a reset.
+pub fn reset(stream: TcpStream) {
+    // An error leaves a plain close.
+    let _ = SockRef::from(&stream).set_linger(Some(Duration::ZERO));
+    drop(stream);
+}
+
+/// Reads to the end, so that a close does not become a reset; at most 1 MiB of it.
+async fn drain(stream: &mut TcpStream) -> std::io::Result<()> {
+    let mut sink = [0; 4_096];
+    for _ in 0..256 {
+        if stream.read(&mut sink).await? == 0 {
+            break;
+        }
+    }
+    Ok(())
+}

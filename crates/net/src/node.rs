@@ -1,0 +1,347 @@
+//! A running node: its workers, its pools' drivers, its reports, its stop.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use isobar_core::admission::NodeLimit;
+use isobar_core::committed::End;
+use isobar_core::id::{BrokerId, ServiceId};
+use isobar_core::policy::Member;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::clock::Clock;
+use crate::counters::{Count, Gauge, Moved};
+use crate::descriptors::{self, Descriptors};
+use crate::dial::Broker;
+use crate::driver;
+use crate::farewell::FAREWELLS_MAX;
+use crate::listener;
+use crate::log::FlowLogger;
+use crate::pools::Pools;
+use crate::registry::Registry;
+use crate::service::{Listener, Service};
+use crate::settings::NodeSettings;
+use crate::worker::{NodeShared, Traffic, Worker};
+
+/// Clients beyond `maxconn` that are answered at once.
+const ANSWERING_MAX: usize = 128;
+/// After the drain: flows that were told to end have this long to do so.
+const LAST_WORDS: Duration = Duration::from_secs(3);
+
+/// Why a node does not start.
+#[derive(Debug)]
+pub enum StartError {
+    /// An address of a service cannot be bound: another process holds it, or it is not ours.
+    Bind(String, SocketAddr, io::Error),
+    /// The system refused a thread, a timer or the descriptor limit.
+    System(&'static str, io::Error),
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            StartError::Bind(service, addr, error) => {
+                write!(f, "service \"{service}\": cannot listen on {addr}: {error}")
+            }
+            StartError::System(what, error) => write!(f, "{what}: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for StartError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            StartError::Bind(_, _, error) | StartError::System(_, error) => Some(error),
+        }
+    }
+}
+
+/// A running node. Dropping it does not stop it: call [`Node::stop`].
+#[derive(Debug)]
+pub struct Node {
+    pub(crate) settings: NodeSettings,
+    pub(crate) shared: Arc<NodeShared>,
+    pub(crate) services: Vec<Arc<Service>>,
+    pub(crate) pools: Vec<Arc<Pools>>,
+    pub(crate) descriptors: Descriptors,
+    pub(crate) stopping: AtomicBool,
+    accepting: CancellationToken,
+    ending: CancellationToken,
+    threads: Vec<JoinHandle<()>>,
+    log: JoinHandle<()>,
+}
+
+/// Sockets of one listener, one a worker.
+struct Bound {
+    service: usize,
+    listener: u16,
+    sockets: Vec<std::net::TcpListener>,
+}
+
+impl Node {
+    /// Binds, starts every thread, and returns once clients can come. Flow lines go to `log`.
+    pub fn start(
+        settings: NodeSettings,
+        log: impl io::Write + Send + 'static,
+    ) -> Result<Node, StartError> {
+        let descriptors = descriptors::provide(settings.maxconn)
+            .map_err(|error| StartError::System("cannot set the descriptor limit", error))?;
+        let clock = Clock::start();
+        let workers = settings.workers;
+        let registries: Vec<_> = (0..workers).map(|w| Arc::new(Registry::new(w))).collect();
+        let (logger, log) = FlowLogger::start(log)
+            .map_err(|error| StartError::System("cannot start the log's thread", error))?;
+        let (services, pools, bound) = assemble(&settings, clock)?;
+        let listeners: usize = services.iter().map(|s| s.listeners.len()).sum();
+        let traffic = || Traffic {
+            brokers: settings.brokers.iter().map(|_| Moved::default()).collect(),
+            listeners: (0..listeners).map(|_| Moved::default()).collect(),
+        };
+        let shared = Arc::new(NodeShared {
+            clock,
+            limit: NodeLimit::new(descriptors.maxconn),
+            answering: Semaphore::new(ANSWERING_MAX),
+            farewells: Semaphore::new(FAREWELLS_MAX),
+            accept_pauses: Count::default(),
+            logger,
+            registries,
+            traffic: (0..workers).map(|_| traffic()).collect(),
+        });
+        let mut node = Node {
+            settings,
+            shared,
+            services,
+            pools,
+            descriptors,
+            stopping: AtomicBool::new(false),
+            accepting: CancellationToken::new(),
+            ending: CancellationToken::new(),
+            threads: Vec::new(),
+            log,
+        };
+        node.run(bound)?;
+        Ok(node)
+    }
+
+    /// Addresses as bound, by service: port 0 has become a port.
+    pub fn addresses(&self) -> impl Iterator<Item = (&str, SocketAddr)> {
+        self.services.iter().flat_map(|service| {
+            service.listeners.iter().map(|listener| (&*service.name, listener.addr))
+        })
+    }
+
+    /// What descriptors allow.
+    pub fn descriptors(&self) -> Descriptors {
+        self.descriptors
+    }
+
+    /// Flows carried, in any phase.
+    pub fn flows(&self) -> usize {
+        self.shared.registries.iter().map(|registry| registry.flows()).sum()
+    }
+
+    /// Takes no new clients from now on.
+    pub fn drain(&self) {
+        self.stopping.store(true, Ordering::Relaxed);
+        self.accepting.cancel();
+    }
+
+    /// Ends every flow: each is told so in its own protocol.
+    pub fn end_flows(&self) {
+        for registry in &self.shared.registries {
+            registry.tell_all(End::Stopped);
+        }
+    }
+
+    /// Stops at once: flows are told to end and have a moment to do so.
+    pub fn stop(self) {
+        self.drain();
+        self.end_flows();
+        self.ending.cancel();
+        for thread in self.threads {
+            // A thread that panicked has said so; there is nothing left to wait for.
+            let _ = thread.join();
+        }
+        drop((self.services, self.pools, self.shared));
+        let _ = self.log.join();
+    }
+
+    fn run(&mut self, bound: Vec<Bound>) -> Result<(), StartError> {
+        let mut sockets: Vec<Vec<(usize, u16, std::net::TcpListener)>> =
+            (0..self.settings.workers).map(|_| Vec::new()).collect();
+        for bound in bound {
+            for (worker, socket) in bound.sockets.into_iter().enumerate() {
+                sockets[worker].push((bound.service, bound.listener, socket));
+            }
+        }
+        self.spawn("pools".into(), {
+            let (pools, services) = (self.pools.clone(), self.services.clone());
+            let (shared, ending) = (self.shared.clone(), self.ending.clone());
+            let node = format!("{}-{}", self.settings.site, self.settings.node);
+            driver::run(pools, services, shared, node, ending)
+        })?;
+        for (index, sockets) in sockets.into_iter().enumerate() {
+            let worker = Arc::new(Worker {
+                index,
+                node: self.shared.clone(),
+                registry: self.shared.registries[index].clone(),
+                tasks: TaskTracker::new(),
+            });
+            let services = self.services.clone();
+            let (accepting, ending) = (self.accepting.clone(), self.ending.clone());
+            self.spawn(
+                format!("worker-{index}"),
+                work(worker, services, sockets, accepting, ending),
+            )?;
+        }
+        Ok(())
+    }
+
+    /// A thread with a runtime of its own.
+    fn spawn(
+        &mut self,
+        name: String,
+        main: impl Future<Output = ()> + Send + 'static,
+    ) -> Result<(), StartError> {
+        let failed = |error| StartError::System("cannot start a worker", error);
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
+        let thread = std::thread::Builder::new().name(name);
+        let thread = thread.spawn(move || runtime.block_on(main)).map_err(failed)?;
+        self.threads.push(thread);
+        Ok(())
+    }
+}
+
+/// One worker's life.
+async fn work(
+    worker: Arc<Worker>,
+    services: Vec<Arc<Service>>,
+    sockets: Vec<(usize, u16, std::net::TcpListener)>,
+    accepting: CancellationToken,
+    ending: CancellationToken,
+) {
+    for (service, listener, socket) in sockets {
+        match tokio::net::TcpListener::from_std(socket) {
+            Ok(socket) => {
+                let service = services[service].clone();
+                let accept =
+                    listener::accept(worker.clone(), service, listener, socket, accepting.clone());
+                worker.tasks.spawn(accept);
+            }
+            Err(error) => tracing::error!(%error, "a listener cannot be watched"),
+        }
+    }
+    let mut tick = tokio::time::interval(Duration::from_secs(1));
+    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _ = tick.tick() => {
+                let second = worker.node.clock.now().0 / 1_000_000_000;
+                worker.registry.tick(second as u32);
+            }
+            () = ending.cancelled() => break,
+        }
+    }
+    worker.tasks.close();
+    // Flows have been told; one that does not hear ends with the process.
+    let _ = tokio::time::timeout(LAST_WORDS, worker.tasks.wait()).await;
+}
+
+type Assembled = (Vec<Arc<Service>>, Vec<Arc<Pools>>, Vec<Bound>);
+
+/// Makes pools of brokers that services share, and binds every listener.
+fn assemble(settings: &NodeSettings, clock: Clock) -> Result<Assembled, StartError> {
+    let mut services: BTreeMap<usize, Arc<Service>> = BTreeMap::new();
+    let mut all_pools = Vec::new();
+    let mut bound = Vec::new();
+    let mut next_listener = 0;
+    let mut first_broker = 0;
+    for group in groups(settings) {
+        // Brokers are numbered anew in each pool, in the order in which they are met.
+        let mut members: Vec<usize> = Vec::new();
+        for &s in &group {
+            for member in &settings.services[s].policy.members {
+                if !members.contains(&member.broker.index()) {
+                    members.push(member.broker.index());
+                }
+            }
+        }
+        let local = |b: usize| {
+            let at = members.iter().position(|m| *m == b);
+            BrokerId(at.expect("a service's broker is in its group") as u16)
+        };
+        let policies: Vec<_> = group
+            .iter()
+            .map(|&s| {
+                let mut policy = settings.services[s].policy.clone();
+                policy.members = policy
+                    .members
+                    .iter()
+                    .map(|m| Member { broker: local(m.broker.index()), weight: m.weight })
+                    .collect();
+                policy
+            })
+            .collect();
+        let brokers = members.iter().map(|b| settings.brokers[*b].policy.clone()).collect();
+        let seed = settings.seed.wrapping_add(all_pools.len() as u64);
+        let pools = Pools::new(brokers, policies.clone(), seed, clock);
+        let dials: Vec<_> = members
+            .iter()
+            .map(|b| Arc::new(Broker::new(&settings.brokers[*b], settings.seed)))
+            .collect();
+        for (at, (&s, policy)) in group.iter().zip(policies).enumerate() {
+            let wanted = &settings.services[s];
+            let mut listeners = Vec::new();
+            for addr in &wanted.binds {
+                let (addr, sockets) = listener::bind(*addr, settings.workers)
+                    .map_err(|error| StartError::Bind(policy.name.clone(), *addr, error))?;
+                bound.push(Bound { service: s, listener: listeners.len() as u16, sockets });
+                listeners.push(Listener {
+                    addr,
+                    index: next_listener,
+                    gauge: Gauge::default(),
+                    denied: Count::default(),
+                    bad_openings: Count::default(),
+                });
+                next_listener += 1;
+            }
+            let id = ServiceId(at as u16);
+            let (pools, dials) = (pools.clone(), dials.clone());
+            let service =
+                Service::new(s as u16, id, policy, pools, dials, first_broker, listeners, wanted);
+            services.insert(s, Arc::new(service));
+        }
+        first_broker += members.len();
+        all_pools.push(pools);
+    }
+    Ok((services.into_values().collect(), all_pools, bound))
+}
+
+/// Services that share brokers, directly or through others, belong together.
+fn groups(settings: &NodeSettings) -> Vec<Vec<usize>> {
+    let mut groups: Vec<(Vec<usize>, Vec<usize>)> = Vec::new();
+    for (s, service) in settings.services.iter().enumerate() {
+        let mut brokers: Vec<usize> =
+            service.policy.members.iter().map(|m| m.broker.index()).collect();
+        let mut members = vec![s];
+        let (joined, apart): (Vec<_>, Vec<_>) =
+            groups.into_iter().partition(|(_, theirs)| theirs.iter().any(|b| brokers.contains(b)));
+        for (theirs, their_brokers) in joined {
+            members.extend(theirs);
+            brokers.extend(their_brokers);
+        }
+        members.sort_unstable();
+        groups = apart;
+        groups.push((members, brokers));
+    }
+    groups.into_iter().map(|(members, _)| members).collect()
+}

@@ -1,0 +1,295 @@
+//! A pool behind its lock, and the ways in and out of it.
+//!
+//! The lock is held for one call into core and for nothing else: no logging, hashing of ids or
+//! dropping of connections under it. Effects are collected under the lock and carried out
+//! after it. A [`Placed`] holds a core token and gives it back when dropped, so that a panic,
+//! a cancelled task or a timeout gives it back too. A poisoned lock ends the process: books
+//! that may be wrong must not be traded on.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use isobar_core::flow::Ask;
+use isobar_core::fullness::Evidence;
+use isobar_core::health::ProbeKind;
+use isobar_core::id::{BrokerId, FlowId, ServiceId};
+use isobar_core::policy::{BrokerPolicy, ServicePolicy};
+use isobar_core::pool::{
+    Fact, Left, Notice, Outcome, Output, Placement, Pool, Rejection, Request, ServiceFigures, Token,
+};
+use isobar_core::time::Time;
+use isobar_core::waiting::Ticket;
+use tokio::sync::{Notify, oneshot};
+
+use crate::clock::Clock;
+
+/// The answer one waits for.
+pub type Word = Result<Placed, Rejection>;
+
+/// A pool, its lock, and those who wait.
+#[derive(Debug)]
+pub struct Pools {
+    inner: Mutex<Inner>,
+    /// Something may be due sooner than the driver's timer says.
+    pub stir: Notify,
+    clock: Clock,
+}
+
+#[derive(Debug)]
+struct Inner {
+    pool: Pool,
+    /// Bounded by the waiting rooms.
+    waiting: HashMap<FlowId, oneshot::Sender<Word>>,
+}
+
+/// What the driver of a pool has to do.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Duty {
+    /// Probe a broker.
+    Probe(BrokerId, ProbeKind, Time),
+    /// End its flows.
+    ShutdownSessions(ServiceId, BrokerId),
+    /// Log it.
+    Notice(Notice),
+}
+
+/// A place at a broker; given back when dropped.
+#[derive(Debug)]
+pub struct Placed {
+    pools: Arc<Pools>,
+    token: Option<Token>,
+}
+
+/// What a request for a place came to.
+#[derive(Debug)]
+pub enum Reply {
+    /// Go there.
+    Placed(Placed),
+    /// Wait for the word.
+    Wait(Waiting),
+    /// Nothing will do.
+    Rejected(Rejection),
+}
+
+/// A seat in the waiting room; given up when dropped.
+#[derive(Debug)]
+pub struct Waiting {
+    pools: Arc<Pools>,
+    service: ServiceId,
+    flow: FlowId,
+    ticket: Ticket,
+    word: oneshot::Receiver<Word>,
+}
+
+impl Pools {
+    /// A pool of these.
+    pub fn new(
+        brokers: Vec<BrokerPolicy>,
+        services: Vec<ServicePolicy>,
+        seed: u64,
+        clock: Clock,
+    ) -> Arc<Pools> {
+        let pool = Pool::new(brokers, services, seed, clock.now());
+        let inner = Mutex::new(Inner { pool, waiting: HashMap::new() });
+        Arc::new(Pools { inner, stir: Notify::new(), clock })
+    }
+
+    /// Asks for a place.
+    pub fn place(
+        self: &Arc<Pools>,
+        service: ServiceId,
+        flow: FlowId,
+        ask: Ask,
+        avoid: &[BrokerId],
+    ) -> Reply {
+        let request = Request {
+            service,
+            flow,
+            session: ask.session,
+            avoid,
+            only: ask.only,
+            attempt: ask.attempt,
+            from_budget: ask.from_budget,
+        };
+        let now = self.clock.now();
+        let mut inner = self.lock();
+        let reply = match inner.pool.place(now, &request) {
+            Placement::Broker(token) => Reply::Placed(self.hold(token)),
+            Placement::Rejected(rejection) => Reply::Rejected(rejection),
+            Placement::Wait(ticket) => {
+                let (sender, word) = oneshot::channel();
+                inner.waiting.insert(flow, sender);
+                Reply::Wait(Waiting { pools: self.clone(), service, flow, ticket, word })
+            }
+        };
+        self.finish(inner);
+        if let Reply::Wait(_) = reply {
+            self.stir.notify_one();
+        }
+        reply
+    }
+
+    /// Tells core a fact and returns what its driver has to do, and when to come back.
+    pub fn handle(self: &Arc<Pools>, fact: Fact) -> (Vec<Duty>, Time) {
+        let mut duties = Vec::new();
+        let mut inner = self.lock();
+        inner.pool.handle(self.clock.now(), fact);
+        let words = self.drain(&mut inner, Some(&mut duties));
+        let until = inner.pool.poll_timeout();
+        drop(inner);
+        speak(words);
+        (duties, until)
+    }
+
+    /// One service's figures.
+    pub fn report(&self, service: ServiceId) -> ServiceFigures {
+        self.lock().pool.report(service, self.clock.now())
+    }
+
+    /// Whether every broker has given a first sign.
+    pub fn is_known(&self) -> bool {
+        self.lock().pool.is_known()
+    }
+
+    fn hold(self: &Arc<Pools>, token: Token) -> Placed {
+        Placed { pools: self.clone(), token: Some(token) }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        match self.inner.lock() {
+            Ok(inner) => inner,
+            Err(_) => {
+                tracing::error!("a panic while the books were open: they cannot be trusted");
+                std::process::abort()
+            }
+        }
+    }
+
+    /// Ends a call: those who waited get their word after the lock is gone.
+    fn finish(self: &Arc<Pools>, mut inner: MutexGuard<'_, Inner>) {
+        let words = self.drain(&mut inner, None);
+        drop(inner);
+        speak(words);
+    }
+
+    /// Takes core's effects. Where the caller cannot do what a driver does, that stays for the
+    /// driver, which is woken.
+    fn drain(
+        self: &Arc<Pools>,
+        inner: &mut Inner,
+        mut duties: Option<&mut Vec<Duty>>,
+    ) -> Vec<(oneshot::Sender<Word>, Word)> {
+        let mut words = Vec::new();
+        let mut left = Vec::new();
+        let mut later = Vec::new();
+        while let Some(output) = inner.pool.poll_output() {
+            match (output, &mut duties) {
+                (Output::Granted(flow, _, token), _) => {
+                    let placed = self.hold(token);
+                    match inner.waiting.remove(&flow) {
+                        Some(sender) => words.push((sender, Ok(placed))),
+                        None => left.push(placed),
+                    }
+                }
+                (Output::TurnedAway(flow, _, rejection), _) => {
+                    if let Some(sender) = inner.waiting.remove(&flow) {
+                        words.push((sender, Err(rejection)));
+                    }
+                }
+                (Output::Probe { broker, kind, until }, Some(duties)) => {
+                    duties.push(Duty::Probe(broker, kind, until));
+                }
+                (Output::ShutdownSessions(service, broker), Some(duties)) => {
+                    duties.push(Duty::ShutdownSessions(service, broker));
+                }
+                (Output::Notice(notice), Some(duties)) => duties.push(Duty::Notice(notice)),
+                (output, None) => later.push(output),
+            }
+        }
+        if !later.is_empty() {
+            self.stir.notify_one();
+        }
+        for output in later.into_iter().rev() {
+            inner.pool.postpone(output);
+        }
+        // Granted to a flow that is gone: given back by a channel nobody listens to.
+        for placed in left {
+            words.push((oneshot::channel().0, Ok(placed)));
+        }
+        words
+    }
+}
+
+fn speak(words: Vec<(oneshot::Sender<Word>, Word)>) {
+    for (sender, word) in words {
+        // One who is gone drops the place, which gives it back.
+        let _ = sender.send(word);
+    }
+}
+
+impl Placed {
+    /// Where.
+    pub fn broker(&self) -> BrokerId {
+        self.token().broker()
+    }
+
+    /// Whether the broker is known to accept others.
+    pub fn accepts_others(&self) -> bool {
+        let now = self.pools.clock.now();
+        self.pools.lock().pool.accepts_others(now, self.token())
+    }
+
+    /// Says what became of the attempt.
+    pub fn settle(&mut self, outcome: Outcome, evidence: Option<Evidence>) {
+        let Some(token) = &mut self.token else { return };
+        let now = self.pools.clock.now();
+        let mut inner = self.pools.lock();
+        inner.pool.settle(now, token, outcome, evidence);
+        self.pools.finish(inner);
+        if matches!(outcome, Outcome::Failed(_) | Outcome::AtFault) {
+            self.pools.stir.notify_one();
+        }
+    }
+
+    /// Gives the place back and says who is left.
+    pub fn release(mut self) -> Left {
+        self.give_back().unwrap_or_default()
+    }
+
+    fn token(&self) -> &Token {
+        self.token.as_ref().expect("a token is taken out only when this is dropped")
+    }
+
+    fn give_back(&mut self) -> Option<Left> {
+        let token = self.token.take()?;
+        let now = self.pools.clock.now();
+        let mut inner = self.pools.lock();
+        let left = inner.pool.release(now, token);
+        self.pools.finish(inner);
+        Some(left)
+    }
+}
+
+impl Drop for Placed {
+    fn drop(&mut self) {
+        self.give_back();
+    }
+}
+
+impl Waiting {
+    /// The word, when it comes.
+    pub async fn word(&mut self) -> Word {
+        // The sender goes only with the process: then nothing will do.
+        (&mut self.word).await.unwrap_or(Err(Rejection::NoBroker))
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        let mut inner = self.pools.lock();
+        inner.pool.leave(self.service, self.ticket);
+        let sender = inner.waiting.remove(&self.flow);
+        drop(inner);
+        drop(sender);
+    }
+}

@@ -1,0 +1,388 @@
+//! Moving bytes for a committed flow.
+//!
+//! Two half-pumps, one a direction: each reads into the thread's buffer, writes what it read,
+//! and keeps only what could not be written; while it keeps anything it does not read, which
+//! is all the backpressure there is. Ends are not acted on here: they are told to core's
+//! `Committed`, which decides what each side shall see.
+
+use std::future::{Future, poll_fn};
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use isobar_core::committed::{Close, Committed, End, Farewell};
+use isobar_core::ending::Ending;
+use isobar_core::id::ClientKey;
+use isobar_core::policy::Mode;
+use isobar_wire::mqtt::cursor::{Cursor, Direction, Seen};
+use isobar_wire::mqtt::{Protocol, say};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::time::Sleep;
+
+use crate::buffer;
+use crate::counters::add_alone;
+use crate::dial::Upstream;
+use crate::farewell;
+use crate::listener;
+use crate::pools::Placed;
+use crate::story::Story;
+
+/// Reads in a row before other flows get their turn.
+const TURNS: usize = 16;
+/// A flow that is to end waits this long for a place between two packets.
+const BOUNDARY_WAIT: Duration = Duration::from_secs(1);
+
+/// One direction's state.
+#[derive(Debug)]
+struct Half {
+    /// Read and not yet written. Not read further while there is any.
+    kept: Vec<u8>,
+    written: usize,
+    bytes: u64,
+    /// The destination takes no more.
+    dead: bool,
+    cursor: Cursor,
+}
+
+/// A committed flow.
+#[derive(Debug)]
+pub struct Relay {
+    story: Story,
+    client: TcpStream,
+    upstream: Upstream,
+    placed: Placed,
+    committed: Committed,
+    protocol: Protocol,
+    key: Option<ClientKey>,
+    inward: Half,
+    outward: Half,
+    /// QoS > 0 exchanges that have begun and not ended.
+    in_flight: u32,
+    follows: bool,
+    timer: Option<Pin<Box<Sleep>>>,
+    /// Told to end, and waiting for a place between two packets.
+    told: Option<End>,
+    /// The card knows whom to wake: a task's waker stays the same.
+    listening: bool,
+}
+
+/// What a half came to.
+enum Came {
+    Eof,
+    SourceFailed,
+    DestinationFailed,
+}
+
+impl Relay {
+    /// Begins with nothing to pass on.
+    pub fn new(
+        story: Story,
+        client: TcpStream,
+        upstream: Upstream,
+        placed: Placed,
+        committed: Committed,
+        protocol: Protocol,
+        key: Option<ClientKey>,
+    ) -> Relay {
+        let follows = story.service.policy.mode == Mode::Mqtt;
+        let idle_limit = committed.idle_limit().map(|limit| limit.as_secs() as u32);
+        if idle_limit.is_none() && committed.is_accepted() {
+            listener::watch_peer(&client);
+        }
+        story.card.committed(placed.broker(), idle_limit, story.worker.registry.second());
+        Relay {
+            story,
+            client,
+            upstream,
+            placed,
+            committed,
+            protocol,
+            key,
+            inward: Half::new(Direction::FromClient),
+            outward: Half::new(Direction::FromBroker),
+            in_flight: 0,
+            follows,
+            timer: None,
+            told: None,
+            listening: false,
+        }
+    }
+
+    /// What was held back goes first: the client's bytes to the broker, the answer to the
+    /// client.
+    pub fn with_first(mut self, held: Vec<u8>, answer: Vec<u8>) -> Relay {
+        let inward = self.follow(Direction::FromClient, &held);
+        let outward = self.follow(Direction::FromBroker, &answer);
+        self.note(inward);
+        self.note(outward);
+        self.count(Direction::FromClient, held.len());
+        self.count(Direction::FromBroker, answer.len());
+        self.inward.kept = held;
+        self.outward.kept = answer;
+        self
+    }
+
+    /// Until the end.
+    pub async fn run(mut self) {
+        let (ending, client, broker) = loop {
+            let end = poll_fn(|cx| self.poll(cx)).await;
+            match self.committed.next(end) {
+                Close::Finish { ending, client, broker } => break (ending, client, broker),
+                Close::ShutdownBroker(bound) => {
+                    let _ =
+                        poll_fn(|cx| Pin::new(&mut self.upstream.stream).poll_shutdown(cx)).await;
+                    self.arm(bound);
+                }
+                Close::ShutdownClient(bound) => {
+                    let _ = poll_fn(|cx| Pin::new(&mut self.client).poll_shutdown(cx)).await;
+                    self.arm(bound);
+                }
+            }
+        };
+        self.finish(ending, client, broker).await;
+    }
+
+    fn arm(&mut self, bound: Option<Duration>) {
+        if let (None, Some(bound)) = (&self.timer, bound) {
+            self.timer = Some(Box::pin(tokio::time::sleep(bound)));
+        }
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<End> {
+        if let Some(end) = self.poll_told(cx) {
+            return Poll::Ready(end);
+        }
+        for _ in 0..TURNS {
+            let inward = self.poll_half(Direction::FromClient, cx);
+            if let Some(end) = self.ended(Direction::FromClient, &inward) {
+                return Poll::Ready(end);
+            }
+            let outward = self.poll_half(Direction::FromBroker, cx);
+            if let Some(end) = self.ended(Direction::FromBroker, &outward) {
+                return Poll::Ready(end);
+            }
+            if self.told.is_some()
+                && let Some(end) = self.poll_told(cx)
+            {
+                return Poll::Ready(end);
+            }
+            if inward.is_pending() && outward.is_pending() {
+                return self.poll_timer(cx);
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// A command from outside, once there is a place for it between two packets.
+    fn poll_told(&mut self, cx: &mut Context<'_>) -> Option<End> {
+        if self.told.is_none() {
+            if !self.listening {
+                self.story.card.listen(cx.waker());
+                self.listening = true;
+            }
+            self.told = Some(self.story.card.command()?);
+            self.timer = Some(Box::pin(tokio::time::sleep(BOUNDARY_WAIT)));
+        }
+        let between = |half: &Half| half.cursor.at_boundary() && half.kept.is_empty();
+        let quiet = !self.follows || (between(&self.inward) && between(&self.outward));
+        if quiet { self.told } else { None }
+    }
+
+    fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<End> {
+        let Some(timer) = &mut self.timer else { return Poll::Pending };
+        ready!(timer.as_mut().poll(cx));
+        Poll::Ready(self.told.unwrap_or(End::HalfClosedTooLong))
+    }
+
+    /// One read and its write. Ready(None) where more may be there.
+    fn poll_half(&mut self, direction: Direction, cx: &mut Context<'_>) -> Poll<Option<Came>> {
+        if self.half(direction).dead {
+            return Poll::Pending;
+        }
+        if !self.half(direction).kept.is_empty() {
+            let (half, _, to) = self.parts(direction);
+            if ready!(half.poll_kept(to, cx)).is_err() {
+                return Poll::Ready(Some(Came::DestinationFailed));
+            }
+        }
+        let follows = self.follows;
+        let read = buffer::borrow(|buffer| {
+            let (half, from, to) = self.parts(direction);
+            let mut buf = ReadBuf::new(buffer);
+            if ready!(Pin::new(from).poll_read(cx, &mut buf)).is_err() {
+                return Poll::Ready(Err(Came::SourceFailed));
+            }
+            let bytes = buf.filled();
+            if bytes.is_empty() {
+                return Poll::Ready(Err(Came::Eof));
+            }
+            let seen = if follows { half.cursor.advance(bytes) } else { Seen::default() };
+            match half.poll_write(to, bytes, cx) {
+                Ok(()) => Poll::Ready(Ok((bytes.len(), seen))),
+                Err(_) => Poll::Ready(Err(Came::DestinationFailed)),
+            }
+        });
+        match ready!(read) {
+            Ok((n, seen)) => {
+                self.count(direction, n);
+                self.note(seen);
+                Poll::Ready(None)
+            }
+            Err(ended) => Poll::Ready(Some(ended)),
+        }
+    }
+
+    /// What an ended half means for the flow.
+    fn ended(&mut self, direction: Direction, came: &Poll<Option<Came>>) -> Option<End> {
+        let Poll::Ready(Some(came)) = came else { return None };
+        let half = self.half(direction);
+        half.dead = true;
+        match (direction, came) {
+            (Direction::FromClient, Came::Eof) => Some(End::ClientEof),
+            (Direction::FromClient, Came::SourceFailed) => Some(End::ClientError),
+            (Direction::FromBroker, Came::Eof) => Some(End::BrokerEof),
+            (Direction::FromBroker, Came::SourceFailed) => Some(End::BrokerError),
+            // A side that takes no more may still have said something, such as why: that is
+            // read to its end first.
+            (Direction::FromClient, Came::DestinationFailed) => {
+                let over = self.outward.dead;
+                self.arm(Some(BOUNDARY_WAIT));
+                over.then_some(End::BrokerError)
+            }
+            (Direction::FromBroker, Came::DestinationFailed) => {
+                let over = self.inward.dead;
+                self.arm(Some(BOUNDARY_WAIT));
+                over.then_some(End::ClientError)
+            }
+        }
+    }
+
+    fn half(&mut self, direction: Direction) -> &mut Half {
+        match direction {
+            Direction::FromClient => &mut self.inward,
+            Direction::FromBroker => &mut self.outward,
+        }
+    }
+
+    /// A half with where it reads from and where it writes to.
+    fn parts(&mut self, direction: Direction) -> (&mut Half, &mut TcpStream, &mut TcpStream) {
+        let (client, broker) = (&mut self.client, &mut self.upstream.stream);
+        match direction {
+            Direction::FromClient => (&mut self.inward, client, broker),
+            Direction::FromBroker => (&mut self.outward, broker, client),
+        }
+    }
+
+    fn follow(&mut self, direction: Direction, bytes: &[u8]) -> Seen {
+        if !self.follows {
+            return Seen::default();
+        }
+        self.half(direction).cursor.advance(bytes)
+    }
+
+    /// Keeps the balance of exchanges in flight, and hears a goodbye.
+    fn note(&mut self, seen: Seen) {
+        self.in_flight = (self.in_flight + seen.opened).saturating_sub(seen.settled);
+        if seen.disconnect {
+            self.committed.said_goodbye();
+        }
+    }
+
+    fn count(&mut self, direction: Direction, n: usize) {
+        let n = n as u64;
+        self.half(direction).bytes += n;
+        let story = &self.story;
+        let traffic = story.worker.traffic();
+        let broker = story.service.first_broker + self.placed.broker().index();
+        let (broker, listener) =
+            (&traffic.brokers[broker], &traffic.listeners[story.listener().index]);
+        match direction {
+            Direction::FromClient => {
+                add_alone(&broker.inward, n);
+                add_alone(&listener.inward, n);
+                story.card.heard(story.worker.registry.second());
+            }
+            Direction::FromBroker => {
+                add_alone(&broker.outward, n);
+                add_alone(&listener.outward, n);
+            }
+        }
+    }
+
+    async fn finish(self, ending: Ending, client: Farewell, broker: Farewell) {
+        let Relay { story, client: stream, upstream, placed, protocol, key, .. } = self;
+        // Where a packet is cut off, another one has no place behind it.
+        let whole =
+            |half: &Half| half.cursor.at_boundary() && !half.cursor.lost() && half.kept.is_empty();
+        match broker {
+            Farewell::Disconnect(_) if whole(&self.inward) => {
+                farewell::abandon(&story.worker, upstream, protocol);
+            }
+            Farewell::Reset => farewell::reset(upstream.stream),
+            Farewell::Disconnect(_) | Farewell::Close => drop(upstream),
+        }
+        if let Some(key) = key {
+            story.service.ended(key, story.card.id);
+        }
+        let left = placed.release();
+        let worker = story.worker.clone();
+        let told = whole(&self.outward) && protocol == Protocol::V5;
+        story.end(ending, (self.inward.bytes, self.outward.bytes), left, None);
+        match client {
+            Farewell::Disconnect(code) if told => {
+                let mut bytes = Vec::new();
+                say::server_disconnect(code, "", &mut bytes);
+                worker.tasks.spawn(async move { farewell::say_and_close(stream, &bytes).await });
+            }
+            Farewell::Reset => farewell::reset(stream),
+            Farewell::Disconnect(_) | Farewell::Close => drop(stream),
+        }
+    }
+}
+
+impl Half {
+    fn new(direction: Direction) -> Half {
+        Half { kept: Vec::new(), written: 0, bytes: 0, dead: false, cursor: Cursor::new(direction) }
+    }
+
+    /// Writes as much as goes now, keeps the rest.
+    fn poll_write(
+        &mut self,
+        to: &mut TcpStream,
+        bytes: &[u8],
+        cx: &mut Context<'_>,
+    ) -> io::Result<()> {
+        let mut at = 0;
+        while at < bytes.len() {
+            match Pin::new(&mut *to).poll_write(cx, &bytes[at..]) {
+                Poll::Ready(Ok(0)) => return Err(io::ErrorKind::WriteZero.into()),
+                Poll::Ready(Ok(n)) => at += n,
+                Poll::Ready(Err(error)) => return Err(error),
+                Poll::Pending => {
+                    self.kept = bytes[at..].to_vec();
+                    self.written = 0;
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes what is kept, to its end.
+    fn poll_kept(&mut self, to: &mut TcpStream, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while self.written < self.kept.len() {
+            match ready!(Pin::new(&mut *to).poll_write(cx, &self.kept[self.written..])) {
+                Ok(0) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                Ok(n) => self.written += n,
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+        }
+        // Nothing is kept, and so is no memory.
+        self.kept = Vec::new();
+        self.written = 0;
+        Poll::Ready(Ok(()))
+    }
+}

@@ -1,0 +1,96 @@
+//! A node's report: core's figures with addresses, traffic and endings added.
+
+use std::sync::atomic::Ordering;
+
+use isobar_core::report::{
+    BrokerReport, FlowCounts, ListenerReport, NodeReport, NodeState, ServiceReport, Traffic,
+};
+
+use crate::node::Node;
+use crate::service::Service;
+
+impl Node {
+    /// Everything a page or a metric shows, at this moment.
+    pub fn report(&self) -> NodeReport {
+        let services: Vec<_> = self.services.iter().map(|service| self.service(service)).collect();
+        let (cur, max, limit) = self.shared.limit.figures();
+        let known = self.pools.iter().all(|pool| pool.is_known());
+        let state = match (self.stopping.load(Ordering::Relaxed), known) {
+            (true, _) => NodeState::Stopping,
+            (false, true) => NodeState::Ready,
+            (false, false) => NodeState::Starting,
+        };
+        let flows = |f: fn(&FlowCounts) -> u64| -> u64 {
+            services.iter().flat_map(|s| &s.listeners).map(|l| f(&l.flows)).sum()
+        };
+        NodeReport {
+            site: self.settings.site.clone(),
+            node: self.settings.node.clone(),
+            version: env!("CARGO_PKG_VERSION"),
+            pid: std::process::id(),
+            uptime: self.shared.clock.now().since(isobar_core::time::Time::ZERO),
+            state,
+            flows: FlowCounts {
+                cur,
+                max,
+                limit: Some(limit),
+                total: flows(|f| f.total),
+                rate: flows(|f| u64::from(f.rate)) as u32,
+                rate_max: flows(|f| u64::from(f.rate_max)) as u32,
+            },
+            maxconn_wanted: self.settings.maxconn,
+            descriptors: self.descriptors.limit,
+            accept_pauses: self.shared.accept_pauses.value(),
+            log_lines_dropped: self.shared.logger.dropped(),
+            services,
+        }
+    }
+
+    fn service(&self, service: &Service) -> ServiceReport {
+        let figures = service.pools.report(service.id);
+        let second = self.shared.clock.now().0 / 1_000_000_000;
+        let mut traffic = Traffic::default();
+        let listeners = service.listeners.iter().map(|listener| {
+            let mut moved = Traffic::default();
+            for worker in &self.shared.traffic {
+                worker.listeners[listener.index].add_to(&mut moved);
+            }
+            traffic.bytes_in += moved.bytes_in;
+            traffic.bytes_out += moved.bytes_out;
+            ListenerReport {
+                addr: listener.addr.to_string(),
+                flows: listener.gauge.counts(None, second),
+                traffic: moved,
+                denied: listener.denied.value(),
+                bad_openings: listener.bad_openings.value(),
+            }
+        });
+        let listeners = listeners.collect();
+        let brokers = figures.brokers.into_iter().map(|(id, figures)| {
+            let mut moved = Traffic::default();
+            for worker in &self.shared.traffic {
+                worker.brokers[service.first_broker + id.index()].add_to(&mut moved);
+            }
+            let addr = service.broker(id).addr.to_string();
+            BrokerReport { addr, traffic: moved, ..figures }
+        });
+        ServiceReport {
+            brokers: brokers.collect(),
+            name: figures.name,
+            mode: figures.mode,
+            balance: figures.balance,
+            listeners,
+            flows: figures.flows,
+            waiting: figures.waiting.0,
+            waiting_max: figures.waiting.1,
+            traffic,
+            retries: figures.retries.0,
+            redispatches: figures.retries.1,
+            budget_denied: figures.budget_denied,
+            takeovers: service.counters.takeovers.value(),
+            rejected: service.counters.rejected(),
+            endings: service.counters.endings(),
+            connack_seconds: service.counters.connack(),
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! A service as its flows see it: policy, pool, brokers, limits, counters.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use isobar_core::admission::Sources;
+use isobar_core::id::{BrokerId, ClientKey, FlowId, ServiceId};
+use isobar_core::policy::ServicePolicy;
+use isobar_core::takeover::Takeover;
+
+use crate::counters::{Count, Gauge, ServiceCounters};
+use crate::dial::Broker;
+use crate::pools::Pools;
+use crate::settings::FlowLog;
+
+/// One bound address.
+#[derive(Debug)]
+pub struct Listener {
+    /// As bound.
+    pub addr: SocketAddr,
+    /// Its index among all listeners of the node, for tables of traffic.
+    pub index: usize,
+    /// Connections.
+    pub gauge: Gauge,
+    /// Ended by a limit.
+    pub denied: Count,
+    /// Ended without a CONNECT.
+    pub bad_openings: Count,
+}
+
+/// One service.
+#[derive(Debug)]
+pub struct Service {
+    /// Its name.
+    pub name: Arc<str>,
+    /// Its index in the node.
+    pub index: u16,
+    /// Its index in its pool.
+    pub id: ServiceId,
+    /// What core decides by.
+    pub policy: Arc<ServicePolicy>,
+    /// Where its flows are placed.
+    pub pools: Arc<Pools>,
+    /// The pool's brokers, by their id.
+    pub brokers: Vec<Arc<Broker>>,
+    /// The index, among all brokers of the node, of the pool's first.
+    pub first_broker: usize,
+    /// Bound addresses.
+    pub listeners: Vec<Listener>,
+    /// Numbers.
+    pub counters: ServiceCounters,
+    /// The form of its log line.
+    pub log: FlowLog,
+    /// Whether the log names clients.
+    pub log_clients: bool,
+    /// Limits per source address, if there are any.
+    pub sources: Option<Mutex<Sources>>,
+    takeover: Mutex<Takeover>,
+}
+
+impl Service {
+    /// Brings the parts together.
+    #[allow(clippy::too_many_arguments, reason = "made in one place, from its parts")]
+    pub fn new(
+        index: u16,
+        id: ServiceId,
+        policy: ServicePolicy,
+        pools: Arc<Pools>,
+        brokers: Vec<Arc<Broker>>,
+        first_broker: usize,
+        listeners: Vec<Listener>,
+        settings: &crate::settings::ServiceSettings,
+    ) -> Service {
+        let limited = Sources::is_limited(settings.per_source);
+        Service {
+            name: policy.name.as_str().into(),
+            index,
+            id,
+            policy: Arc::new(policy),
+            pools,
+            brokers,
+            first_broker,
+            listeners,
+            counters: ServiceCounters::default(),
+            log: settings.log,
+            log_clients: settings.log_clients,
+            sources: limited.then(|| Mutex::new(Sources::new(settings.per_source))),
+            takeover: Mutex::new(Takeover::default()),
+        }
+    }
+
+    /// A broker of the pool.
+    pub fn broker(&self, id: BrokerId) -> &Arc<Broker> {
+        &self.brokers[id.index()]
+    }
+
+    /// The broker that a Server Reference (`host:port`) names, if it is one of this service's.
+    pub fn broker_named(&self, reference: &str) -> Option<BrokerId> {
+        let addr: SocketAddr = reference.parse().ok()?;
+        let member = |m: &&isobar_core::policy::Member| self.broker(m.broker).addr == addr;
+        self.policy.members.iter().find(member).map(|m| m.broker)
+    }
+
+    /// A flow was accepted for `client`; returns the older one that must end.
+    pub fn accepted(&self, client: ClientKey, flow: FlowId, on: BrokerId) -> Option<FlowId> {
+        if !self.policy.takeover {
+            return None;
+        }
+        let older = self.takeover().accepted(client, flow, on);
+        if older.is_some() {
+            self.counters.takeovers.up();
+        }
+        older
+    }
+
+    /// The flow that was accepted for `client` has ended.
+    pub fn ended(&self, client: ClientKey, flow: FlowId) {
+        if self.policy.takeover {
+            self.takeover().ended(client, flow);
+        }
+    }
+
+    fn takeover(&self) -> MutexGuard<'_, Takeover> {
+        // A panic between two operations on the map leaves it whole.
+        self.takeover.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,72 @@
+//! What the flows of one worker share: clock, cards, traffic, log, the node's limits.
+
+use std::sync::Arc;
+
+use isobar_core::admission::NodeLimit;
+use isobar_core::id::FlowId;
+use tokio::sync::Semaphore;
+use tokio_util::task::TaskTracker;
+
+use crate::clock::Clock;
+use crate::counters::{Count, Moved};
+use crate::log::FlowLogger;
+use crate::registry::Registry;
+
+/// What the whole node shares.
+#[derive(Debug)]
+pub struct NodeShared {
+    /// The clock.
+    pub clock: Clock,
+    /// `maxconn` of the node.
+    pub limit: NodeLimit,
+    /// Clients beyond `maxconn` that are being answered; each holds one descriptor.
+    pub answering: Semaphore,
+    /// Broker connections that were given up and are being read to their end.
+    pub farewells: Semaphore,
+    /// Connections left in the kernel's queue for lack of descriptors.
+    pub accept_pauses: Count,
+    /// The log.
+    pub logger: FlowLogger,
+    /// Cards of all workers.
+    pub registries: Vec<Arc<Registry>>,
+    /// Bytes per worker and broker, and per worker and listener.
+    pub traffic: Vec<Traffic>,
+}
+
+/// Bytes moved by one worker.
+#[derive(Debug)]
+pub struct Traffic {
+    /// By broker of the node.
+    pub brokers: Vec<Moved>,
+    /// By listener of the node.
+    pub listeners: Vec<Moved>,
+}
+
+/// One worker.
+#[derive(Debug)]
+pub struct Worker {
+    /// Its number.
+    pub index: usize,
+    /// What all share.
+    pub node: Arc<NodeShared>,
+    /// Its flows.
+    pub registry: Arc<Registry>,
+    /// Every task it has started.
+    pub tasks: TaskTracker,
+}
+
+impl Worker {
+    /// Its traffic.
+    pub fn traffic(&self) -> &Traffic {
+        &self.node.traffic[self.index]
+    }
+
+    /// The card of any flow of the node.
+    pub fn tell(&self, flow: FlowId, end: isobar_core::committed::End) {
+        if let Some(registry) = self.node.registries.get(Registry::worker_of(flow))
+            && let Some(card) = registry.find(flow)
+        {
+            card.tell(end);
+        }
+    }
+}
