@@ -1,0 +1,38 @@
+//! The command line: one file for each command, this one to choose between them.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::check;
+
+const AFTER_HELP: &str = "\
+Exit codes: 0 success, 1 the command failed (its message says why), 2 wrong usage.
+
+Start with `isobar check configs/minimal.toml`; every key is in docs/configuration.md.";
+
+/// One front door for MQTT across the world.
+///
+/// Stands in front of MQTT brokers and places each client connection on the one with the fewest
+/// connections; a client whose broker is full, hung or gone is placed elsewhere before it notices.
+#[derive(Debug, Parser)]
+#[command(name = "isobar", version, after_help = AFTER_HELP)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What can be done.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Say whether a configuration file is good, and what it amounts to.
+    Check(check::Args),
+}
+
+/// Parses the command line and runs the command.
+pub fn run() -> ExitCode {
+    match Cli::parse().command {
+        Command::Check(args) => check::run(&args),
+    }
+}

@@ -1,0 +1,43 @@
+//! The configuration: a file becomes settings, or a list of what is wrong with it.
+//!
+//! Two stages. [`file`] is the file as typed; it knows every key and judges no value. Validation
+//! turns it into [`Settings`]: units are gone, names are resolved, secrets are read, defaults
+//! are filled in. After that nothing validates again. The first stage stops at the first
+//! syntax error, unknown key or wrong type; the second finds everything there is to find.
+
+mod address;
+pub mod bounds;
+pub mod file;
+mod finding;
+mod host;
+mod placed;
+pub mod reference;
+mod settings;
+mod source;
+mod typed;
+mod units;
+mod validate;
+
+use std::path::Path;
+
+pub use finding::{ConfigError, Finding};
+pub use host::{Host, Resolve};
+pub use placed::Placed;
+pub use settings::{AdminSettings, Loaded, Location, PublicAddress, Settings};
+pub use units::{Bytes, show_count, show_duration};
+
+use source::Source;
+
+/// Reads and validates the file at `path`, with every file it names.
+pub fn load(path: &Path, host: &Host<'_>) -> Result<Loaded, ConfigError> {
+    let text = source::read(path)?;
+    parse(path, &text, host)
+}
+
+/// Validates `text` as if it stood in the file at `path`; the files it names are read from that
+/// file's folder.
+pub fn parse(path: &Path, text: &str, host: &Host<'_>) -> Result<Loaded, ConfigError> {
+    let source = Source { file: path, text };
+    let file = typed::parse(&source)?;
+    validate::settings(&file, &source, host)
+}

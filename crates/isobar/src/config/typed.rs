@@ -1,0 +1,217 @@
+//! Stage one: text becomes the file as typed, or the first thing that stands in the way.
+//!
+//! The parser knows what it expected; the operator knows what they meant. This file stands
+//! between them: it names the key and its service, says what the key takes, and guesses at
+//! misspellings.
+
+use std::ops::Range;
+
+use serde::Deserialize;
+use toml::Deserializer;
+use toml::de::{DeTable, DeValue, Error};
+
+use super::file::File;
+use super::finding::{ConfigError, Finding, member_name};
+use super::reference;
+use super::source::Source;
+
+const START: &str = "the least is a service with its bind and a broker; see configs/minimal.toml";
+
+/// Parses the text and sorts it into the known keys.
+pub(super) fn parse(source: &Source<'_>) -> Result<File, ConfigError> {
+    if source.text.trim_start_matches('\u{feff}').trim().is_empty() {
+        return Err(Finding::whole_file(source.file, "empty file", START).into());
+    }
+    let tree = DeTable::parse(source.text).map_err(|error| syntax(source, &error))?;
+    File::deserialize(Deserializer::from(tree)).map_err(|error| misfit(source, &error).into())
+}
+
+/// A text that is not TOML.
+fn syntax(source: &Source<'_>, error: &Error) -> Finding {
+    let at = error.span().unwrap_or(0..0);
+    let message = error.message();
+    let found = source.quote(&at);
+    let help = if message.starts_with("string values must be quoted") {
+        if found.is_empty() {
+            "give the key a value, or remove the line".to_owned()
+        } else {
+            format!("put it in quotes: \"{}\"", found.replace(['"', '\''], ""))
+        }
+    } else if message.starts_with("duplicate key") {
+        "a key may stand once in its table; remove one of the two (a further service or broker \
+         begins with its own [[service]] or [[service.broker]])"
+            .to_owned()
+    } else if message.contains("string") || message.contains("escape") {
+        "close the quotes on the same line; a backslash is written \\\\".to_owned()
+    } else if message.starts_with("unclosed array,") {
+        "close the list with ]".to_owned()
+    } else if message.starts_with("unclosed") {
+        "close it: [admin], [[service]], { kind = \"tcp\" }".to_owned()
+    } else if message.starts_with("key with no value") {
+        "write key = value, or [table] alone on its line".to_owned()
+    } else if message.starts_with("unexpected key or value") {
+        "one key = value to a line".to_owned()
+    } else {
+        "TOML is key = value, [table] and [[list of tables]]; see configs/one-site.toml".to_owned()
+    };
+    Finding::at(source, &at, "", format!("not TOML: {message}"), help)
+}
+
+/// TOML that is no configuration: an unknown key, or a value of the wrong type.
+fn misfit(source: &Source<'_>, error: &Error) -> Finding {
+    let at = error.span().unwrap_or(0..0);
+    let message = error.message();
+    // It parsed a moment ago; without the tree only the names are lost.
+    let place = DeTable::parse(source.text)
+        .ok()
+        .and_then(|tree| locate(tree.get_ref(), &at))
+        .unwrap_or_default();
+    let (message, help) = if let Some(rest) = message.strip_prefix("unknown field ") {
+        unknown_key(rest, &place)
+    } else if let Some(rest) = message.strip_prefix("unknown variant ") {
+        unknown_choice(rest, &place, &source.quote(&at))
+    } else {
+        wrong_type(message, &place, &source.quote(&at))
+    };
+    Finding::at(source, &at, &place.scope, message, help)
+}
+
+fn unknown_key(message: &str, place: &Place) -> (String, String) {
+    let mut names = quoted(message);
+    let known = names.split_off(names.len().min(1));
+    let key = names.pop().unwrap_or_default();
+    let list = format!("keys known here: {}", known.join(", "));
+    if let Some(nearest) = nearest(key, &known) {
+        return (format!("unknown key `{key}`; did you mean `{nearest}`?"), list);
+    }
+    let elsewhere = reference::tables_with(key);
+    if !elsewhere.is_empty() {
+        let help = format!("`{key}` belongs in {}; {list}", elsewhere.join(" or "));
+        return (format!("unknown key `{key}` here"), help);
+    }
+    let inside =
+        if place.table.is_empty() { String::new() } else { format!(" in {}", place.table) };
+    (format!("unknown key `{key}`{inside}"), format!("remove it; {list}"))
+}
+
+fn unknown_choice(message: &str, place: &Place, found: &str) -> (String, String) {
+    let mut names = quoted(message);
+    let known = names.split_off(names.len().min(1));
+    let typed = names.pop().unwrap_or_default();
+    let choices: Vec<String> = known.iter().map(|name| format!("\"{name}\"")).collect();
+    let must = format!("{} = {found}: must be one of {}", place.key, choices.join(", "));
+    let guess = nearest(typed, &known).unwrap_or(known.first().copied().unwrap_or_default());
+    (must, format!("write {} = \"{guess}\"", place.key))
+}
+
+fn wrong_type(message: &str, place: &Place, found: &str) -> (String, String) {
+    let Some(key) = reference::key(&place.path) else {
+        return (format!("{}: {message}", place.key), "see docs/configuration.md".to_owned());
+    };
+    if key.kind == "tables" {
+        let help = format!("write [[{}]], in double brackets, once for each", place.path.join("."));
+        return (format!("{} must be a list of tables", place.key), help);
+    }
+    let must = format!("{} = {found}: must be {}", place.key, key.kind);
+    let bare = found.trim_matches(['"', '\'']);
+    let quoted = bare.len() < found.len();
+    let help = match key.kind.as_str() {
+        "whole number" if quoted && bare.replace('_', "").parse::<i64>().is_ok() => {
+            format!("write it without quotes: {} = {bare}", place.key)
+        }
+        "true or false" if quoted && matches!(bare, "true" | "false") => {
+            format!("write it without quotes: {} = {bare}", place.key)
+        }
+        "true or false" => format!("write {} = true or {} = false", place.key, place.key),
+        kind if kind.starts_with("list") && !found.starts_with(['[', '{']) => {
+            format!("put it in brackets: {} = [{found}]", place.key)
+        }
+        _ if key.limits.is_empty() => format!("default: {}", key.default),
+        _ => format!("{}; default: {}", key.limits, key.default),
+    };
+    (must, help)
+}
+
+/// What stands between backticks, in order.
+fn quoted(message: &str) -> Vec<&str> {
+    message.split('`').skip(1).step_by(2).collect()
+}
+
+/// The known name that `name` most likely is a misspelling of.
+fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
+    let plain = name.to_ascii_lowercase().replace('-', "_");
+    known
+        .iter()
+        .map(|candidate| (strsim::damerau_levenshtein(&plain, candidate), *candidate))
+        .min_by_key(|(distance, _)| *distance)
+        .filter(|(distance, candidate)| *distance <= 1 + candidate.len() / 4)
+        .map(|(_, candidate)| candidate)
+}
+
+/// A place in the tree, as the operator knows it.
+#[derive(Clone, Default)]
+struct Place {
+    /// For example `service "mqtt", broker "serv1"`.
+    scope: String,
+    /// The key within that table, for example `check.inter`.
+    key: String,
+    /// For example `[admin]`; empty at the top.
+    table: String,
+    /// Keys from the top, without positions in lists.
+    path: Vec<String>,
+}
+
+/// The place of the key or value that stands exactly at `at`.
+fn locate(table: &DeTable<'_>, at: &Range<usize>) -> Option<Place> {
+    search(table, at, &Place::default())
+}
+
+fn search(table: &DeTable<'_>, at: &Range<usize>, here: &Place) -> Option<Place> {
+    table.iter().find_map(|(key, value)| {
+        let mut inside = here.clone();
+        inside.path.push(key.get_ref().to_string());
+        inside.key = match here.key.as_str() {
+            "" => key.get_ref().to_string(),
+            outer => format!("{outer}.{}", key.get_ref()),
+        };
+        if key.span() == *at || value.span() == *at {
+            return Some(Place { table: here.table.clone(), ..inside });
+        }
+        search_value(value.get_ref(), at, &inside)
+    })
+}
+
+fn search_value(value: &DeValue<'_>, at: &Range<usize>, here: &Place) -> Option<Place> {
+    match value {
+        DeValue::Table(table) => {
+            let name = format!("[{}]", here.path.join("."));
+            search(table, at, &Place { table: name, ..here.clone() })
+        }
+        DeValue::Array(array) => array.iter().enumerate().find_map(|(index, element)| {
+            if element.span() == *at {
+                return Some(here.clone());
+            }
+            let mut inside = here.clone();
+            if let Some(name) = member(here, index, element.get_ref()) {
+                inside.scope =
+                    [here.scope.as_str(), &name].join(", ").trim_matches([',', ' ']).to_owned();
+                inside.key.clear();
+            }
+            search_value(element.get_ref(), at, &inside)
+        }),
+        _ => None,
+    }
+}
+
+/// What a service or broker is called in findings.
+fn member(here: &Place, index: usize, table: &DeValue<'_>) -> Option<String> {
+    let path: Vec<&str> = here.path.iter().map(String::as_str).collect();
+    let kind = match path.as_slice() {
+        ["service"] => "service",
+        ["service", "broker"] => "broker",
+        _ => return None,
+    };
+    let text = |key: &str| table.get(key).and_then(|value| value.get_ref().as_str());
+    let name = text("name").or_else(|| text("addr").filter(|_| kind == "broker"));
+    Some(member_name(kind, name, index))
+}

@@ -1,0 +1,52 @@
+//! Keys of a service that would do nothing: some are refused, some only remarked on.
+
+use std::ops::Range;
+
+use super::{NOT_YET, Validation};
+use crate::config::file::{Mode, Service};
+use crate::config::finding::{Refusal, Scope};
+use crate::config::placed::Placed;
+
+/// Refuses what a later version will do.
+pub(super) fn refuse_unbuilt(v: &mut Validation<'_>, scope: &Scope, service: &Service) {
+    if let Some(spill) = &service.spill {
+        let help = "remove spill; a site without a mesh has no other site to send flows to";
+        v.report.error(scope, &spill.at, format!("spill: {NOT_YET}"), help);
+    }
+    let redirect = service.redirect.as_ref().and_then(|redirect| redirect.value.enabled.as_ref());
+    if let Some(enabled) = redirect.filter(|enabled| enabled.value) {
+        let help = "write redirect = { enabled = false }, or remove it";
+        v.report.refuse(scope, "redirect.enabled", &enabled.at, Refusal::new(NOT_YET, help));
+    }
+}
+
+/// Warns of keys that were written down and change nothing.
+pub(super) fn warn_of_none(v: &mut Validation<'_>, scope: &Scope, service: &Service, mode: Mode) {
+    if mode == Mode::Tcp {
+        for (key, at) in mqtt_only(service) {
+            let message = format!("{key} has no effect in tcp mode, which reads no CONNECT");
+            v.report.warn(scope, at, message, "remove it, or use mode = \"mqtt\"");
+        }
+    }
+    let redispatches = service.redispatch.as_ref().is_none_or(|on| on.value);
+    if let Some(retries) = service.retries.as_ref().filter(|n| n.value > 0 && !redispatches) {
+        let message = "retries has no effect with redispatch = false";
+        let help = "each retry goes to another broker: remove retries, or allow redispatch";
+        v.report.warn(scope, &retries.at, message, help);
+    }
+}
+
+fn mqtt_only(service: &Service) -> impl Iterator<Item = (&'static str, &Range<usize>)> {
+    fn at<T>(key: Option<&Placed<T>>) -> Option<&Range<usize>> {
+        key.map(|key| &key.at)
+    }
+    let keys = [
+        ("affinity", at(service.affinity.as_ref().filter(|on| on.value))),
+        ("takeover", at(service.takeover.as_ref().filter(|on| on.value))),
+        ("connack_timeout", at(service.connack_timeout.as_ref())),
+        ("opening_timeout", at(service.opening_timeout.as_ref())),
+        ("opening_max", at(service.opening_max.as_ref())),
+        ("log_clients", at(service.log_clients.as_ref().filter(|on| on.value))),
+    ];
+    keys.into_iter().filter_map(|(key, at)| Some((key, at?)))
+}

@@ -1,0 +1,143 @@
+//! Stage two: the file as typed becomes settings, or everything that is wrong with it.
+//!
+//! Each reader takes typed values, reports what it refuses, and goes on with a stand-in, so that
+//! one run finds all there is to find. The stand-ins never get out: one error, and there are no
+//! settings.
+
+mod admin;
+mod binds;
+mod broker;
+mod check;
+mod effect;
+mod listen;
+mod node;
+mod pool;
+mod read;
+mod secret;
+mod service;
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use isobar_net::settings::NodeSettings;
+
+use super::bounds::SERVICES_MAX;
+use super::file::File;
+use super::finding::{ConfigError, Finding, Refusal, Report, Scope};
+use super::host::Host;
+use super::settings::{Loaded, Settings};
+use super::source::Source;
+use binds::Binds;
+use pool::Pool;
+
+/// What every reader needs at hand.
+struct Validation<'a> {
+    report: Report<'a>,
+    host: &'a Host<'a>,
+    /// Where relative file names begin.
+    folder: PathBuf,
+    /// Names looked up so far: each is asked for once.
+    resolved: HashMap<(String, u16), Result<Vec<std::net::SocketAddr>, String>>,
+}
+
+/// Validates `file`, which was read from `source`.
+pub(super) fn settings(
+    file: &File,
+    source: &Source<'_>,
+    host: &Host<'_>,
+) -> Result<Loaded, ConfigError> {
+    let folder = match source.file.parent() {
+        Some(folder) if folder != Path::new("") => folder.to_path_buf(),
+        _ => PathBuf::from("."),
+    };
+    let mut v = Validation { report: Report::new(source), host, folder, resolved: HashMap::new() };
+    refuse_unbuilt(file, &mut v.report);
+
+    let top = node::read(&mut v, file);
+    let mut binds = Binds::default();
+    let admin = admin::read(&mut v, file.admin.as_ref(), &mut binds);
+    let mut pool = Pool::default();
+    let mut services = Vec::new();
+    let mut public = Vec::new();
+    let mut names = HashMap::new();
+    let typed = file.services.as_deref().unwrap_or_default();
+    for (index, typed) in typed.iter().take(SERVICES_MAX).enumerate() {
+        let shared = service::Shared {
+            pool: &mut pool,
+            binds: &mut binds,
+            names: &mut names,
+            node_maxconn: top.maxconn,
+        };
+        let (settings, told) = service::read(&mut v, index, typed, shared);
+        services.push(settings);
+        public.push(told);
+    }
+    if let Some(first_beyond) = typed.get(SERVICES_MAX) {
+        let help = format!("a node has at most {SERVICES_MAX}; run a second node for the rest");
+        v.report.error(&Scope::top(), &first_beyond.at, "too many services", help);
+    }
+    pool.refuse_loops(&mut v.report, &binds);
+    if typed.is_empty() {
+        let help = "add [[service]] with bind = [\"0.0.0.0:1883\"], and in it [[service.broker]] \
+                    with addr = \"192.168.0.36:1883\"";
+        v.report.errors.push(Finding::whole_file(source.file, "no service", help));
+    }
+
+    let Report { mut errors, mut warnings, .. } = v.report;
+    errors.sort_by_key(|finding| (finding.line, finding.column));
+    warnings.sort_by_key(|finding| (finding.line, finding.column));
+    if !errors.is_empty() {
+        return Err(ConfigError { findings: errors });
+    }
+    let node = NodeSettings {
+        site: top.site,
+        node: top.node,
+        maxconn: top.maxconn,
+        drain_timeout: top.drain_timeout,
+        workers: top.workers,
+        seed: top.seed,
+        brokers: pool.into_brokers(),
+        services,
+    };
+    let settings = Settings { node, admin, location: top.location, public };
+    Ok(Loaded { settings, warnings })
+}
+
+/// Tables whose feature does not exist yet. Taking them in silence would be a lie.
+fn refuse_unbuilt(file: &File, report: &mut Report<'_>) {
+    let tables = [
+        ("tls", &file.tls, TLS_HELP),
+        ("mesh", &file.mesh, "remove [mesh]; a node without it serves its own site"),
+        ("entry", &file.entry, "remove [entry]; clients reach this site by its address"),
+        (
+            "resolver",
+            &file.resolver,
+            "remove [resolver]; names are looked up at start with the system's resolver",
+        ),
+    ];
+    for (name, table, help) in tables {
+        if let Some(table) = table {
+            report.error(&Scope::top(), &table.at, format!("[{name}]: {NOT_YET}"), help);
+        }
+    }
+}
+
+const NOT_YET: &str = "not yet in this version";
+const TLS_HELP: &str = "remove it; until TLS comes, pass it through with mode = \"tcp\" or end it \
+                        in front of this node";
+
+/// Checks a name of the file: a site, a node, a service or a broker.
+fn name(text: &str) -> Result<(), Refusal> {
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    if (1..=super::bounds::NAME_MAX).contains(&text.len()) && text.chars().all(fits) {
+        return Ok(());
+    }
+    let usable: String =
+        text.chars().map(|c| if fits(c) { c } else { '-' }).take(super::bounds::NAME_MAX).collect();
+    let help = if usable.is_empty() {
+        "leave the key out for the default".to_owned()
+    } else {
+        format!("for example \"{usable}\"")
+    };
+    Err(Refusal::new("must be 1 to 64 of A-Z a-z 0-9 . _ -", help))
+}

@@ -1,0 +1,243 @@
+//! `[[service]]`: what clients connect to.
+
+use std::collections::{HashMap, HashSet};
+use std::time::Duration;
+
+use isobar_core::policy::{self, Member, ServicePolicy, SourceLimits};
+use isobar_net::settings::{FlowLog, ServiceSettings};
+
+use super::binds::Binds;
+use super::broker::{self, FromService};
+use super::pool::Pool;
+use super::{Validation, effect, listen};
+use crate::config::bounds::{self, BROKERS_MAX, Bounds};
+use crate::config::file::{Balance, Log, Mode, OnMarkedDown, Service, TimeText};
+use crate::config::finding::{Refusal, Scope, member_name};
+use crate::config::placed::Placed;
+use crate::config::settings::PublicAddress;
+use crate::config::units::{show_count, show_duration};
+
+/// What services share and add to.
+pub(super) struct Shared<'a> {
+    pub(super) pool: &'a mut Pool,
+    pub(super) binds: &'a mut Binds,
+    /// Service names, with the lines they stand on.
+    pub(super) names: &'a mut HashMap<String, usize>,
+    pub(super) node_maxconn: u32,
+}
+
+pub(super) fn read(
+    v: &mut Validation<'_>,
+    index: usize,
+    typed: &Placed<Service>,
+    shared: Shared<'_>,
+) -> (ServiceSettings, Vec<PublicAddress>) {
+    let service = &typed.value;
+    let mode = service.mode.as_ref().map_or(Mode::Mqtt, |mode| mode.value);
+    let standard = match mode {
+        Mode::Mqtt => "mqtt",
+        Mode::Tcp => "tcp",
+    };
+    let spelled = service.name.as_ref().map_or(standard, |name| &name.value);
+    let scope = Scope { name: member_name("service", Some(spelled), index), at: typed.at.clone() };
+    let name = name(v, &scope, service, spelled, shared.names);
+    effect::refuse_unbuilt(v, &scope, service);
+    effect::warn_of_none(v, &scope, service, mode);
+
+    let maxconn =
+        v.report.count(&scope, "maxconn", service.maxconn.as_ref(), bounds::SERVICE_MAXCONN);
+    if let Some(typed) = service.maxconn.as_ref().filter(|_| maxconn > shared.node_maxconn) {
+        let whole = show_count(u64::from(shared.node_maxconn));
+        let message = format!("maxconn is more than the node's, {whole}, which holds");
+        v.report.warn(&scope, &typed.at, message, "raise maxconn at the top of the file");
+    }
+    let binds = listen::binds(v, &scope, service.bind.as_ref(), shared.binds);
+    let public = listen::public(v, &scope, service.public.as_ref());
+    let policy = policy(v, &scope, service, (name, mode, maxconn), shared.pool);
+    let settings = ServiceSettings {
+        policy,
+        binds,
+        log: match service.log.as_ref().map(|log| log.value) {
+            None | Some(Log::Tcplog) => FlowLog::Tcplog,
+            Some(Log::Json) => FlowLog::Json,
+            Some(Log::Off) => FlowLog::Off,
+        },
+        log_clients: service.log_clients.as_ref().is_some_and(|on| on.value),
+        per_source: per_source(v, &scope, service),
+    };
+    (settings, public)
+}
+
+fn name(
+    v: &mut Validation<'_>,
+    scope: &Scope,
+    service: &Service,
+    spelled: &str,
+    names: &mut HashMap<String, usize>,
+) -> String {
+    let at = service.name.as_ref().map_or(&scope.at, |name| &name.at);
+    if service.name.is_some() {
+        v.report.name(scope, "name", service.name.as_ref());
+    }
+    let line = v.report.source.position(at.start).line;
+    if let Some(other) = names.insert(spelled.to_owned(), line) {
+        let message = format!("name {spelled:?} is taken by the service of line {other}");
+        let help = format!("give it another: name = \"{spelled}-2\"");
+        v.report.error(scope, at, message, help);
+    }
+    spelled.to_owned()
+}
+
+fn policy(
+    v: &mut Validation<'_>,
+    scope: &Scope,
+    service: &Service,
+    (name, mode, maxconn): (String, Mode, u32),
+    pool: &mut Pool,
+) -> ServicePolicy {
+    let slow_start =
+        v.report.duration(scope, "slow_start", service.slow_start.as_ref(), bounds::SLOW_START);
+    let slow_start_at = service.slow_start.as_ref().map(|key| key.at.clone());
+    let members = members(v, scope, service, FromService { mode, slow_start, slow_start_at }, pool);
+    let times = times(v, scope, service, mode);
+    let report = &mut v.report;
+    let retries = report.count(scope, "retries", service.retries.as_ref(), bounds::RETRIES);
+    let is_mqtt = mode == Mode::Mqtt;
+    let on = |key: Option<&Placed<bool>>| key.is_none_or(|key| key.value);
+    ServicePolicy {
+        name,
+        mode: if is_mqtt { policy::Mode::Mqtt } else { policy::Mode::Tcp },
+        balance: match service.balance.as_ref().map(|balance| balance.value) {
+            None | Some(Balance::LeastConn) => policy::Balance::LeastConn,
+            Some(Balance::Random) => policy::Balance::Random,
+            Some(Balance::RoundRobin) => policy::Balance::RoundRobin,
+        },
+        maxconn,
+        retries: u8::try_from(retries).expect("RETRIES ends at 15"),
+        redispatch: on(service.redispatch.as_ref()),
+        connect_timeout: times.connect,
+        connack_timeout: times.connack,
+        deadline: times.deadline,
+        opening_timeout: times.opening,
+        opening_max: report
+            .size(scope, "opening_max", service.opening_max.as_ref(), bounds::OPENING_MAX)
+            .0,
+        // Both need a client id, which only a CONNECT has.
+        affinity: is_mqtt && on(service.affinity.as_ref()),
+        takeover: is_mqtt && on(service.takeover.as_ref()),
+        on_marked_down: match service.on_marked_down.as_ref().map(|fate| fate.value) {
+            None | Some(OnMarkedDown::Keep) => policy::OnMarkedDown::Keep,
+            Some(OnMarkedDown::ShutdownSessions) => policy::OnMarkedDown::ShutdownSessions,
+        },
+        max_new_per_second: report.count(
+            scope,
+            "max_new_per_second",
+            service.max_new_per_second.as_ref(),
+            bounds::MAX_NEW_PER_SECOND,
+        ),
+        members,
+    }
+}
+
+struct Times {
+    connect: Duration,
+    connack: Duration,
+    deadline: Duration,
+    opening: Duration,
+}
+
+fn times(v: &mut Validation<'_>, scope: &Scope, service: &Service, mode: Mode) -> Times {
+    let mut read = |key, typed: &Option<Placed<TimeText>>, bounds: Bounds<Duration>| {
+        v.report.duration(scope, key, typed.as_ref(), bounds)
+    };
+    let connect = read("connect_timeout", &service.connect_timeout, bounds::CONNECT_TIMEOUT);
+    let connack = read("connack_timeout", &service.connack_timeout, bounds::CONNACK_TIMEOUT);
+    let deadline = read("deadline", &service.deadline, bounds::DEADLINE);
+    let opening = read("opening_timeout", &service.opening_timeout, bounds::OPENING_TIMEOUT);
+
+    let mut parts = vec![("connect_timeout", connect, &service.connect_timeout)];
+    if mode == Mode::Mqtt {
+        parts.push(("connack_timeout", connack, &service.connack_timeout));
+    }
+    for (key, part, typed) in parts {
+        let by_default = |typed: bool| if typed { "" } else { ", the default" };
+        if part <= deadline {
+            continue;
+        }
+        let help = "deadline is for all attempts together: make it the longer one";
+        if let Some(at) = &service.deadline {
+            let part = format!("{}{}", show_duration(part), by_default(typed.is_some()));
+            let refusal = Refusal::new(format!("shorter than {key} ({part})"), help);
+            v.report.refuse(scope, "deadline", &at.at, refusal);
+        } else if let Some(at) = typed {
+            let problem =
+                format!("longer than deadline ({}, the default)", show_duration(deadline));
+            v.report.refuse(scope, key, &at.at, Refusal::new(problem, help));
+        }
+    }
+    Times { connect, connack, deadline, opening }
+}
+
+fn members(
+    v: &mut Validation<'_>,
+    scope: &Scope,
+    service: &Service,
+    from_service: FromService,
+    pool: &mut Pool,
+) -> Vec<Member> {
+    let typed = service.brokers.as_deref().unwrap_or_default();
+    if typed.is_empty() {
+        let help = "add [[service.broker]] with addr = \"192.168.0.36:1883\" below it";
+        v.report.missing(scope, "no broker", help);
+    }
+    if let Some(beyond) = typed.get(BROKERS_MAX) {
+        let help = format!("a service has at most {BROKERS_MAX}");
+        v.report.error(scope, &beyond.at, "too many brokers", help);
+    }
+    let mut members: Vec<Member> = Vec::new();
+    let mut seen = HashSet::new();
+    let mut names: HashMap<String, usize> = HashMap::new();
+    for (index, typed) in typed.iter().take(BROKERS_MAX).enumerate() {
+        let spelled = typed.value.name.as_ref().or(typed.value.addr.as_ref());
+        let own = member_name("broker", spelled.map(|name| name.value.as_str()), index);
+        let inner = Scope { name: format!("{}, {own}", scope.name), at: typed.at.clone() };
+        if let Some(name) = &typed.value.name {
+            let line = v.report.source.position(name.at.start).line;
+            if let Some(other) = names.insert(name.value.clone(), line) {
+                let problem = format!("the broker of line {other} has this name");
+                let help = format!("give it another: name = \"{}-2\"", name.value);
+                v.report.refuse(&inner, "name", &name.at, Refusal::new(problem, help));
+            }
+        }
+        let Some(candidate) = broker::read(v, inner.clone(), typed, &from_service) else {
+            continue;
+        };
+        let (weight, addr, addr_at) =
+            (candidate.weight, candidate.settings.addr, candidate.addr_at.clone());
+        if !seen.insert(addr) {
+            let help = "name each broker once; weight gives it a larger share";
+            let refusal = Refusal::new("this service has a broker at that address already", help);
+            v.report.refuse(&inner, "addr", &addr_at, refusal);
+            continue;
+        }
+        members.push(Member { broker: pool.join(&mut v.report, candidate), weight });
+    }
+    members
+}
+
+fn per_source(v: &mut Validation<'_>, scope: &Scope, service: &Service) -> SourceLimits {
+    let Some(limits) = service.per_source.as_ref().map(|typed| &typed.value) else {
+        return SourceLimits::default();
+    };
+    let mut read = |key, typed: &Option<Placed<i64>>, bounds: Bounds<u32>| {
+        v.report.count(scope, key, typed.as_ref(), bounds)
+    };
+    SourceLimits {
+        maxconn: read("per_source.maxconn", &limits.maxconn, bounds::SOURCE_MAXCONN),
+        new_per_second: read(
+            "per_source.new_per_second",
+            &limits.new_per_second,
+            bounds::SOURCE_NEW_PER_SECOND,
+        ),
+    }
+}

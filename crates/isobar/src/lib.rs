@@ -1,0 +1,5 @@
+//! The command line, its configuration, and what holds the crates together in one process.
+
+pub mod check;
+pub mod cli;
+pub mod config;

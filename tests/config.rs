@@ -1,0 +1,55 @@
+//! The configuration file: good ones become what they say, broken ones are refused with the
+//! line and a remedy, and nothing that stands in one makes the program panic.
+#![allow(clippy::unwrap_used, reason = "a helper that fails fails its test")]
+
+#[path = "config/broken.rs"]
+mod broken;
+#[path = "config/good.rs"]
+mod good;
+#[path = "config/mutated.rs"]
+mod mutated;
+#[path = "config/shipped.rs"]
+mod shipped;
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::Path;
+
+use isobar::config::{self, ConfigError, Host, Loaded};
+
+/// A good file in which each broken case replaces one line.
+const BASE: &str = r#"maxconn = 1000
+[[service]]
+name = "mqtt"
+bind = ["127.0.0.1:1883"]
+[[service.broker]]
+name = "a"
+addr = "10.0.0.1:1883"
+"#;
+
+/// A machine with two cores and a resolver that knows three names.
+fn host() -> Host<'static> {
+    Host { name: "node-1".into(), cores: 2, resolve: &resolve }
+}
+
+fn resolve(name: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+    let addrs = match name {
+        "one.lan" => vec!["10.0.0.1"],
+        "both.lan" => vec!["fd00::2", "10.0.0.2"],
+        "none.lan" => vec![],
+        _ => return Err(io::Error::other("no such name")),
+    };
+    Ok(addrs.iter().map(|addr| SocketAddr::new(addr.parse().unwrap(), port)).collect())
+}
+
+/// Reads `text` as if it stood in `x.toml`.
+fn parse(text: &str) -> Result<Loaded, ConfigError> {
+    config::parse(Path::new("x.toml"), text, &host())
+}
+
+/// [`BASE`] with its line `number` replaced.
+fn base_with(number: usize, line: &str) -> String {
+    let mut lines: Vec<&str> = BASE.lines().collect();
+    lines[number - 1] = line;
+    lines.join("\n")
+}
