@@ -178,6 +178,8 @@ pub struct ServiceReport {
     pub brokers: Vec<BrokerReport>,
     /// Flows placed.
     pub flows: FlowCounts,
+    /// New flows placed per second at most, the rest waits; `None` for no limit.
+    pub rate_limit: Option<u32>,
     /// Openings waiting for a broker's turn, now and at most.
     pub waiting: u32,
     /// Most at once so far.

@@ -1,0 +1,213 @@
+//! The top of the page: which node this is, what needs a person, and the totals.
+
+use maud::{Markup, html};
+
+use super::parts::{badge, bar, bytes, condition, count};
+use crate::human::{self, Condition};
+use crate::view::{Broker, NodeState, Report, Service};
+
+/// The document's title: what is wrong comes first, since a tab shows little more.
+pub(super) fn title(report: &Report) -> String {
+    let down = brokers(report).filter(|broker| Condition::of(broker) == Condition::Down).count();
+    let mut title = String::new();
+    if report.state != NodeState::Ready {
+        title.push_str(human::node_state(report.state));
+        title.push_str(" · ");
+    }
+    if down > 0 {
+        title.push_str(&format!("{down} DOWN · "));
+    }
+    title.push_str(&format!("{} · {} · Isobar", report.node, report.site));
+    title
+}
+
+/// The node's own line.
+pub(super) fn node(report: &Report) -> Markup {
+    let class = match report.state {
+        NodeState::Ready => "up",
+        NodeState::Starting => "full",
+        NodeState::Stopping => "drain",
+    };
+    html! {
+        div.node {
+            h1 { (report.node) " " span.at { "at " (report.site) } }
+            p {
+                (badge(class, human::node_state(report.state)))
+                " up " (human::span(report.uptime_seconds))
+                " · version " (report.version)
+                " · pid " (report.pid)
+            }
+        }
+    }
+}
+
+/// What a person should look at, worst first, or that there is nothing.
+pub(super) fn notices(report: &Report) -> Markup {
+    let notices = collect(report);
+    html! {
+        section.notices aria-label="What needs a look" {
+            @if notices.is_empty() {
+                p.well { "All brokers take flows, and no limit is near." }
+            } @else {
+                ul { @for (_, markup) in &notices { li { (markup) } } }
+            }
+        }
+    }
+}
+
+/// Worst first.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Weight {
+    Outage,
+    Broker,
+    Limit,
+    Operator,
+}
+
+fn collect(report: &Report) -> Vec<(Weight, Markup)> {
+    let mut notices = Vec::new();
+    match report.state {
+        NodeState::Ready => {}
+        NodeState::Starting => notices.push((
+            Weight::Outage,
+            html! { (badge("full", "STARTING")) " the first checks are not all back" },
+        )),
+        NodeState::Stopping => notices.push((
+            Weight::Outage,
+            html! { (badge("drain", "STOPPING")) " no new flows; " (count(report.flows.current)) " left to end" },
+        )),
+    }
+    if let Some(limit) = report.flows.limit {
+        if limit < report.maxconn_wanted {
+            notices.push((
+                Weight::Limit,
+                html! {
+                    (badge("full", "CAPPED")) " maxconn " (human::exact(report.maxconn_wanted))
+                    " is configured; " (human::exact(report.descriptors_limit))
+                    " descriptors allow " (human::exact(limit))
+                },
+            ));
+        }
+        if nears(report.flows.current, limit) {
+            notices.push((Weight::Limit, near_limit("the node", report.flows.current, limit)));
+        }
+    }
+    for service in &report.services {
+        service_notices(service, &mut notices);
+    }
+    notices.sort_by_key(|(weight, _)| *weight);
+    notices
+}
+
+fn service_notices(service: &Service, notices: &mut Vec<(Weight, Markup)>) {
+    let takes = |broker: &Broker| Condition::of(broker) == Condition::Up;
+    if !service.brokers.iter().any(takes) {
+        notices.push((
+            Weight::Outage,
+            html! {
+                (badge("down", "OUT")) " no broker of " b { (service.name) } " takes new flows"
+            },
+        ));
+    }
+    for broker in &service.brokers {
+        let is = Condition::of(broker);
+        let weight = match is {
+            Condition::Up => continue,
+            Condition::Down | Condition::Full => Weight::Broker,
+            Condition::Drain | Condition::Maint => Weight::Operator,
+        };
+        notices.push((
+            weight,
+            html! {
+                (condition(is)) " " b { (broker.name) } " of " (service.name) " "
+                span.muted { (human::condition_note(broker)) " · " (human::last_check(broker)) }
+            },
+        ));
+    }
+    if let Some(limit) = service.flows.limit.filter(|limit| nears(service.flows.current, *limit)) {
+        let name = format!("service {}", service.name);
+        notices.push((Weight::Limit, near_limit(&name, service.flows.current, limit)));
+    }
+}
+
+fn near_limit(what: &str, current: u64, limit: u64) -> Markup {
+    html! {
+        (badge("full", "LIMIT")) " " (what) " holds " (human::exact(current)) " of "
+        (human::exact(limit)) " flows"
+    }
+}
+
+/// From nine tenths on.
+fn nears(current: u64, limit: u64) -> bool {
+    u128::from(current) * 10 >= u128::from(limit) * 9
+}
+
+/// The totals.
+pub(super) fn tiles(report: &Report) -> Markup {
+    let flows = &report.flows;
+    let sum = |number: fn(&Service) -> u64| {
+        report.services.iter().map(number).fold(0_u64, u64::saturating_add)
+    };
+    html! {
+        dl.tiles {
+            div {
+                dt { "Flows" }
+                dd {
+                    strong { (count(flows.current)) }
+                    @if let Some(limit) = flows.limit { " of " (count(limit)) (bar(flows.current, limit)) }
+                    small { "most " (count(flows.max)) ", in all " (count(flows.total)) }
+                }
+            }
+            div {
+                dt { "New flows" }
+                dd {
+                    strong { (count(flows.new_per_second)) } " per second"
+                    small { "most " (count(flows.new_per_second_max)) }
+                }
+            }
+            div {
+                dt { "Brokers" }
+                dd { (broker_counts(report)) }
+            }
+            div {
+                dt { "Waiting" }
+                dd {
+                    strong { (count(sum(|service| service.waiting))) } " openings"
+                    small { "retries " (count(sum(|service| service.retries)))
+                        ", elsewhere " (count(sum(|service| service.redispatches))) }
+                }
+            }
+            div {
+                dt { "Traffic" }
+                dd {
+                    "in " strong { (bytes(sum(|service| service.traffic.in_bytes))) }
+                    small { "out " (bytes(sum(|service| service.traffic.out_bytes))) }
+                }
+            }
+            div {
+                dt { "Descriptors" }
+                dd {
+                    "limit " strong { (count(report.descriptors_limit)) }
+                    small { "accept pauses " (count(report.accept_pauses)) }
+                }
+            }
+        }
+    }
+}
+
+fn broker_counts(report: &Report) -> Markup {
+    use Condition::{Down, Drain, Full, Maint, Up};
+    let of = |wanted| brokers(report).filter(|broker| Condition::of(broker) == wanted).count();
+    html! {
+        span.chips {
+            @for (is, number) in [Up, Full, Down, Drain, Maint].map(|is| (is, of(is))) {
+                @if number > 0 { span.chip { (number) " " (condition(is)) } }
+            }
+            @if brokers(report).next().is_none() { "none" }
+        }
+    }
+}
+
+fn brokers(report: &Report) -> impl Iterator<Item = &Broker> {
+    report.services.iter().flat_map(|service| &service.brokers)
+}
