@@ -1,0 +1,13 @@
+//! End to end: the `isobar` binary in front of real mosquittos.
+//!
+//! One module an item of what must be shown; the harness starts the processes. `baseline` has
+//! no Isobar in it: it proves the harness against mosquitto and HAProxy, and records what HAProxy
+//! does in the cases that Isobar exists for.
+#![allow(unreachable_pub, reason = "a test exports nothing; `pub` marks the harness's door")]
+#![allow(missing_docs, reason = "names of MQTT's fields and packets speak for themselves")]
+
+#[path = "../harness/mod.rs"]
+#[allow(dead_code, unused_imports, reason = "the harness is whole; tests use what they need")]
+mod harness;
+
+mod baseline;

@@ -1,0 +1,410 @@
+//! A node, run as people run it: `isobar run -c FILE`, on a configuration written for the test.
+
+use std::fmt::Write as _;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
+use std::time::Duration;
+
+use rustix::process::Signal;
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::addr::free_addr;
+use super::client::PATIENCE;
+use super::http::{self, Response};
+use super::mosquitto::Mosquitto;
+use super::process::{Lines, Proc};
+use super::wait::eventually;
+
+/// A TOML value, written from Rust's.
+pub trait Literal {
+    fn literal(&self) -> String;
+}
+
+impl Literal for &str {
+    fn literal(&self) -> String {
+        format!("{self:?}")
+    }
+}
+
+impl Literal for i64 {
+    fn literal(&self) -> String {
+        self.to_string()
+    }
+}
+
+impl Literal for bool {
+    fn literal(&self) -> String {
+        self.to_string()
+    }
+}
+
+/// A `[[service.broker]]`.
+#[derive(Clone)]
+pub struct Broker {
+    name: String,
+    addr: SocketAddr,
+    check: String,
+    lines: Vec<String>,
+}
+
+impl Broker {
+    /// The front of a mosquitto, with a quick MQTT check.
+    pub fn of(mosquitto: &Mosquitto) -> Broker {
+        Broker::at(&mosquitto.name, mosquitto.addr)
+    }
+
+    /// Any address, with a quick MQTT check.
+    pub fn at(name: &str, addr: SocketAddr) -> Broker {
+        let (name, lines) = (name.to_owned(), Vec::new());
+        Broker { name, addr, check: String::new(), lines }.check("mqtt")
+    }
+
+    /// A quick check of another kind: twice a second, `rise` 2, `fall` 3.
+    pub fn check(self, kind: &str) -> Broker {
+        self.check_line(&format!(
+            "{{ kind = \"{kind}\", inter = \"500ms\", fastinter = \"250ms\", rise = 2, fall = 3 }}"
+        ))
+    }
+
+    /// `check`, as written.
+    pub fn check_line(mut self, toml: &str) -> Broker {
+        self.check = toml.to_owned();
+        self
+    }
+
+    /// A further key.
+    pub fn set(self, key: &str, value: impl Literal) -> Broker {
+        self.raw(&format!("{key} = {}", value.literal()))
+    }
+
+    /// A further line, as written.
+    pub fn raw(mut self, line: &str) -> Broker {
+        self.lines.push(line.to_owned());
+        self
+    }
+}
+
+/// A `[[service]]`.
+#[derive(Clone)]
+pub struct Service {
+    name: String,
+    binds: Vec<SocketAddr>,
+    slow_start: String,
+    lines: Vec<String>,
+    brokers: Vec<Broker>,
+}
+
+impl Service {
+    /// One address, MQTT, no slow start: it would pace storms that are not about it.
+    pub fn new(name: &str) -> Service {
+        Service {
+            name: name.to_owned(),
+            binds: vec![free_addr()],
+            slow_start: "0s".to_owned(),
+            lines: Vec::new(),
+            brokers: Vec::new(),
+        }
+    }
+
+    /// With these mosquittos behind it.
+    pub fn over(mosquittos: &[Mosquitto]) -> Service {
+        mosquittos.iter().fold(Service::new("mqtt"), |s, m| s.broker(Broker::of(m)))
+    }
+
+    /// One address more.
+    pub fn also_bind(mut self) -> Service {
+        self.binds.push(free_addr());
+        self
+    }
+
+    /// Listens there instead: where another node listened before.
+    pub fn bind_at(mut self, binds: &[SocketAddr]) -> Service {
+        self.binds = binds.to_vec();
+        self
+    }
+
+    pub fn broker(mut self, broker: Broker) -> Service {
+        self.brokers.push(broker);
+        self
+    }
+
+    pub fn slow_start(mut self, duration: &str) -> Service {
+        self.slow_start = duration.to_owned();
+        self
+    }
+
+    /// A further key.
+    pub fn set(self, key: &str, value: impl Literal) -> Service {
+        self.raw(&format!("{key} = {}", value.literal()))
+    }
+
+    /// A further line, as written.
+    pub fn raw(mut self, line: &str) -> Service {
+        self.lines.push(line.to_owned());
+        self
+    }
+
+    fn write(&self, out: &mut String) {
+        let binds: Vec<String> = self.binds.iter().map(|b| format!("\"{b}\"")).collect();
+        let _ = writeln!(out, "\n[[service]]\nname = \"{}\"", self.name);
+        let _ =
+            writeln!(out, "bind = [{}]\nslow_start = \"{}\"", binds.join(", "), self.slow_start);
+        for line in &self.lines {
+            let _ = writeln!(out, "{line}");
+        }
+        for broker in &self.brokers {
+            let _ = writeln!(out, "\n[[service.broker]]\nname = \"{}\"", broker.name);
+            let _ = writeln!(out, "addr = \"{}\"\ncheck = {}", broker.addr, broker.check);
+            for line in &broker.lines {
+                let _ = writeln!(out, "{line}");
+            }
+        }
+    }
+}
+
+/// A node to start.
+#[derive(Clone, Default)]
+pub struct Node {
+    lines: Vec<String>,
+    services: Vec<Service>,
+}
+
+impl Node {
+    pub fn new(service: Service) -> Node {
+        Node { lines: Vec::new(), services: vec![service] }
+    }
+
+    pub fn service(mut self, service: Service) -> Node {
+        self.services.push(service);
+        self
+    }
+
+    /// A further key at the top.
+    pub fn set(mut self, key: &str, value: impl Literal) -> Node {
+        self.lines.push(format!("{key} = {}", value.literal()));
+        self
+    }
+
+    /// Starts it and waits until it is ready.
+    pub async fn start(self) -> Isobar {
+        let mut isobar = self.launch();
+        isobar.wait_ready().await;
+        isobar
+    }
+
+    /// Starts it without waiting.
+    pub fn launch(self) -> Isobar {
+        let admin = free_addr();
+        let mut text = String::from("site = \"test\"\nnode = \"test-1\"\n");
+        for line in &self.lines {
+            let _ = writeln!(text, "{line}");
+        }
+        for service in &self.services {
+            service.write(&mut text);
+        }
+        let _ = writeln!(text, "\n[admin]\nbind = \"{admin}\"");
+        let binds = self.services.iter().map(|s| s.binds.clone()).collect();
+        Isobar::launch_config(&text, binds, admin)
+    }
+}
+
+/// The binary under test.
+pub fn binary() -> &'static Path {
+    Path::new(env!("CARGO_BIN_EXE_isobar"))
+}
+
+/// A running node.
+pub struct Isobar {
+    proc: Proc,
+    binds: Vec<Vec<SocketAddr>>,
+    /// The admin address.
+    pub admin: SocketAddr,
+    /// Sent with every request to it, each line ended by CR LF.
+    pub admin_headers: String,
+    dir: TempDir,
+}
+
+impl Isobar {
+    /// One service over `mosquittos`, with the harness's defaults.
+    pub async fn over(mosquittos: &[Mosquitto]) -> Isobar {
+        Node::new(Service::over(mosquittos)).start().await
+    }
+
+    /// Runs a configuration as written.
+    pub fn launch_config(text: &str, binds: Vec<Vec<SocketAddr>>, admin: SocketAddr) -> Isobar {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        Isobar::launch_in(dir, text, binds, admin)
+    }
+
+    /// Runs a configuration as written, in a directory that may hold files it names.
+    pub fn launch_in(
+        dir: TempDir,
+        text: &str,
+        binds: Vec<Vec<SocketAddr>>,
+        admin: SocketAddr,
+    ) -> Isobar {
+        let path = dir.path().join("isobar.toml");
+        std::fs::write(&path, text).expect("it is writable");
+        let path = path.to_str().expect("temporary paths are UTF-8");
+        let proc = Proc::spawn("isobar", binary(), &["run", "-c", path]);
+        Isobar { proc, binds, admin, admin_headers: String::new(), dir }
+    }
+
+    /// Waits for `/health/ready`.
+    pub async fn wait_ready(&mut self) {
+        let (admin, headers) = (self.admin, self.admin_headers.clone());
+        eventually("isobar is ready", PATIENCE, async || {
+            if let Some(status) = self.proc.exited() {
+                let config = std::fs::read_to_string(self.config()).unwrap_or_default();
+                panic!("isobar ended: {status}\n{:#?}\n{config}", self.proc.stderr.all());
+            }
+            http::get(admin, "/health/ready", &headers).await.is_some_and(|r| r.status == 200)
+        })
+        .await;
+    }
+
+    /// The configuration file.
+    pub fn config(&self) -> PathBuf {
+        self.dir.path().join("isobar.toml")
+    }
+
+    /// The first service's first address.
+    pub fn addr(&self) -> SocketAddr {
+        self.binds[0][0]
+    }
+
+    /// A service's addresses.
+    pub fn binds(&self, service: usize) -> &[SocketAddr] {
+        &self.binds[service]
+    }
+
+    /// GET from the admin address. Panics if it does not answer.
+    pub async fn get(&self, path: &str) -> Response {
+        let response = http::get(self.admin, path, &self.admin_headers).await;
+        response.unwrap_or_else(|| panic!("GET {path}: no answer from the admin address"))
+    }
+
+    /// `/v1/report`.
+    pub async fn report(&self) -> Value {
+        let response = self.get("/v1/report").await;
+        assert_eq!(response.status, 200, "{}", response.body);
+        serde_json::from_str(&response.body).expect("the report is JSON")
+    }
+
+    /// The first service of the report.
+    pub async fn service(&self) -> Value {
+        self.report().await["services"][0].clone()
+    }
+
+    /// A broker of the first service.
+    pub async fn broker(&self, name: &str) -> Value {
+        broker(&self.service().await, name)
+    }
+
+    /// Flows on each broker of the first service, in the configuration's order.
+    pub async fn spread(&self) -> Vec<u64> {
+        brokers(&self.service().await).iter().map(|b| num(b, "/flows/cur")).collect()
+    }
+
+    /// Waits until a broker is in `state`.
+    pub async fn wait_state(&self, name: &str, state: &str, within: Duration) -> Duration {
+        eventually(&format!("{name} is {state}"), within, async || {
+            text(&self.broker(name).await, "/state") == state
+        })
+        .await
+    }
+
+    /// Waits until the node's count of flows is `n`.
+    pub async fn wait_flows(&self, n: u64) {
+        eventually(&format!("{n} flows"), PATIENCE, async || {
+            num(&self.report().await, "/flows/cur") == n
+        })
+        .await;
+    }
+
+    /// `/metrics`.
+    pub async fn metrics(&self) -> String {
+        self.get("/metrics").await.body
+    }
+
+    /// The flow log so far.
+    pub fn log(&self) -> &Lines {
+        &self.proc.stdout
+    }
+
+    /// What it tells its operator.
+    pub fn stderr(&self) -> &Lines {
+        &self.proc.stderr
+    }
+
+    /// The log line of the client with this address and port, once it is there.
+    pub async fn line_of(&self, client: SocketAddr) -> String {
+        let start = format!("{client} ");
+        super::wait::until(&format!("a log line of {client}"), PATIENCE, async || {
+            self.log().matching(|l| l.contains(&start)).pop()
+        })
+        .await
+    }
+
+    /// SIGTERM.
+    pub fn sigterm(&self) {
+        self.proc.signal(Signal::TERM);
+    }
+
+    /// Waits for its end.
+    pub async fn wait_exit(&mut self, within: Duration) -> ExitStatus {
+        self.proc.wait_exit(within).await
+    }
+
+    /// Whether it has ended.
+    pub fn exited(&mut self) -> Option<ExitStatus> {
+        self.proc.exited()
+    }
+
+    /// Resident memory in KiB.
+    pub fn rss_kib(&self) -> u64 {
+        self.proc.rss_kib()
+    }
+
+    /// Open descriptors.
+    pub fn descriptors(&self) -> usize {
+        self.proc.descriptors()
+    }
+
+    /// Its process id.
+    pub fn pid(&self) -> u32 {
+        self.proc.pid()
+    }
+}
+
+/// The brokers of a service of the report.
+pub fn brokers(service: &Value) -> Vec<Value> {
+    service["brokers"].as_array().expect("a service has brokers").clone()
+}
+
+/// One of them.
+pub fn broker(service: &Value, name: &str) -> Value {
+    let found = brokers(service).into_iter().find(|b| b["name"] == name);
+    found.unwrap_or_else(|| panic!("no broker {name} in {service}"))
+}
+
+/// A whole number of the report, by JSON pointer.
+pub fn num(value: &Value, pointer: &str) -> u64 {
+    let found = value.pointer(pointer).and_then(Value::as_u64);
+    found.unwrap_or_else(|| panic!("no number at {pointer} in {value}"))
+}
+
+/// A string of the report, by JSON pointer.
+pub fn text(value: &Value, pointer: &str) -> String {
+    let found = value.pointer(pointer).and_then(Value::as_str);
+    found.unwrap_or_else(|| panic!("no string at {pointer} in {value}")).to_owned()
+}
+
+/// The count with this label in a list of the report, such as `rejected`; 0 if it is not there.
+pub fn counted(value: &Value, pointer: &str, label: &str) -> u64 {
+    let list = value.pointer(pointer).and_then(Value::as_array);
+    let list = list.unwrap_or_else(|| panic!("no list at {pointer} in {value}"));
+    list.iter().find(|c| c["label"] == label).map_or(0, |c| num(c, "/count"))
+}

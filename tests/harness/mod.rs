@@ -1,0 +1,42 @@
+//! Real processes and a raw MQTT client, for the end-to-end tests.
+//!
+//! A test starts brokers ([`Mosquitto`]), a node ([`Isobar`]) or an HAProxy to compare with
+//! ([`Haproxy`]), talks to them with [`Client`] or a [`Storm`] of clients, and waits for what
+//! must become true with [`eventually`]. The client spells MQTT on its own, without
+//! `isobar-wire`: what is tested must not be its own judge.
+//!
+//! Every process has its own loopback addresses and free ports, and dies with the test.
+
+mod addr;
+mod client;
+mod haproxy;
+mod http;
+mod isobar;
+mod mosquitto;
+mod packet;
+mod process;
+mod storm;
+mod wait;
+
+pub use addr::{free_addr, fresh_ip};
+pub use client::{Client, Failure, PATIENCE, PublishOpts};
+pub use haproxy::Haproxy;
+pub use isobar::{Broker, Isobar, Node, Service, binary, broker, brokers, counted, num, text};
+pub use mosquitto::{Mosquitto, MosquittoBuilder, Watcher};
+pub use packet::{Connack, Connect, Packet, Publish, Version, Will, kind, prop};
+pub use process::{Lines, Proc, find_program};
+pub use storm::{Outcome, Outcomes, Storm, quantile};
+pub use wait::{alone, beside, eventually, until};
+
+/// Once per process: as many descriptors as the system allows, for thousands of clients, and
+/// for the processes that inherit the limit.
+pub fn raise_descriptor_limit() {
+    static ONCE: std::sync::Once = std::sync::Once::new();
+    ONCE.call_once(|| {
+        let limit = rlimit::increase_nofile_limit(1 << 20).expect("the limit can be read");
+        assert!(
+            limit >= 12_000,
+            "{limit} descriptors: 5,000 clients through a node need 12,000 (ulimit -Hn)"
+        );
+    });
+}

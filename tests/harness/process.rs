@@ -1,0 +1,174 @@
+//! A child process whose output is read as it comes, and which never outlives its test.
+
+use std::collections::VecDeque;
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+/// Lines kept per stream; the oldest go first. A storm of 5,000 clients writes 5,000.
+const LINES_KEPT: usize = 100_000;
+
+/// The lines a process has written to one stream so far.
+#[derive(Clone, Default)]
+pub struct Lines(Arc<Mutex<VecDeque<String>>>);
+
+impl Lines {
+    fn follow(stream: impl Read + Send + 'static) -> Lines {
+        let lines = Lines::default();
+        let kept = lines.clone();
+        std::thread::spawn(move || {
+            let mut reader = BufReader::new(stream);
+            let mut line = Vec::new();
+            while reader.read_until(b'\n', &mut line).is_ok_and(|n| n > 0) {
+                let text = String::from_utf8_lossy(&line).trim_end().to_owned();
+                let mut kept = kept.0.lock().expect("no holder panics");
+                if kept.len() == LINES_KEPT {
+                    kept.pop_front();
+                }
+                kept.push_back(text);
+                drop(kept);
+                line.clear();
+            }
+        });
+        lines
+    }
+
+    /// All lines.
+    pub fn all(&self) -> Vec<String> {
+        self.matching(|_| true)
+    }
+
+    /// The lines that `wanted` picks.
+    pub fn matching(&self, wanted: impl Fn(&str) -> bool) -> Vec<String> {
+        let lines = self.0.lock().expect("no holder panics");
+        lines.iter().filter(|line| wanted(line)).cloned().collect()
+    }
+
+    /// How many lines contain `text`.
+    pub fn count(&self, text: &str) -> usize {
+        self.0.lock().expect("no holder panics").iter().filter(|l| l.contains(text)).count()
+    }
+
+    fn tail(&self, n: usize) -> Vec<String> {
+        let lines = self.0.lock().expect("no holder panics");
+        lines.iter().skip(lines.len().saturating_sub(n)).cloned().collect()
+    }
+}
+
+/// A running child. Dropping it continues it (a stopped process does not die of SIGTERM alone),
+/// kills it and reaps it.
+pub struct Proc {
+    /// For messages.
+    pub name: String,
+    child: Child,
+    /// What it wrote to standard output.
+    pub stdout: Lines,
+    /// What it wrote to standard error.
+    pub stderr: Lines,
+}
+
+impl Proc {
+    /// Starts `program`. It is killed by the kernel if the test's thread dies without running
+    /// destructors (`setpriv --pdeathsig`, where there is one).
+    pub fn spawn(name: &str, program: &Path, args: &[&str]) -> Proc {
+        super::raise_descriptor_limit();
+        let mut command = if Path::new("/usr/bin/setpriv").exists() {
+            let mut c = Command::new("/usr/bin/setpriv");
+            c.args(["--pdeathsig", "KILL", "--"]).arg(program);
+            c
+        } else {
+            Command::new(program)
+        };
+        let mut child = command
+            .args(args)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap_or_else(|e| panic!("cannot start {name}: {e}"));
+        let stdout = Lines::follow(child.stdout.take().expect("it is piped"));
+        let stderr = Lines::follow(child.stderr.take().expect("it is piped"));
+        Proc { name: name.to_owned(), child, stdout, stderr }
+    }
+
+    /// The process id.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Sends a signal; one to a process that has ended is ignored.
+    pub fn signal(&self, signal: Signal) {
+        let pid = i32::try_from(self.child.id()).expect("pids fit");
+        let _ = kill_process(Pid::from_raw(pid).expect("not zero"), signal);
+    }
+
+    /// SIGKILL, and waits for the end.
+    pub fn kill(&mut self) {
+        self.signal(Signal::KILL);
+        let _ = self.child.wait();
+    }
+
+    /// The exit status, once it has ended.
+    pub fn exited(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().expect("our own child can be waited for")
+    }
+
+    /// Waits for the end. Panics after `within`.
+    pub async fn wait_exit(&mut self, within: Duration) -> ExitStatus {
+        let start = Instant::now();
+        loop {
+            if let Some(status) = self.exited() {
+                return status;
+            }
+            let name = &self.name;
+            assert!(start.elapsed() < within, "{name} still runs after {within:?}");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// Resident memory in KiB.
+    pub fn rss_kib(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid()))
+            .expect("a running process has a status");
+        let line = status.lines().find(|l| l.starts_with("VmRSS:")).expect("it has memory");
+        line.split_whitespace().nth(1).and_then(|n| n.parse().ok()).expect("a number of KiB")
+    }
+
+    /// Open descriptors.
+    pub fn descriptors(&self) -> usize {
+        std::fs::read_dir(format!("/proc/{}/fd", self.pid()))
+            .expect("a running process has descriptors")
+            .count()
+    }
+}
+
+impl Drop for Proc {
+    fn drop(&mut self) {
+        self.signal(Signal::CONT);
+        self.kill();
+        if std::thread::panicking() {
+            for (stream, lines) in [("stdout", &self.stdout), ("stderr", &self.stderr)] {
+                let tail = lines.tail(30);
+                println!("--- {} {stream}, last {} lines", self.name, tail.len());
+                for line in tail {
+                    println!("    {line}");
+                }
+            }
+        }
+    }
+}
+
+/// Finds a program on PATH or in the places Debian puts daemons. Panics if it is missing:
+/// a test that silently skips proves nothing.
+pub fn find_program(name: &str) -> std::path::PathBuf {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path)
+        .chain(["/usr/sbin", "/usr/local/sbin"].map(Into::into))
+        .map(|dir: std::path::PathBuf| dir.join(name))
+        .find(|candidate| candidate.is_file())
+        .unwrap_or_else(|| panic!("{name} is missing: run tests/run, which installs it"))
+}
