@@ -10,4 +10,15 @@
 #[allow(dead_code, unused_imports, reason = "the harness is whole; tests use what they need")]
 mod harness;
 
+mod affinity;
+mod balance;
 mod baseline;
+mod full;
+mod gone;
+mod hung;
+mod killed;
+mod other_clients;
+mod refused;
+mod takeover;
+mod unchanged;
+mod wills;

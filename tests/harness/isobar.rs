@@ -169,11 +169,12 @@ impl Service {
 pub struct Node {
     lines: Vec<String>,
     services: Vec<Service>,
+    files: Vec<(String, String)>,
 }
 
 impl Node {
     pub fn new(service: Service) -> Node {
-        Node { lines: Vec::new(), services: vec![service] }
+        Node { services: vec![service], ..Node::default() }
     }
 
     pub fn service(mut self, service: Service) -> Node {
@@ -184,6 +185,12 @@ impl Node {
     /// A further key at the top.
     pub fn set(mut self, key: &str, value: impl Literal) -> Node {
         self.lines.push(format!("{key} = {}", value.literal()));
+        self
+    }
+
+    /// A file beside the configuration.
+    pub fn file(mut self, name: &str, content: &str) -> Node {
+        self.files.push((name.to_owned(), content.to_owned()));
         self
     }
 
@@ -206,7 +213,11 @@ impl Node {
         }
         let _ = writeln!(text, "\n[admin]\nbind = \"{admin}\"");
         let binds = self.services.iter().map(|s| s.binds.clone()).collect();
-        Isobar::launch_config(&text, binds, admin)
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        for (name, content) in &self.files {
+            std::fs::write(dir.path().join(name), content).expect("it is writable");
+        }
+        Isobar::launch_in(dir, &text, binds, admin)
     }
 }
 
@@ -230,12 +241,6 @@ impl Isobar {
     /// One service over `mosquittos`, with the harness's defaults.
     pub async fn over(mosquittos: &[Mosquitto]) -> Isobar {
         Node::new(Service::over(mosquittos)).start().await
-    }
-
-    /// Runs a configuration as written.
-    pub fn launch_config(text: &str, binds: Vec<Vec<SocketAddr>>, admin: SocketAddr) -> Isobar {
-        let dir = tempfile::tempdir().expect("a temporary directory");
-        Isobar::launch_in(dir, text, binds, admin)
     }
 
     /// Runs a configuration as written, in a directory that may hold files it names.
@@ -305,7 +310,7 @@ impl Isobar {
 
     /// Flows on each broker of the first service, in the configuration's order.
     pub async fn spread(&self) -> Vec<u64> {
-        brokers(&self.service().await).iter().map(|b| num(b, "/flows/cur")).collect()
+        brokers(&self.service().await).iter().map(|b| num(b, "/flows/current")).collect()
     }
 
     /// Waits until a broker is in `state`.
@@ -319,7 +324,7 @@ impl Isobar {
     /// Waits until the node's count of flows is `n`.
     pub async fn wait_flows(&self, n: u64) {
         eventually(&format!("{n} flows"), PATIENCE, async || {
-            num(&self.report().await, "/flows/cur") == n
+            num(&self.report().await, "/flows/current") == n
         })
         .await;
     }

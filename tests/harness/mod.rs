@@ -13,7 +13,7 @@ mod haproxy;
 mod http;
 mod isobar;
 mod mosquitto;
-mod packet;
+pub mod packet;
 mod process;
 mod storm;
 mod wait;

@@ -1,0 +1,63 @@
+//! Item 3: a broker dies while clients connect; every one of them gets its CONNACK.
+
+use std::time::Duration;
+
+use crate::harness::*;
+
+/// Tw, Tc, Tt and retries of a tcplog line, as far as this test needs them.
+fn was_redispatched(line: &str) -> bool {
+    let counts = line.split_whitespace().rev().nth(1).expect("actconn/…/retries");
+    let retries = counts.rsplit('/').next().expect("five numbers");
+    retries.trim_start_matches('+') != "0"
+}
+
+#[tokio::test]
+async fn a_broker_is_killed_while_500_clients_connect() {
+    let _turn = alone().await;
+    let mut brokers = Mosquitto::start_each("abc").await;
+    let isobar = Isobar::over(&brokers).await;
+    let (mut first_try, mut redispatched) = (Vec::new(), Vec::new());
+    let mut worst = Duration::ZERO;
+    // Five rounds: a kill catches a handful of clients on their way.
+    for round in 0..5 {
+        let victim = round % brokers.len();
+        let storm = Storm::new(isobar.addr(), 500)
+            .rate(800.0)
+            .connects(move |i| Connect::v311(&format!("round-{round}-{i}")));
+        let storm = tokio::spawn(storm.run());
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        brokers[victim].kill();
+        let outcomes = storm.await.expect("the storm ends");
+        println!("round {round}, {} killed: {}", brokers[victim].name, outcomes.summary());
+        outcomes.assert_all_accepted();
+        worst = worst.max(outcomes.quantile(1.0));
+        let times: Vec<_> = outcomes.0.iter().map(|o| (o.addr, o.took)).collect();
+        // Those on the killed broker were cut, as they would have been without us.
+        outcomes.disconnect().await;
+        isobar.wait_flows(0).await;
+        for (addr, took) in times {
+            let line = isobar.line_of(addr.expect("it was connected")).await;
+            let list = if was_redispatched(&line) { &mut redispatched } else { &mut first_try };
+            list.push(took);
+        }
+        let name = brokers[victim].name.clone();
+        isobar.wait_state(&name, "down", Duration::from_secs(10)).await;
+        brokers[victim].restart().await;
+        isobar.wait_state(&name, "up", Duration::from_secs(10)).await;
+    }
+    let service = isobar.service().await;
+    assert!(!redispatched.is_empty(), "no kill caught a client: {service}");
+    assert!(num(&service, "/redispatches") >= redispatched.len() as u64, "{service}");
+    let [plain, moved] = [&first_try, &redispatched].map(|t| quantile(t.clone(), 0.5));
+    let added = moved.saturating_sub(plain);
+    println!(
+        "first try: {} clients, median {plain:.2?}; redispatched: {} clients, median {moved:.2?}; \
+         added {added:.2?}; worst of all {worst:.2?}",
+        first_try.len(),
+        redispatched.len()
+    );
+    assert!(added <= Duration::from_millis(5), "a redispatch adds {added:?}");
+    for line in isobar.log().matching(was_redispatched) {
+        println!("  {line}");
+    }
+}
