@@ -18,11 +18,11 @@ async fn hang_at(per_second: u32) {
     let brokers = Mosquitto::start_each("abc").await;
     // Three checks that fail take three seconds: missing CONNACKs must be what gives it away.
     let slow = "{ kind = \"mqtt\", inter = \"1s\", fastinter = \"1s\", rise = 2, fall = 3 }";
-    let service = Service::new("mqtt").slow_start("5s").set("connack_timeout", "1s");
+    let service = Service::new("mqtt").slow_start("10s").set("connack_timeout", "1s");
     let service = brokers.iter().fold(service, |s, b| s.broker(Broker::of(b).check_line(slow)));
     let isobar = Node::new(service).start().await;
-    // Past the first slow start.
-    tokio::time::sleep(Duration::from_secs(6)).await;
+    // Well into the first slow start, so that its pace is above what comes.
+    tokio::time::sleep(Duration::from_secs(4)).await;
     let warm = Storm::new(isobar.addr(), 300).connects(|i| Connect::v311(&format!("warm-{i}")));
     let warm = warm.run().await;
     warm.assert_all_accepted();

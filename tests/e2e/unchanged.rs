@@ -196,9 +196,12 @@ async fn script(addr: SocketAddr, version: Version) -> Transcript {
 #[tokio::test]
 async fn the_same_packets_as_directly() {
     let _turn = alone().await;
+    let mut directly = Vec::new();
     for version in VERSIONS {
-        let direct = Mosquitto::start("direct").await;
-        let wanted = script(direct.addr, version).await;
+        let broker = Mosquitto::start("direct").await;
+        directly.push(script(broker.addr, version).await);
+    }
+    for (version, wanted) in VERSIONS.into_iter().zip(directly) {
         let brokers = Mosquitto::start_each("a").await;
         let isobar = Isobar::over(&brokers).await;
         let found = script(isobar.addr(), version).await;
