@@ -1,7 +1,6 @@
 //! Item 13: the configuration that replaces the HAProxy section, run on test addresses.
 
 use std::net::SocketAddr;
-use std::time::Duration;
 
 use crate::harness::*;
 

@@ -95,7 +95,7 @@ async fn send_all(addr: SocketAddr, all: Vec<(Vec<u8>, bool)>) -> Duration {
     let mut worst = Duration::ZERO;
     for chunk in all.chunks(100) {
         let mut tasks = tokio::task::JoinSet::new();
-        for (bytes, then_fin) in chunk.to_vec() {
+        for (bytes, then_fin) in chunk.iter().cloned() {
             tasks.spawn(send_junk(addr, bytes, then_fin));
         }
         worst = tasks.join_all().await.into_iter().fold(worst, Duration::max);

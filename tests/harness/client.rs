@@ -55,14 +55,14 @@ impl Client {
         }
         let connected = timeout(PATIENCE, socket.connect(addr)).await;
         let stream = connected.map_err(|_| Failure::TimedOut)?.map_err(failed)?;
-        stream.set_nodelay(true).map_err(failed)?;
-        Ok(Client {
-            stream,
-            version: Version::V311,
-            unread: Vec::new(),
-            next_id: 0,
-            patience: PATIENCE,
-        })
+        Ok(Client::over(stream))
+    }
+
+    /// A connection that stands, from either end: a [`super::FakeBroker`] has such ones.
+    pub fn over(stream: TcpStream) -> Client {
+        stream.set_nodelay(true).expect("a connected socket takes the option");
+        let (version, patience) = (Version::V311, PATIENCE);
+        Client { stream, version, unread: Vec::new(), next_id: 0, patience }
     }
 
     /// Connects and expects CONNACK 0.
@@ -285,6 +285,15 @@ impl Client {
             match self.read_within(left).await {
                 Ok(packet) => packets.push(packet),
                 Err(end) => return (packets, end),
+            }
+        }
+    }
+
+    /// Waits for the other side's end, whatever comes before it.
+    pub async fn read_to_end_raw(&mut self) -> Failure {
+        loop {
+            if let Err(end) = self.read_raw(PATIENCE).await {
+                return end;
             }
         }
     }

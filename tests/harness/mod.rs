@@ -9,6 +9,7 @@
 
 mod addr;
 mod client;
+mod fake;
 mod haproxy;
 mod http;
 mod isobar;
@@ -20,6 +21,7 @@ mod wait;
 
 pub use addr::{free_addr, fresh_ip};
 pub use client::{Client, Failure, PATIENCE, PublishOpts};
+pub use fake::FakeBroker;
 pub use haproxy::Haproxy;
 pub use isobar::{Broker, Isobar, Node, Service, binary, broker, brokers, counted, num, text};
 pub use mosquitto::{Mosquitto, MosquittoBuilder, Watcher};

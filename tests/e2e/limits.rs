@@ -1,0 +1,198 @@
+//! Limits, each with its counter and its reason in the log.
+
+use std::time::{Duration, Instant};
+
+use crate::harness::*;
+
+async fn one_broker() -> Vec<Mosquitto> {
+    Mosquitto::start_each("a").await
+}
+
+/// Beyond a `maxconn` comes the honest CONNACK, and a place that is given back is used again.
+async fn beyond(node: Node, places: usize, versions: [Version; 2]) -> Isobar {
+    let isobar = node.start().await;
+    let outcomes = Storm::new(isobar.addr(), places + 10)
+        .concurrency(1)
+        .connects(move |i| Connect::new(versions[i % 2], &format!("c-{i}")))
+        .run()
+        .await;
+    println!("{places} places: {}", outcomes.summary());
+    assert_eq!(outcomes.accepted(), places);
+    for outcome in outcomes.0.iter().filter(|o| !o.accepted()) {
+        let connack = outcome.result.as_ref().expect("an answer, never a bare close");
+        match versions[outcome.index % 2] {
+            Version::V5 => {
+                assert!([0x88, 0x89, 0x97].contains(&connack.code), "{connack:?}");
+                assert!(connack.reason_string().is_some(), "{connack:?}");
+            }
+            _ => assert_eq!(connack.code, 3),
+        }
+        let line = isobar.line_of(outcome.addr.expect("connected")).await;
+        assert!(line.contains("<NOSRV>") && !line.contains(" -- "), "{line}");
+    }
+    outcomes.disconnect().await;
+    isobar.wait_flows(0).await;
+    let again = Storm::new(isobar.addr(), places).run().await;
+    assert_eq!(again.accepted(), places, "places are given back: {}", again.summary());
+    again.disconnect().await;
+    isobar
+}
+
+const MIXED: [Version; 2] = [Version::V311, Version::V5];
+
+#[tokio::test]
+async fn maxconn_of_a_service() {
+    let _turn = beside().await;
+    let brokers = one_broker().await;
+    let node = Node::new(Service::over(&brokers).set("maxconn", 30));
+    let isobar = beyond(node, 30, MIXED).await;
+    let service = isobar.service().await;
+    println!("rejected {}", service["rejected"]);
+    assert_eq!(counted(&service, "/rejected", "service_maxconn"), 10);
+    assert_eq!(num(&service, "/flows/limit"), 30);
+}
+
+#[tokio::test]
+async fn maxconn_of_a_broker() {
+    let _turn = beside().await;
+    let brokers = one_broker().await;
+    let node = Node::new(Service::new("mqtt").broker(Broker::of(&brokers[0]).set("maxconn", 30)));
+    let isobar = beyond(node, 30, MIXED).await;
+    let service = isobar.service().await;
+    println!("rejected {}", service["rejected"]);
+    assert_eq!(counted(&service, "/rejected", "full"), 10);
+}
+
+#[tokio::test]
+async fn maxconn_of_the_node() {
+    let _turn = beside().await;
+    let brokers = one_broker().await;
+    let node = Node::new(Service::over(&brokers)).set("maxconn", 30);
+    let isobar = beyond(node, 30, MIXED).await;
+    let report = isobar.report().await;
+    println!("{report}");
+    assert_eq!(num(&report, "/flows/limit"), 30);
+    assert_eq!(num(&report, "/services/0/listeners/0/denied"), 10);
+}
+
+/// One address has its share; others are not touched by it.
+#[tokio::test]
+async fn connections_of_one_source() {
+    let _turn = beside().await;
+    let brokers = one_broker().await;
+    let service = Service::over(&brokers).raw("per_source = { maxconn = 5 }");
+    let isobar = Node::new(service).start().await;
+    let greedy = Storm::new(isobar.addr(), 20).sources(1).concurrency(1).run().await;
+    println!("one source: {}", greedy.summary());
+    assert_eq!(greedy.accepted(), 5);
+    let others = Storm::new(isobar.addr(), 32)
+        .sources(16)
+        .connects(|i| Connect::v311(&format!("other-{i}")));
+    let others = others.run().await;
+    // Two each, and the first of the sixteen is the greedy one.
+    assert_eq!(others.accepted(), 30, "{}", others.summary());
+    let service = isobar.service().await;
+    assert_eq!(num(&service, "/listeners/0/denied"), 17, "{service}");
+    greedy.disconnect().await;
+    isobar.wait_flows(30).await;
+    let again = Storm::new(isobar.addr(), 5)
+        .sources(1)
+        .connects(|i| Connect::v311(&format!("again-{i}")))
+        .run()
+        .await;
+    again.assert_all_accepted();
+}
+
+#[tokio::test]
+async fn rate_of_one_source() {
+    let _turn = beside().await;
+    let brokers = one_broker().await;
+    let service = Service::over(&brokers).raw("per_source = { new_per_second = 10 }");
+    let isobar = Node::new(service).start().await;
+    let began = Instant::now();
+    let greedy = Storm::new(isobar.addr(), 100).sources(1).concurrency(1).run().await;
+    let seconds = began.elapsed().as_secs_f64();
+    println!("one source, {seconds:.2} s: {}", greedy.summary());
+    let most = 10.0 + 10.0 * seconds + 1.0;
+    assert!((1.0..=most).contains(&(greedy.accepted() as f64)), "{}", greedy.summary());
+    let other = Client::open(isobar.addr(), Some("127.1.1.99".parse().expect("an address"))).await;
+    let connack = other.expect("a listener").connect(&Connect::v311("other")).await;
+    assert_eq!(connack.expect("another source is not touched").code, 0);
+    let denied = num(&isobar.service().await, "/listeners/0/denied");
+    assert_eq!(denied, 100 - greedy.accepted() as u64);
+    // After a pause it may again.
+    tokio::time::sleep(Duration::from_millis(1_200)).await;
+    let again = Storm::new(isobar.addr(), 5)
+        .sources(1)
+        .connects(|i| Connect::v311(&format!("again-{i}")))
+        .run()
+        .await;
+    again.assert_all_accepted();
+}
+
+/// `max_new_per_second` paces and drops nobody.
+#[tokio::test]
+async fn rate_of_a_service_is_a_pace() {
+    let _turn = beside().await;
+    let brokers = one_broker().await;
+    let service = Service::over(&brokers).set("max_new_per_second", 100);
+    let isobar = Node::new(service).start().await;
+    let began = Instant::now();
+    let outcomes = Storm::new(isobar.addr(), 400).concurrency(400).run().await;
+    let took = began.elapsed();
+    println!("100 a second: {} in {took:.1?}", outcomes.summary());
+    outcomes.assert_all_accepted();
+    // 400 at 100 a second; a burst of one second's worth is allowed.
+    assert!(took > Duration::from_millis(2_500), "{took:?}");
+    assert!(took < Duration::from_secs(8), "{took:?}");
+    assert!(num(&isobar.service().await, "/waiting_max") > 50, "they waited in the room");
+}
+
+/// The largest CONNECT: below the limit it passes, above it is refused and counted.
+#[tokio::test]
+async fn largest_connect() {
+    let _turn = beside().await;
+    let brokers = one_broker().await;
+    let service = Service::over(&brokers).set("opening_max", "4KiB");
+    let isobar = Node::new(service).start().await;
+    let with_will = |size: usize| {
+        let mut connect = Connect::v311("big");
+        let will = Will::new("t", &"x".repeat(size));
+        connect = connect.will(will);
+        let excess = connect.encode().len() - size;
+        connect.will(Will::new("t", &"x".repeat(size - excess)))
+    };
+    for (size, fits) in [(1_000, true), (4_096, true), (4_097, false), (60_000, false)] {
+        let connect = with_will(size);
+        assert_eq!(connect.encode().len(), size);
+        let before = num(&isobar.service().await, "/listeners/0/bad_openings");
+        let mut client = Client::open(isobar.addr(), None).await.expect("a listener");
+        let answer = client.connect(&connect).await;
+        println!("a CONNECT of {size} bytes: {answer:?}");
+        let accepted = answer.as_ref().is_ok_and(|connack| connack.code == 0);
+        assert_eq!(accepted, fits, "{size}");
+        let ours = client.local_addr();
+        if fits {
+            client.disconnect().await;
+        } else {
+            drop(client);
+            let line = isobar.line_of(ours).await;
+            assert!(line.contains(" PR "), "{line}");
+            assert_eq!(num(&isobar.service().await, "/listeners/0/bad_openings"), before + 1);
+        }
+    }
+}
+
+/// A second process on the same address must fail, not take half of the clients.
+#[tokio::test]
+async fn a_second_process_does_not_share_the_address() {
+    let _turn = beside().await;
+    let brokers = one_broker().await;
+    let isobar = Isobar::over(&brokers).await;
+    let mut second = Node::new(Service::over(&brokers).bind_at(isobar.binds(0))).launch();
+    let status = second.wait_exit(PATIENCE).await;
+    println!("{status}: {:?}", second.stderr().all());
+    assert!(!status.success());
+    assert!(second.stderr().all().iter().any(|l| l.contains(&isobar.addr().to_string())));
+    Client::connected(isobar.addr(), &Connect::v311("x")).await.disconnect().await;
+}
