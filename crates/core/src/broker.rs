@@ -182,14 +182,20 @@ impl Broker {
         self.note_state(now);
     }
 
-    /// When time alone will change what [`Broker::fit`] says.
+    /// When time alone will change what [`Broker::fit`] says; always after `now`, for what was
+    /// due before has changed it already.
     pub(crate) fn next_timeout(&self, now: Time) -> Time {
         let paced = match &self.slow_start {
             Some(slow) if !slow.bucket.ready() => slow.bucket.ready_at(self.pace(slow.since, now)),
-            _ => Time::NEVER,
+            Some(slow) => slow.since + self.policy.slow_start,
+            None => Time::NEVER,
         };
-        let down = if self.health.is_down() { self.health.next_timeout() } else { Time::NEVER };
-        paced.min(down).min(self.fullness.next_timeout(self.flows.now()))
+        let full = self.fullness.next_timeout(self.flows.now());
+        [paced, full, self.health.next_trial(now)]
+            .into_iter()
+            .filter(|at| *at > now)
+            .min()
+            .unwrap_or(Time::NEVER)
     }
 
     /// What a verdict of health means for the rest.

@@ -139,13 +139,7 @@ impl Health {
         if self.checking.is_some() || now < self.next_check {
             return None;
         }
-        let kind = match (check.kind, self.verdict) {
-            (CheckKind::Tcp, Verdict::Down(Condemned::Openings)) if self.speaks_mqtt => {
-                ProbeKind::Fresh
-            }
-            (CheckKind::Tcp, _) => ProbeKind::Tcp,
-            (CheckKind::Mqtt, _) => ProbeKind::Mqtt,
-        };
+        let kind = self.kind_due(check);
         if kind == ProbeKind::Fresh {
             if self.fresh_running {
                 return None;
@@ -156,17 +150,25 @@ impl Health {
         Some((kind, now + check.inter))
     }
 
-    /// When [`Health::poll_probe`] or [`Health::trial_due`] will next say something new.
+    /// When [`Health::poll_probe`] will next say something, if no probe ends before.
     pub fn next_timeout(&self) -> Time {
-        let check = match self.checking {
-            Some(_) => Time::NEVER,
-            None => self.next_check,
+        // A check that must wait for a fresh probe under way is due when that one ends.
+        let waits = |check| self.fresh_running && self.kind_due(check) == ProbeKind::Fresh;
+        let check = match (self.checking, self.check) {
+            (None, Some(check)) if !waits(check) => self.next_check,
+            _ => Time::NEVER,
         };
         let fresh = match self.fresh_wanted && !self.fresh_running {
             true => self.fresh_next,
             false => Time::NEVER,
         };
-        check.min(fresh).min(if self.is_down() { self.trial_at } else { Time::NEVER })
+        check.min(fresh)
+    }
+
+    /// When [`Health::trial_due`] will change its answer by itself.
+    pub fn next_trial(&self, now: Time) -> Time {
+        let ahead = self.is_down() && self.check.is_none() && self.trial_at > now;
+        if ahead { self.trial_at } else { Time::NEVER }
     }
 
     /// A probe has ended.
@@ -228,6 +230,16 @@ impl Health {
             return Turn::Same;
         }
         self.succeeded(true)
+    }
+
+    fn kind_due(&self, check: CheckPolicy) -> ProbeKind {
+        match (check.kind, self.verdict) {
+            (CheckKind::Tcp, Verdict::Down(Condemned::Openings)) if self.speaks_mqtt => {
+                ProbeKind::Fresh
+            }
+            (CheckKind::Tcp, _) => ProbeKind::Tcp,
+            (CheckKind::Mqtt, _) => ProbeKind::Mqtt,
+        }
     }
 
     fn settled(&self, check: CheckPolicy) -> bool {

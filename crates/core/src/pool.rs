@@ -423,7 +423,9 @@ impl Pool {
 
     /// When [`Fact::Tick`] is due.
     pub fn poll_timeout(&self) -> Time {
-        let health = self.brokers.iter().map(|b| b.health.next_timeout()).min();
+        // In maintenance nothing is probed, so nothing can be due.
+        let probed = self.brokers.iter().filter(|b| b.admin != AdminState::Maint);
+        let health = probed.map(|b| b.health.next_timeout()).min();
         let rate = self.services.iter().map(Service::next_timeout).min();
         self.next_change.min(health.unwrap_or(Time::NEVER)).min(rate.unwrap_or(Time::NEVER))
     }
@@ -568,3 +570,6 @@ impl Pool {
         self.serve_users(id, now);
     }
 }
+
+#[cfg(test)]
+mod tests;
