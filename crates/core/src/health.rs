@@ -205,6 +205,14 @@ impl Health {
         turn
     }
 
+    /// A probe has ended and nobody wants to know: the broker is in maintenance by now.
+    pub fn unasked(&mut self, kind: ProbeKind) {
+        self.fresh_running &= kind != ProbeKind::Fresh;
+        if self.checking == Some(kind) {
+            self.checking = None;
+        }
+    }
+
     /// A flow could not connect: refused, unreachable or in vain.
     pub fn dial_failed(&mut self, now: Time) -> Turn {
         if self.checking.is_none() && self.check.is_some() && !self.is_down() {

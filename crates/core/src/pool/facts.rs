@@ -34,6 +34,16 @@ impl Pool {
         broker.tally.checks_total += 1;
         broker.tally.checks_failed += u64::from(failed);
         broker.tally.last_check = Some((last, now));
+        if kind == ProbeKind::Mqtt {
+            broker.probe_in_session = last.result == CheckResult::Alive;
+        }
+        if last.result == CheckResult::SessionLost {
+            broker.fullness.forget();
+        }
+        if broker.admin == AdminState::Maint {
+            broker.health.unasked(kind);
+            return;
+        }
         match (last.result, kind) {
             // Unless flows got in just now: then it is the probe that is disliked.
             (CheckResult::ClosedSilently, ProbeKind::Fresh | ProbeKind::Mqtt)
@@ -44,16 +54,9 @@ impl Pool {
                 self.found_full(id, now);
             }
             (CheckResult::Alive, ProbeKind::Fresh) => broker.fullness.has_room(now),
-            (CheckResult::SessionLost, _) => broker.fullness.forget(),
             _ => {}
         }
         let broker = &mut self.brokers[id.index()];
-        if kind == ProbeKind::Mqtt {
-            broker.probe_in_session = last.result == CheckResult::Alive;
-        }
-        if broker.admin == AdminState::Maint {
-            return;
-        }
         let turn = broker.health.probed(now, kind, last.result);
         self.turned(id, turn, DownCause::Check(last.result), now);
         self.touch(id, now);

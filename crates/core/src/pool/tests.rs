@@ -211,4 +211,5 @@ fn request() -> Request<'static> {
     }
 }
 
+mod health;
 mod wakes;
