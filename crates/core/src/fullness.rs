@@ -94,7 +94,7 @@ impl Fullness {
         self.first = None;
         let Some(limit) = &mut self.limit else { return };
         limit.trying = false;
-        if accepted < limit.flows {
+        if accepted <= limit.flows {
             return;
         }
         // Above what was thought possible: go on, faster.
@@ -109,6 +109,10 @@ impl Fullness {
 
     /// The broker refused a client. `None` where the CONNECT is no evidence (verbatim).
     pub fn refused(&mut self, evidence: Option<Evidence>, accepted: u32, now: Time) -> Proof {
+        let Some(new) = evidence else {
+            self.untold(now);
+            return Proof::None;
+        };
         if let Some(limit) = &mut self.limit
             && limit.trying
         {
@@ -120,10 +124,9 @@ impl Fullness {
             limit.try_at = now + limit.wait;
             return Proof::Full;
         }
-        let (Some(new), first) = (evidence, self.first) else { return Proof::None };
-        match first {
+        match self.first {
             None => {
-                self.first = evidence;
+                self.first = Some(new);
                 Proof::None
             }
             Some(old) if old.client == new.client => Proof::None,
@@ -132,6 +135,17 @@ impl Fullness {
                 self.proved(accepted, now);
                 Proof::Full
             }
+        }
+    }
+
+    /// A flow ended that the broker neither took nor refused. If it was the one above the
+    /// limit, that trial has told nothing, and another may be made.
+    pub fn untold(&mut self, now: Time) {
+        if let Some(limit) = &mut self.limit
+            && limit.trying
+        {
+            limit.trying = false;
+            limit.try_at = now + limit.wait;
         }
     }
 
@@ -161,5 +175,126 @@ impl Fullness {
     /// The broker restarted or went away: what was learned is void.
     pub fn forget(&mut self) {
         *self = Fullness::default();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use core::net::Ipv4Addr;
+
+    fn by(client: u128, source: u32) -> Option<Evidence> {
+        let source = IpAddr::V4(Ipv4Addr::from(source));
+        Some(Evidence { client: ClientKey(client), source })
+    }
+
+    fn at(ms: u64) -> Time {
+        Time::ZERO + Duration::from_millis(ms)
+    }
+
+    /// Found full at `flows`, at time zero.
+    fn full_at(flows: u32) -> Fullness {
+        let mut f = Fullness::default();
+        assert_eq!(f.refused(by(1, 1), flows, at(0)), Proof::None);
+        assert_eq!(f.refused(by(2, 2), flows, at(0)), Proof::Full);
+        assert_eq!(f.limit(), Some(flows));
+        f
+    }
+
+    #[test]
+    fn one_rude_client_is_no_evidence_and_two_of_one_house_are_a_suspicion() {
+        let mut f = Fullness::default();
+        for _ in 0..1000 {
+            assert_eq!(f.refused(by(1, 1), 0, at(0)), Proof::None, "the same client");
+            assert_eq!(f.refused(by(1, 2), 0, at(0)), Proof::None, "from wherever");
+        }
+        for client in 2..1000 {
+            assert_eq!(f.refused(by(client, 1), 0, at(0)), Proof::Suspicion, "one address");
+            assert_eq!(f.refused(None, 0, at(0)), Proof::None, "verbatim proves nothing");
+        }
+        assert_eq!(f.limit(), None);
+    }
+
+    #[test]
+    fn an_acceptance_between_or_a_fault_of_its_own_clears_a_client() {
+        let mut f = Fullness::default();
+        f.refused(by(1, 1), 0, at(0));
+        f.accepted(1, at(0));
+        assert_eq!(f.refused(by(2, 2), 1, at(0)), Proof::None);
+        f.absolve(ClientKey(1));
+        assert_eq!(f.refused(by(2, 2), 1, at(0)), Proof::None, "2 is remembered, not 1");
+        f.absolve(ClientKey(2));
+        assert_eq!(f.refused(by(3, 3), 1, at(0)), Proof::None);
+        assert_eq!(f.refused(by(4, 4), 1, at(0)), Proof::Full);
+        assert_eq!(f.limit(), Some(1));
+    }
+
+    #[test]
+    fn a_place_given_back_at_the_limit_is_filled_again_without_raising_it() {
+        let mut f = full_at(10);
+        for _ in 0..100 {
+            assert!(!f.is_full(9, at(10)), "one has left");
+            f.placed(10);
+            f.accepted(10, at(10));
+            assert_eq!(f.limit(), Some(10));
+            assert!(f.is_full(10, at(10)));
+        }
+    }
+
+    #[test]
+    fn a_trial_is_one_flow_at_growing_intervals() {
+        let mut f = full_at(10);
+        let mut now = at(0);
+        for wait in [1, 2, 4, 8, 16, 30, 30, 30] {
+            assert!(f.is_full(10, now));
+            now = now + Duration::from_secs(wait);
+            assert_eq!(f.next_timeout(10), now);
+            assert!(!f.is_full(10, now));
+            f.placed(11);
+            assert!(f.is_full(11, now), "one is on its way");
+            assert_eq!(f.refused(by(7, 7), 10, now), Proof::Full);
+            assert_eq!(f.limit(), Some(10));
+        }
+    }
+
+    #[test]
+    fn a_limit_that_is_gone_is_forgotten_in_a_few_steps() {
+        let mut f = full_at(0);
+        let mut now = at(0);
+        let mut flows = 0;
+        while let Some(limit) = f.limit() {
+            now = now + TRY_FIRST;
+            assert!(now < at(10_000), "still {limit} after {flows} flows");
+            while !f.is_full(flows, now) && f.limit().is_some() {
+                flows += 1;
+                f.placed(flows);
+                f.accepted(flows, now);
+            }
+        }
+    }
+
+    #[test]
+    fn a_trial_that_told_nothing_is_made_again() {
+        for verbatim in [false, true] {
+            let mut f = full_at(10);
+            f.placed(11);
+            match verbatim {
+                true => assert_eq!(f.refused(None, 10, at(1000)), Proof::None),
+                false => f.untold(at(1000)),
+            }
+            assert!(f.is_full(10, at(1999)));
+            assert!(!f.is_full(10, at(2000)));
+        }
+    }
+
+    #[test]
+    fn a_limit_ends_with_the_broker_and_a_probe_let_in_allows_a_trial_at_once() {
+        let mut f = full_at(10);
+        f.has_room(at(5));
+        assert!(!f.is_full(10, at(5)));
+        f.forget();
+        assert_eq!(f.limit(), None);
+        f.proved(3, at(6));
+        assert!(f.is_full(3, at(6)) && f.at_limit(3) && !f.at_limit(2));
     }
 }

@@ -24,7 +24,7 @@ use crate::fullness::{Evidence, Proof};
 use crate::health::{Health, ProbeKind, Turn};
 use crate::id::{BrokerId, ClientKey, FlowId, ServiceId};
 use crate::policy::{BrokerPolicy, Mode, OnMarkedDown, ServicePolicy};
-use crate::report::{AdminState, CheckResult};
+use crate::report::{AdminState, BrokerState, CheckResult};
 use crate::retry::Failure;
 use crate::rng::Rng;
 use crate::time::Time;
@@ -368,6 +368,8 @@ impl Pool {
             }
             Outcome::Abandoned => Turn::Same,
         };
+        // Whatever came of it: a trial above a learned limit is over.
+        broker.fullness.untold(now);
         match (outcome, token.session) {
             (Outcome::Accepted, Some(client)) => {
                 self.services[token.service.index()].settled(client, id);
@@ -392,6 +394,7 @@ impl Pool {
         broker.flows.remove();
         if !token.settled {
             broker.unanswered -= 1;
+            broker.fullness.untold(now);
         }
         self.services[token.service.index()].flows.remove();
         let left = Left {
@@ -545,8 +548,12 @@ impl Pool {
     fn found_full(&mut self, id: BrokerId, now: Time) {
         let broker = &mut self.brokers[id.index()];
         broker.tally.refused_full += 1;
+        let (before, _) = broker.state(now);
         broker.note_state(now);
-        if let Some(limit) = broker.fullness.limit() {
+        let (after, _) = broker.state(now);
+        if let Some(limit) = broker.fullness.limit()
+            && (before, after) == (BrokerState::Up, BrokerState::Full)
+        {
             self.outputs.push_back(Output::Notice(Notice::Full(id, limit)));
         }
     }

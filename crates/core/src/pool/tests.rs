@@ -9,7 +9,6 @@ use core::time::Duration;
 
 use super::*;
 use crate::policy::{Balance, CheckKind, CheckPolicy, Member};
-use crate::report::BrokerState;
 
 const A: BrokerId = BrokerId(0);
 const B: BrokerId = BrokerId(1);
@@ -193,6 +192,18 @@ impl Site {
         self.release(token);
     }
 
+    /// `n` clients are accepted at the only broker, which then refuses two more.
+    fn fill(&mut self, n: u32) -> Vec<Token> {
+        let held = (0..n).map(|_| self.placed()).collect::<Vec<_>>();
+        let held = held.into_iter().map(|token| self.accepted(token)).collect();
+        for client in 0..2 {
+            let token = self.placed();
+            self.failed(token, Failure::ClosedSilently, evidence(client));
+        }
+        assert_eq!(self.state(A), BrokerState::Full);
+        held
+    }
+
     fn state(&self, id: BrokerId) -> BrokerState {
         let report = self.pool.report(S, self.now);
         report.brokers.iter().find(|(b, _)| *b == id).map(|(_, r)| r.state).unwrap()
@@ -211,5 +222,6 @@ fn request() -> Request<'static> {
     }
 }
 
+mod full;
 mod health;
 mod wakes;

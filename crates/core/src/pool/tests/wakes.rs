@@ -2,17 +2,6 @@
 
 use super::*;
 
-/// `n` clients are accepted at a broker, which then refuses two more.
-fn fill(site: &mut Site, n: u32) -> Vec<Token> {
-    let held = (0..n).map(|_| site.placed()).collect::<Vec<_>>();
-    let held = held.into_iter().map(|token| site.accepted(token)).collect();
-    for client in 0..2 {
-        let token = site.placed();
-        site.failed(token, Failure::ClosedSilently, evidence(client));
-    }
-    held
-}
-
 #[test]
 fn a_broker_in_maintenance_asks_for_nothing() {
     for kind in [CheckKind::Tcp, CheckKind::Mqtt] {
@@ -32,8 +21,7 @@ fn a_broker_in_maintenance_asks_for_nothing() {
 #[test]
 fn a_full_broker_that_nobody_wants_to_try_lets_the_pool_sleep() {
     let mut site = Site::plain(1);
-    let held = fill(&mut site, 3);
-    assert_eq!(site.state(A), BrokerState::Full);
+    let held = site.fill(3);
     assert!(site.pass(secs(600)) < 5);
     assert!(matches!(site.arrives(), Placement::Broker(_)), "and is tried once somebody comes");
     drop(held);
