@@ -1,0 +1,100 @@
+//! `isobar-bench`: the same load on Isobar and on HAProxy, in alternation.
+//!
+//! This program starts itself again for each part, in processes of their own: the bench broker
+//! (`broker`), the load (`load`), and keepers (`keep`) that end proxies when the bench is gone.
+//! A trial (`trial`) is one proxy under one load; a measure (`measure`) is what is made of its
+//! report; `bench` alternates.
+
+mod bench;
+mod broker;
+mod calls;
+mod child;
+mod cli;
+mod conn;
+mod contender;
+mod failure;
+mod findings;
+mod keep;
+mod load;
+mod measure;
+mod mqtt;
+mod ports;
+mod procfs;
+mod profile;
+mod sockets;
+mod stats;
+mod trial;
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::bench::Bench;
+use crate::cli::{Cli, Command, Options, ProfileOptions};
+use crate::failure::{Context, Result};
+use crate::measure::Measure;
+
+fn main() -> ExitCode {
+    let command = Cli::parse().command;
+    let is_child = matches!(command, Command::Load { .. } | Command::Keep(_));
+    match run(command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            if is_child {
+                // For the parent, which expects another line and puts this one into its error.
+                // It may be gone, and with it anyone to tell.
+                let _ = writeln!(io::stdout(), "{failure}");
+            } else {
+                eprintln!("isobar-bench: {failure}");
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> Result<()> {
+    match command {
+        Command::All(options) => measure(&options, |bench| {
+            for one in Measure::ALL {
+                bench.alternate(one)?;
+            }
+            bench.count_calls()?;
+            bench.fill_ports()
+        }),
+        Command::Connect(options) => measure(&options, |bench| bench.alternate(Measure::Connect)),
+        Command::Echo(options) => measure(&options, |bench| bench.alternate(Measure::Echo)),
+        Command::Bulk(options) => measure(&options, |bench| bench.alternate(Measure::Bulk)),
+        Command::Idle(options) => measure(&options, |bench| bench.alternate(Measure::Idle)),
+        Command::Calls(options) => measure(&options, Bench::count_calls),
+        Command::Ports(options) => measure(&options, Bench::fill_ports),
+        Command::Profile(options) => profile(&options),
+        Command::Broker { cpu, addrs } => {
+            let _commands = child::follow_parent();
+            cpu.map_or(Ok(()), child::pin)?;
+            broker::serve(&addrs)
+        }
+        Command::Load { plan } => {
+            load::main(&serde_json::from_str(&plan).context("reading the plan")?)
+        }
+        Command::Keep(keep) => keep::main(&keep),
+    }
+}
+
+/// Publishes what was found even if the rest could not be.
+fn measure(options: &Options, with: impl FnOnce(&mut Bench) -> Result<()>) -> Result<()> {
+    let mut bench = Bench::new(options)?;
+    let made = with(&mut bench);
+    bench.publish(options.json.as_deref())?;
+    made
+}
+
+fn profile(options: &ProfileOptions) -> Result<()> {
+    let mut bench = Bench::new(&options.options)?;
+    let measure = Measure::from(options.measure);
+    let work = measure.work(&bench.sizes);
+    for contender in &bench.contenders {
+        profile::record(&mut bench.ground, contender, measure.name(), &work, &options.into)?;
+    }
+    Ok(())
+}
