@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::check;
+use crate::{check, run};
 
 const AFTER_HELP: &str = "\
 Exit codes: 0 success, 1 the command failed (its message says why), 2 wrong usage.
@@ -26,13 +26,16 @@ pub struct Cli {
 /// What can be done.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Run a node.
+    Run(run::Args),
     /// Say whether a configuration file is good, and what it amounts to.
     Check(check::Args),
 }
 
 /// Parses the command line and runs the command.
-pub fn run() -> ExitCode {
+pub fn main() -> ExitCode {
     match Cli::parse().command {
+        Command::Run(args) => run::run(&args),
         Command::Check(args) => check::run(&args),
     }
 }

@@ -81,6 +81,8 @@ impl Node {
             balance: figures.balance,
             listeners,
             flows: figures.flows,
+            rate_limit: (service.policy.max_new_per_second > 0)
+                .then_some(service.policy.max_new_per_second),
             waiting: figures.waiting.0,
             waiting_max: figures.waiting.1,
             traffic,

@@ -20,6 +20,7 @@ pub(crate) fn rich() -> NodeReport {
         maxconn_wanted: 250_000,
         descriptors: 524_288,
         accept_pauses: 0,
+        log_lines_dropped: 0,
         services: vec![mqtt(), legacy()],
     }
 }
@@ -37,6 +38,7 @@ pub(crate) fn empty() -> NodeReport {
         maxconn_wanted: 0,
         descriptors: 0,
         accept_pauses: 0,
+        log_lines_dropped: 0,
         services: vec![],
     }
 }
