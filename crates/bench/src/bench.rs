@@ -20,7 +20,7 @@ use crate::{calls, ports, procfs};
 
 /// Descriptors that a proxy needs besides two a flow; Isobar keeps 256 back for answers.
 const SPARE_DESCRIPTORS: u64 = 600;
-/// A trial in which others used more of the proxy's CPU than this is told of.
+/// A trial in which others used more of one of the CPUs than this is told of.
 const DISTURBED: f64 = 0.1;
 
 /// A run of the bench.
@@ -104,8 +104,8 @@ impl Bench {
         let disturbed = reports.iter().flatten().filter(|r| r.disturbance() > DISTURBED).count();
         if disturbed > 0 {
             self.findings.notes.push(format!(
-                "{}: in {disturbed} of {} trials something else used more than {:.0} % of the \
-                 proxy's CPU; is the machine quiet?",
+                "{}: in {disturbed} of {} trials something else used more than {:.0} % of a \
+                 CPU; is the machine quiet?",
                 measure.name(),
                 reports.iter().map(Vec::len).sum::<usize>(),
                 DISTURBED * 100.0,

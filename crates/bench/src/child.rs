@@ -60,6 +60,11 @@ impl Child {
         Ok(Self { name, process, stdin, lines })
     }
 
+    /// Its process id.
+    pub(crate) fn pid(&self) -> u32 {
+        self.process.id()
+    }
+
     /// Waits for a line that begins with `word` and gives what follows it.
     pub(crate) fn expect(&mut self, word: &str, within: Duration) -> Result<String> {
         let line = self.lines.recv_timeout(within).map_err(|why| match why {

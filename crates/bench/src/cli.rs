@@ -61,7 +61,7 @@ pub(crate) enum Command {
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Options {
     /// Alternations; medians are over these.
-    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100))]
+    #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..=100))]
     pub(crate) rounds: u32,
     /// A small load, one round: shows that everything works, not how fast it is.
     #[arg(long)]
@@ -140,6 +140,6 @@ mod tests {
         let cli =
             Cli::try_parse_from(["isobar-bench", "all", "--cpus", "2,3", "--mode", "mqtt,tcp"]);
         let Command::All(options) = cli.unwrap().command else { panic!("another command") };
-        assert_eq!((options.cpus, options.mode.len(), options.rounds), (vec![2, 3], 2, 5));
+        assert_eq!((options.cpus, options.mode.len(), options.rounds), (vec![2, 3], 2, 7));
     }
 }

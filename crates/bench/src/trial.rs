@@ -103,7 +103,7 @@ impl Ground {
         attach: impl FnOnce(&Subject<'_>) -> Result<D>,
     ) -> Result<(Report, T)> {
         self.trials += 1;
-        let (_broker, brokers) = self.start_broker(setting)?;
+        let (_broker, broker_pid, brokers) = self.start_broker(setting)?;
         let listen = self.addrs(3, ADDRS)?;
         let layout = Layout {
             listen: listen.clone(),
@@ -117,10 +117,11 @@ impl Ground {
         write(&file, &contender.configuration(&layout))?;
         let output = self.path("proxy.out");
         let (mut proxy, pid) =
-            self.keep(setting, self.cpus.proxy, &output, &contender.command(&file))?;
+            keep_program(setting.netns, self.cpus.proxy, &output, &contender.command(&file))?;
         let plan = Plan {
             targets: listen,
             pid,
+            broker_pid,
             proxy_cpu: self.cpus.proxy,
             load_cpu: self.cpus.load,
             limit_s: LOAD_LIMIT.as_secs(),
@@ -137,31 +138,22 @@ impl Ground {
         })
     }
 
-    fn start_broker(&mut self, setting: &Setting<'_>) -> Result<(Child, Vec<SocketAddr>)> {
+    fn start_broker(&mut self, setting: &Setting<'_>) -> Result<(Child, u32, Vec<SocketAddr>)> {
         let addrs = self.addrs(1, if setting.one_broker { 1 } else { ADDRS })?;
         if self.mosquitto {
             let file = self.path("mosquitto.conf");
             write(&file, &mosquitto_conf(&addrs))?;
             let command = ["mosquitto".to_owned(), "-c".into(), file.display().to_string()];
             let output = self.path("mosquitto.out");
-            let (child, _) = self.keep(setting, self.cpus.load, &output, &command)?;
-            return Ok((child, addrs));
+            let (child, pid) = keep_program(setting.netns, self.cpus.load, &output, &command)?;
+            return Ok((child, pid, addrs));
         }
         let mut args = vec!["broker".to_owned(), "--cpu".into(), self.cpus.load.to_string()];
         args.extend(addrs.iter().map(SocketAddr::to_string));
         let mut child = Child::start(setting.netns, &args)?;
         child.expect("ready", START_LIMIT)?;
-        Ok((child, addrs))
-    }
-
-    fn keep(
-        &self,
-        setting: &Setting<'_>,
-        cpu: usize,
-        output: &Path,
-        command: &[String],
-    ) -> Result<(Child, u32)> {
-        keep_program(setting.netns, cpu, output, command)
+        let pid = child.pid();
+        Ok((child, pid, addrs))
     }
 
     /// Free addresses 127.0.`net`.1 and on, with one port.

@@ -1,5 +1,6 @@
 //! The proxy's CPU time around a piece of work.
 
+use std::process;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -14,6 +15,7 @@ const TRAILING: Duration = Duration::from_millis(100);
 pub(super) struct Meter<'a> {
     plan: &'a Plan,
     cpu_ns: u64,
+    load_cpu_ns: u64,
     ticks: (u64, u64),
     proxy_cpu: CpuTicks,
     load_cpu: CpuTicks,
@@ -25,6 +27,7 @@ impl<'a> Meter<'a> {
         Ok(Self {
             plan,
             cpu_ns: procfs::cpu_ns(plan.pid)?,
+            load_cpu_ns: load_cpu_ns(plan)?,
             ticks: procfs::ticks(plan.pid)?,
             proxy_cpu: procfs::cpu_ticks(plan.proxy_cpu)?,
             load_cpu: procfs::cpu_ticks(plan.load_cpu)?,
@@ -37,12 +40,14 @@ impl<'a> Meter<'a> {
         let wall = self.began.elapsed();
         let proxy_cpu = procfs::cpu_ticks(self.plan.proxy_cpu)?;
         let load_cpu = procfs::cpu_ticks(self.plan.load_cpu)?;
+        let load_cpu_ns = load_cpu_ns(self.plan)?;
         thread::sleep(TRAILING);
         let cpu_ns = procfs::cpu_ns(self.plan.pid)?;
         let (user, system) = procfs::ticks(self.plan.pid)?;
         let (user, system) = (user - self.ticks.0, system - self.ticks.1);
         Ok(Report {
             cpu_ns: cpu_ns - self.cpu_ns,
+            load_cpu_ns: load_cpu_ns - self.load_cpu_ns,
             user_share: user as f64 / (user + system).max(1) as f64,
             wall_ns: u64::try_from(wall.as_nanos()).expect("a run is shorter than 500 years"),
             proxy_cpu_busy: proxy_cpu.busy_since(&self.proxy_cpu),
@@ -50,4 +55,8 @@ impl<'a> Meter<'a> {
             ..Report::default()
         })
     }
+}
+
+fn load_cpu_ns(plan: &Plan) -> Result<u64> {
+    Ok(procfs::cpu_ns(process::id())? + procfs::cpu_ns(plan.broker_pid)?)
 }

@@ -37,6 +37,8 @@ pub(crate) struct Plan {
     pub(crate) targets: Vec<SocketAddr>,
     /// The proxy.
     pub(crate) pid: u32,
+    /// The broker, which shares the load's CPU.
+    pub(crate) broker_pid: u32,
     /// The CPU that the proxy is pinned to.
     pub(crate) proxy_cpu: usize,
     /// The CPU that the load is pinned to.
@@ -81,6 +83,8 @@ pub(crate) struct Report {
     pub(crate) proxy_cpu_busy: f64,
     /// The same of the CPU that load and broker share.
     pub(crate) load_cpu_busy: f64,
+    /// CPU time of load and broker together.
+    pub(crate) load_cpu_ns: u64,
     /// From the time a message was due to its return, where that was measured.
     pub(crate) latency: Option<Latency>,
     /// The proxy's memory before the first flow and with all of them.
@@ -90,10 +94,13 @@ pub(crate) struct Report {
 }
 
 impl Report {
-    /// Share of the time in which something else kept the proxy's CPU busy. What interrupts
-    /// take is in it: a few per cent are usual.
+    /// Share of the time in which something else kept one of the two CPUs busy, whichever was
+    /// worse. What interrupts take is in it: a few per cent are usual.
     pub(crate) fn disturbance(&self) -> f64 {
-        (self.proxy_cpu_busy - self.cpu_ns as f64 / self.wall_ns.max(1) as f64).max(0.0)
+        let wall = self.wall_ns.max(1) as f64;
+        let of_proxy = self.proxy_cpu_busy - self.cpu_ns as f64 / wall;
+        let of_load = self.load_cpu_busy - self.load_cpu_ns as f64 / wall;
+        of_proxy.max(of_load).max(0.0)
     }
 }
 
