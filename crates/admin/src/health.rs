@@ -47,7 +47,8 @@ mod tests {
     fn ready_wants_a_serving_node_and_one_living_broker() {
         use AdminState::{Drain, Maint, Ready};
         use BrokerState::{Down, Full, Up};
-        let table: &[(NodeState, &[(AdminState, BrokerState)], Result<(), &str>)] = &[
+        type Case = (NodeState, &'static [(AdminState, BrokerState)], Result<(), &'static str>);
+        let table: &[Case] = &[
             (NodeState::Ready, &[(Ready, Up)], Ok(())),
             (NodeState::Ready, &[(Ready, Down), (Ready, Full)], Ok(())),
             (NodeState::Starting, &[(Ready, Up)], Err("starting")),

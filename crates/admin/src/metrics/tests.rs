@@ -1,1 +1,135 @@
+use std::collections::HashSet;
 
+use super::*;
+use crate::sample;
+use crate::view::Report;
+
+fn rendered(report: isobar_core::report::NodeReport) -> String {
+    render(&Report::from(report))
+}
+
+/// The value of the sample that begins with `name_and_labels`.
+fn value<'a>(text: &'a str, name_and_labels: &str) -> Option<&'a str> {
+    text.lines().find_map(|line| line.strip_prefix(name_and_labels)?.strip_prefix(' '))
+}
+
+#[test]
+fn numbers_are_where_they_belong() {
+    let text = rendered(sample::rich());
+    let table = [
+        (r#"isobar_node_flows_current{site="fra"}"#, "131402"),
+        (r#"isobar_node_flows_limit{site="fra"}"#, "200000"),
+        (r#"isobar_node_flows_limit_wanted{site="fra"}"#, "250000"),
+        (r#"isobar_node_state{site="fra",state="ready"}"#, "1"),
+        (r#"isobar_node_state{site="fra",state="stopping"}"#, "0"),
+        (
+            r#"isobar_listener_denied_total{site="fra",service="mqtt",listener="0.0.0.0:1884"}"#,
+            "312",
+        ),
+        (r#"isobar_service_new_flows_per_second_limit{site="fra",service="mqtt"}"#, "3000"),
+        (r#"isobar_service_rejections_total{site="fra",service="mqtt",reason="deadline"}"#, "88"),
+        (r#"isobar_service_endings_total{site="fra",service="mqtt",reason="CD"}"#, "7904118"),
+        (
+            r#"isobar_service_connack_seconds_bucket{site="fra",service="mqtt",le="0.00025"}"#,
+            "120400",
+        ),
+        (r#"isobar_service_connack_seconds_bucket{site="fra",service="mqtt",le="15"}"#, "8213990"),
+        (
+            r#"isobar_service_connack_seconds_bucket{site="fra",service="mqtt",le="+Inf"}"#,
+            "8214001",
+        ),
+        (r#"isobar_service_connack_seconds_sum{site="fra",service="mqtt"}"#, "31204.11822"),
+        (r#"isobar_service_connack_seconds_count{site="fra",service="mqtt"}"#, "8214001"),
+        (r#"isobar_broker_state{site="fra",service="mqtt",broker="serv3",state="full"}"#, "1"),
+        (r#"isobar_broker_state{site="fra",service="mqtt",broker="serv3",state="up"}"#, "0"),
+        (
+            r#"isobar_broker_admin_state{site="fra",service="mqtt",broker="serv5",state="drain"}"#,
+            "1",
+        ),
+        (r#"isobar_broker_flows_learned_limit{site="fra",service="mqtt",broker="serv3"}"#, "31998"),
+        (
+            r#"isobar_broker_downtime_seconds_total{site="fra",service="mqtt",broker="serv4"}"#,
+            "5710",
+        ),
+        (r#"isobar_broker_last_check_success{site="fra",service="mqtt",broker="serv4"}"#, "0"),
+        (
+            r#"isobar_broker_last_check_duration_seconds{site="fra",service="mqtt",broker="serv1"}"#,
+            "0.0019",
+        ),
+    ];
+    for (sample, expected) in table {
+        assert_eq!(value(&text, sample), Some(expected), "{sample}");
+    }
+}
+
+#[test]
+fn what_is_not_there_has_no_sample() {
+    let text = rendered(sample::rich());
+    for absent in [
+        r#"isobar_broker_flows_learned_limit{site="fra",service="mqtt",broker="serv1"}"#,
+        r#"isobar_broker_checks_total{site="fra",service="legacy-tls",broker="tls-passthrough"}"#,
+        r#"isobar_listener_flows_limit{site="fra",service="mqtt",listener="0.0.0.0:1883"}"#,
+        r#"isobar_service_new_flows_per_second_limit{site="fra",service="legacy-tls"}"#,
+    ] {
+        assert_eq!(value(&text, absent), None, "{absent}");
+    }
+}
+
+#[test]
+fn label_values_are_escaped_and_lines_stay_lines() {
+    let text = rendered(sample::hostile());
+    let site = r#"site="<script>alert('x')</script>\"&amp;\\\n"#;
+    assert!(text.contains(site));
+    for line in text.lines() {
+        assert!(line.starts_with("isobar_") || line.starts_with("# "), "{line:?}");
+    }
+}
+
+#[test]
+fn labels_are_only_those_promised() {
+    let allowed =
+        ["site", "service", "listener", "broker", "state", "reason", "le"].map(str::to_owned);
+    let text = rendered(sample::rich());
+    let used: HashSet<String> = text
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .flat_map(|line| line.split(['{', ',']).skip(1))
+        .filter_map(|pair| Some(pair.split_once("=\"")?.0.to_owned()))
+        .collect();
+    assert_eq!(used, HashSet::from(allowed));
+}
+
+#[test]
+fn each_family_comes_once_and_each_series_too() {
+    let text = rendered(sample::rich());
+    let mut seen = HashSet::new();
+    for line in text.lines() {
+        let series = if line.starts_with('#') { line } else { line.rsplit_once(' ').unwrap().0 };
+        assert!(seen.insert(series), "twice: {series}");
+    }
+}
+
+/// The reference in `docs/metrics.md` is written from the tables here.
+#[test]
+fn the_documentation_lists_every_family() {
+    let docs = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/metrics.md");
+    let docs = std::fs::read_to_string(docs).unwrap();
+    let mut expected = Vec::new();
+    let mut row = |name: &str, kind: Kind, labels: &str, help: &str| {
+        expected.push(format!("| `{name}` | {} | {labels} | {help} |", kind.word()));
+    };
+    NODE.iter().for_each(|f| row(f.name, f.kind, "", f.help));
+    row(NODE_STATE.name, NODE_STATE.kind, "`state`", NODE_STATE.help);
+    LISTENER.iter().for_each(|f| row(f.name, f.kind, "`service` `listener`", f.help));
+    SERVICE.iter().for_each(|f| row(f.name, f.kind, "`service`", f.help));
+    for labelled in [&REJECTIONS, &ENDINGS] {
+        row(labelled.name, labelled.kind, "`service` `reason`", labelled.help);
+    }
+    row(CONNACK.name, CONNACK.kind, "`service`", CONNACK.help);
+    BROKER.iter().for_each(|f| row(f.name, f.kind, "`service` `broker`", f.help));
+    for labelled in [&BROKER_STATE, &BROKER_ADMIN_STATE] {
+        row(labelled.name, labelled.kind, "`service` `broker` `state`", labelled.help);
+    }
+    let found: Vec<&str> = docs.lines().filter(|line| line.starts_with("| `isobar_")).collect();
+    assert!(found == expected, "docs/metrics.md should have\n{}", expected.join("\n"));
+}

@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::parts::{badge, bar, bytes, condition, count};
+use super::parts::{badge, bar, bytes, condition, count, nears};
 use crate::human::{self, Condition};
 use crate::view::{Broker, NodeState, Report, Service};
 
@@ -59,7 +59,8 @@ pub(super) fn notices(report: &Report) -> Markup {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Weight {
     Outage,
-    Broker,
+    Down,
+    Full,
     Limit,
     Operator,
 }
@@ -113,7 +114,8 @@ fn service_notices(service: &Service, notices: &mut Vec<(Weight, Markup)>) {
         let is = Condition::of(broker);
         let weight = match is {
             Condition::Up => continue,
-            Condition::Down | Condition::Full => Weight::Broker,
+            Condition::Down => Weight::Down,
+            Condition::Full => Weight::Full,
             Condition::Drain | Condition::Maint => Weight::Operator,
         };
         notices.push((
@@ -135,11 +137,6 @@ fn near_limit(what: &str, current: u64, limit: u64) -> Markup {
         (badge("full", "LIMIT")) " " (what) " holds " (human::exact(current)) " of "
         (human::exact(limit)) " flows"
     }
-}
-
-/// From nine tenths on.
-fn nears(current: u64, limit: u64) -> bool {
-    u128::from(current) * 10 >= u128::from(limit) * 9
 }
 
 /// The totals.
@@ -173,21 +170,20 @@ pub(super) fn tiles(report: &Report) -> Markup {
                 dt { "Waiting" }
                 dd {
                     strong { (count(sum(|service| service.waiting))) } " openings"
-                    small { "retries " (count(sum(|service| service.retries)))
-                        ", elsewhere " (count(sum(|service| service.redispatches))) }
+                    small { "redispatched " (count(sum(|service| service.redispatches))) }
                 }
             }
             div {
                 dt { "Traffic" }
                 dd {
-                    "in " strong { (bytes(sum(|service| service.traffic.in_bytes))) }
-                    small { "out " (bytes(sum(|service| service.traffic.out_bytes))) }
+                    strong { (bytes(sum(|service| service.traffic.in_bytes))) } " in"
+                    small { (bytes(sum(|service| service.traffic.out_bytes))) " out" }
                 }
             }
             div {
                 dt { "Descriptors" }
                 dd {
-                    "limit " strong { (count(report.descriptors_limit)) }
+                    strong { (count(report.descriptors_limit)) } " at most"
                     small { "accept pauses " (count(report.accept_pauses)) }
                 }
             }

@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::parts::{bar, count};
+use super::parts::{count, share};
 use crate::human;
 use crate::view::{Counted, Histogram, Service};
 
@@ -35,7 +35,7 @@ fn steps_table(histogram: &Histogram) -> Markup {
             thead { tr { th scope="col" { "Up to" } th scope="col" { "Flows" } th scope="col" { span.hidden { "Share" } } } }
             tbody {
                 @for (bound, number) in steps {
-                    tr { th scope="row" { (bound) } td { (count(number)) } td.wide { (bar(number, most)) } }
+                    tr { th scope="row" { (bound) } td { (count(number)) } td.wide { (share(number, most)) } }
                 }
             }
         }

@@ -23,11 +23,26 @@ pub(super) fn bytes(n: u64) -> Markup {
     }
 }
 
-/// How much of a limit is taken, as a bar. Decoration: the numbers stand beside it.
+/// How much of a limit is taken, as a bar that changes colour from nine tenths on.
 pub(super) fn bar(current: u64, limit: u64) -> Markup {
-    let percent = (current as f64 * 100.0 / limit.max(1) as f64).clamp(0.0, 100.0);
-    let class = if percent >= 90.0 { "bar high" } else { "bar" };
-    // Attributes of SVG are not style, which the page's policy would not let a report set.
+    let class = if nears(current, limit) { "bar high" } else { "bar" };
+    svg_bar(class, current, limit)
+}
+
+/// From nine tenths of the limit on.
+pub(super) fn nears(current: u64, limit: u64) -> bool {
+    u128::from(current) * 10 >= u128::from(limit) * 9
+}
+
+/// A part of a whole, or of the largest part, as a bar.
+pub(super) fn share(part: u64, whole: u64) -> Markup {
+    svg_bar("bar", part, whole)
+}
+
+/// Decoration: the numbers stand beside it. Attributes of SVG are not style, which the page's
+/// policy would not let a report set.
+fn svg_bar(class: &str, part: u64, whole: u64) -> Markup {
+    let percent = (part as f64 * 100.0 / whole.max(1) as f64).clamp(0.0, 100.0);
     html! {
         svg class=(class) viewBox="0 0 100 4" preserveAspectRatio="none" aria-hidden="true" {
             rect.track width="100" height="4" {}

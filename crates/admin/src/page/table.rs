@@ -38,9 +38,9 @@ struct Row<'a> {
     kind: &'static str,
     name: &'a str,
     address: &'a str,
-    status: Option<Markup>,
-    waiting: Option<u64>,
-    waiting_max: Option<u64>,
+    status: Markup,
+    /// Now, and at most.
+    waiting: Option<(u64, u64)>,
     unanswered: Option<u64>,
     new_limit: Option<u64>,
     flows: Flows,
@@ -67,7 +67,7 @@ fn listener_row(listener: &Listener) -> Row<'_> {
         class: "listener",
         kind: "listener",
         name: &listener.address,
-        status: Some(html! { span.muted { "open" } }),
+        status: html! { span.muted { "open" } },
         flows: listener.flows,
         effective_limit: listener.flows.limit,
         traffic: listener.traffic,
@@ -84,10 +84,10 @@ fn broker_row(broker: &Broker) -> Row<'_> {
         kind: "broker",
         name: &broker.name,
         address: &broker.address,
-        status: Some(html! {
+        status: html! {
             (condition(is)) " " (human::condition_note(broker))
             small { (human::last_check(broker)) }
-        }),
+        },
         unanswered: Some(broker.unanswered),
         flows: broker.flows,
         effective_limit: effective_limit(broker),
@@ -119,9 +119,8 @@ fn total_row(service: &Service) -> Row<'_> {
         class: "total",
         kind: "service",
         name: "all",
-        status: Some(service_status(service)),
-        waiting: Some(service.waiting),
-        waiting_max: Some(service.waiting_max),
+        status: service_status(service),
+        waiting: Some((service.waiting, service.waiting_max)),
         unanswered: brokers(|broker| broker.unanswered),
         new_limit: service.new_per_second_limit,
         flows: service.flows,
@@ -155,64 +154,87 @@ fn service_status(service: &Service) -> Markup {
     }
 }
 
-/// Columns in order: group, label under it, label on a card, and what it means.
-const GROUPS: [(&str, &[(&str, &str)]); 9] = [
+/// One column.
+struct Column {
+    label: &'static str,
+    /// The label on a card, where no group stands above it.
+    card: &'static str,
+    meaning: &'static str,
+    /// Whether a card leaves it out while it is zero: a phone has no room for what did not go
+    /// wrong.
+    quiet: bool,
+}
+
+const fn column(label: &'static str, card: &'static str, meaning: &'static str) -> Column {
+    Column { label, card, meaning, quiet: false }
+}
+
+const fn quiet(label: &'static str, card: &'static str, meaning: &'static str) -> Column {
+    Column { label, card, meaning, quiet: true }
+}
+
+/// All columns after name and status, by group.
+const GROUPS: [(&str, &[Column]); 8] = [
     (
         "Queue",
         &[
-            ("Cur", "Openings waiting for a broker's turn"),
-            ("Max", "Most waiting at once"),
-            ("Unans", "Openings sent to the broker and not answered yet"),
+            quiet("Cur/max", "waiting / max", "Openings waiting for a broker's turn, most at once"),
+            column("Unans", "unanswered", "Openings sent to the broker and not answered yet"),
         ],
     ),
     (
         "New per second",
         &[
-            ("Cur", "New flows in the last second"),
-            ("Max", "Most in one second"),
-            ("Limit", "The rest waits"),
+            column("Cur/max", "new/s / max", "New flows in the last second, most in one second"),
+            column("Limit", "new/s limit", "New flows per second at most, the rest waits"),
         ],
     ),
     (
         "Flows",
         &[
-            ("Cur", "Flows now"),
-            ("Max", "Most at once"),
-            ("Limit", "maxconn, and the limit learned from refusals while one holds"),
-            ("Total", "Since start"),
-            ("Last", "Since a flow was last placed"),
+            column("Cur", "flows", "Flows now"),
+            column("Max", "flows max", "Most flows at once"),
+            column("Limit", "limit", "maxconn, and the limit learned from refusals while it holds"),
+            column("Total", "total", "Flows since start"),
+            column("Last", "last placed", "Time since a flow was last placed"),
         ],
     ),
-    ("Bytes", &[("In", "From clients"), ("Out", "To clients")]),
+    (
+        "Bytes",
+        &[
+            column("In", "bytes in", "From clients towards brokers"),
+            column("Out", "bytes out", "From brokers towards clients"),
+        ],
+    ),
     (
         "Denied",
         &[
-            ("Limit", "Ended by a limit of the source, the service or the node"),
-            ("Bad", "Ended before a whole CONNECT came"),
+            quiet("Limit", "denied", "Ended by a limit of the source, the service or the node"),
+            quiet("Bad", "bad openings", "Ended before a whole CONNECT came"),
         ],
     ),
     (
         "Errors",
         &[
-            ("Conn", "Attempts that found no TCP connection"),
-            ("Resp", "Attempts without a CONNACK, or with a refusal that is retried"),
-            ("Full", "Refusals that taught or confirmed a limit"),
+            quiet("Conn", "conn errors", "Attempts that found no TCP connection"),
+            quiet("Resp", "resp errors", "Attempts without a CONNACK, or with a retried refusal"),
+            quiet("Full", "refused full", "Refusals that taught or confirmed a limit"),
         ],
     ),
     (
         "Warnings",
         &[
-            ("Retr", "Attempts that followed a failed one of the same flow"),
-            ("Redis", "Flows that failed here and were placed elsewhere"),
+            quiet("Retr", "retries", "Attempts that followed a failed one of the same flow"),
+            quiet("Redis", "redispatched", "Flows that failed here and were placed elsewhere"),
         ],
     ),
-    ("Weight", &[("Wght", "Share of the load")]),
     (
         "Server",
         &[
-            ("Chk", "Checks that failed"),
-            ("Dwn", "Times it went down"),
-            ("Dwntme", "Time spent down, all together"),
+            column("Wght", "weight", "Share of the load"),
+            quiet("Chk", "failed checks", "Checks that failed"),
+            quiet("Dwn", "downs", "Times it went down"),
+            quiet("Dwntme", "downtime", "Time spent down, all together"),
         ],
     ),
 ];
@@ -229,9 +251,9 @@ fn header() -> Markup {
             }
             tr role="row" {
                 @for (_, columns) in GROUPS {
-                    @for (index, (label, meaning)) in columns.iter().enumerate() {
+                    @for (index, column) in columns.iter().enumerate() {
                         th role="columnheader" scope="col" class=[(index == 0).then_some("first")] {
-                            abbr title=(meaning) { (label) }
+                            abbr title=(column.meaning) { (column.label) }
                         }
                     }
                 }
@@ -241,9 +263,8 @@ fn header() -> Markup {
 }
 
 fn row(row: &Row) -> Markup {
-    let cells = cells(row);
-    let mut columns = GROUPS.iter().flat_map(|(group, columns)| {
-        columns.iter().enumerate().map(move |(index, (label, _))| (*group, *label, index == 0))
+    let columns = GROUPS.iter().flat_map(|(_, columns)| {
+        columns.iter().enumerate().map(|(index, column)| (index == 0, column))
     });
     html! {
         tr role="row" class=(row.class) {
@@ -251,60 +272,84 @@ fn row(row: &Row) -> Markup {
                 (row.name)
                 @if row.address.is_empty() { small { (row.kind) } } @else { small { (row.address) } }
             }
-            td.status role="cell" { @if let Some(status) = &row.status { (status) } }
-            @for cell in cells {
-                @let (group, label, first) = columns.next().unwrap_or_default();
-                td role="cell" data-label={ (group) " " (label) }
-                    class={ @if first { "first" } @if cell.is_none() { " none" } } {
-                    @if let Some(cell) = cell { (cell) }
-                }
+            td.status role="cell" { (row.status) }
+            @for ((first, column), cell) in columns.zip(cells(row)) {
+                (self::cell(first, column, cell))
             }
         }
     }
 }
 
+fn cell(first: bool, column: &Column, cell: Option<Cell>) -> Markup {
+    let left_out = cell.as_ref().is_none_or(|cell| column.quiet && cell.zero);
+    html! {
+        td role="cell" data-label=(column.card)
+            class={ @if first { "first" } @if left_out { " left-out" } } {
+            @if let Some(cell) = cell { (cell.markup) }
+        }
+    }
+}
+
+/// What stands in a cell, and whether it amounts to nothing.
+struct Cell {
+    markup: Markup,
+    zero: bool,
+}
+
+fn number(n: u64) -> Cell {
+    Cell { markup: count(n), zero: n == 0 }
+}
+
+/// A number of this moment over its maximum.
+fn with_max(current: u64, max: u64) -> Cell {
+    Cell { markup: html! { (count(current)) " " small.max { (count(max)) } }, zero: max == 0 }
+}
+
 /// The cells in the order of [`GROUPS`].
-fn cells(row: &Row) -> [Option<Markup>; 24] {
+fn cells(row: &Row) -> [Option<Cell>; 22] {
     let flows = &row.flows;
+    let shown = |markup| Some(Cell { markup, zero: false });
     [
-        row.waiting.map(count),
-        row.waiting_max.map(count),
-        row.unanswered.map(count),
-        Some(count(flows.new_per_second)),
-        Some(count(flows.new_per_second_max)),
-        row.new_limit.map(count),
-        Some(html! {
+        row.waiting.map(|(current, max)| with_max(current, max)),
+        row.unanswered.map(number),
+        Some(with_max(flows.new_per_second, flows.new_per_second_max)),
+        row.new_limit.map(number),
+        shown(html! {
             b { (count(flows.current)) }
             @if let Some(limit) = row.effective_limit { (bar(flows.current, limit)) }
         }),
-        Some(count(flows.max)),
+        Some(number(flows.max)),
         limit(row),
-        Some(count(flows.total)),
-        row.last_seconds.map(|seconds| html! { (human::span(seconds)) }),
-        Some(bytes(row.traffic.in_bytes)),
-        Some(bytes(row.traffic.out_bytes)),
-        row.denied.map(count),
-        row.bad_openings.map(count),
-        row.connect_errors.map(count),
-        row.response_errors.map(count),
-        row.refused_full.map(count),
-        row.retries.map(count),
-        row.redispatches.map(count),
-        row.weight.map(count),
-        row.checks_failed.map(count),
-        row.downs.map(count),
-        row.downtime_seconds.map(|seconds| {
-            html! { @if seconds < 1.0 { span.zero { "0s" } } @else { (human::span(seconds)) } }
-        }),
+        Some(number(flows.total)),
+        row.last_seconds.and_then(|seconds| shown(html! { (human::span(seconds)) })),
+        shown(bytes(row.traffic.in_bytes)),
+        shown(bytes(row.traffic.out_bytes)),
+        row.denied.map(number),
+        row.bad_openings.map(number),
+        row.connect_errors.map(number),
+        row.response_errors.map(number),
+        row.refused_full.map(number),
+        row.retries.map(number),
+        row.redispatches.map(number),
+        row.weight.map(number),
+        row.checks_failed.map(number),
+        row.downs.map(number),
+        row.downtime_seconds.map(downtime),
     ]
 }
 
-fn limit(row: &Row) -> Option<Markup> {
-    match (row.flows.limit, row.learned_limit) {
-        (None, None) => None,
-        (limit, learned) => Some(html! {
-            @if let Some(limit) = limit { (count(limit)) }
-            @if let Some(learned) = learned { small { "learned " (count(learned)) } }
-        }),
+fn limit(row: &Row) -> Option<Cell> {
+    if row.flows.limit.is_none() && row.learned_limit.is_none() {
+        return None;
     }
+    let markup = html! {
+        @if let Some(limit) = row.flows.limit { (count(limit)) }
+        @if let Some(learned) = row.learned_limit { small { "learned" br; (count(learned)) } }
+    };
+    Some(Cell { markup, zero: false })
+}
+
+fn downtime(seconds: f64) -> Cell {
+    let zero = seconds < 1.0;
+    Cell { markup: html! { span.zero[zero] { (human::span(seconds)) } }, zero }
 }

@@ -52,7 +52,8 @@ mod tests {
 
     #[test]
     fn interpolates_within_the_bucket_that_holds_the_rank() {
-        let table: &[(&[(f64, u64)], u64, f64, Option<Quantile>)] = &[
+        type Case = (&'static [(f64, u64)], u64, f64, Option<Quantile>);
+        let table: &[Case] = &[
             (&[], 0, 0.5, None),
             (&[(1.0, 0)], 0, 0.5, None),
             (&[(1.0, 100)], 100, 0.5, Some(Quantile::About(0.5))),

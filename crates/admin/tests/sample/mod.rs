@@ -215,6 +215,7 @@ fn brokers() -> Vec<BrokerReport> {
         },
         BrokerReport {
             state: BrokerState::Down,
+            unanswered: 0,
             state_for: Duration::from_secs(4_980),
             flows: flows(0, 44_020, Some(50_000), 1_204_118, 0, 610),
             last_check: Some(LastCheck {
@@ -240,6 +241,8 @@ fn brokers() -> Vec<BrokerReport> {
         BrokerReport {
             admin: AdminState::Maint,
             last_placed: None,
+            unanswered: 0,
+            retries: 0,
             flows: flows(0, 0, Some(50_000), 0, 0, 0),
             traffic: Traffic::default(),
             ..broker("serv6-with-a-rather-long-name", "broker-6.frankfurt.example.com:1883", 0)
@@ -260,6 +263,8 @@ fn legacy() -> ServiceReport {
         brokers: vec![BrokerReport {
             check: None,
             checks_total: 0,
+            unanswered: 0,
+            retries: 0,
             flows: flows(12, 40, None, 376, 0, 9),
             traffic: Traffic { bytes_in: 14_220, bytes_out: 120_044 },
             ..broker("tls-passthrough", "10.0.0.7:8883", 12)
