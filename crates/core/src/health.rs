@@ -71,6 +71,8 @@ pub struct Health {
     missed: u32,
     next_check: Time,
     checking: Option<ProbeKind>,
+    /// When the broker last dropped the probe's session.
+    lost_at: Option<Time>,
     fresh_wanted: bool,
     fresh_running: bool,
     fresh_next: Time,
@@ -91,6 +93,7 @@ impl Health {
             missed: 0,
             next_check: if check.is_some() { first_check } else { Time::NEVER },
             checking: None,
+            lost_at: None,
             fresh_wanted: false,
             fresh_running: false,
             fresh_next: Time::ZERO,
@@ -182,6 +185,10 @@ impl Health {
         }
         let Some(check) = self.check else { return Turn::Same };
         let turn = match result {
+            // Begun before the broker was condemned for its silence, and no proof against it.
+            CheckResult::Alive if kind == ProbeKind::Tcp && self.kind_due(check) != kind => {
+                Turn::Same
+            }
             CheckResult::Alive => self.succeeded(scheduled),
             // Something accepted and closed: alive, whatever it thinks of us.
             CheckResult::ClosedSilently => match self.verdict {
@@ -195,12 +202,11 @@ impl Health {
             }
         };
         if scheduled || result == CheckResult::SessionLost {
-            let wait = match result {
-                CheckResult::SessionLost => Duration::ZERO,
-                _ if self.settled(check) => check.inter,
-                _ => check.fastinter,
+            self.next_check = match result {
+                CheckResult::SessionLost => self.after_loss(now, check),
+                _ if self.settled(check) => now + check.inter,
+                _ => now + check.fastinter,
             };
-            self.next_check = now + wait;
         }
         turn
     }
@@ -215,7 +221,11 @@ impl Health {
 
     /// A flow could not connect: refused, unreachable or in vain.
     pub fn dial_failed(&mut self, now: Time) -> Turn {
-        if self.checking.is_none() && self.check.is_some() && !self.is_down() {
+        if self.is_down() {
+            // A late failure of a broker that had been given up: the checks will say.
+            return Turn::Same;
+        }
+        if self.checking.is_none() && self.check.is_some() {
             self.next_check = self.next_check.min(now);
         }
         self.failed(now, Condemned::Checks)
@@ -238,6 +248,13 @@ impl Health {
             return Turn::Same;
         }
         self.succeeded(true)
+    }
+
+    /// At once, but not again and again to a broker that lets the probe in and drops it.
+    fn after_loss(&mut self, now: Time, check: CheckPolicy) -> Time {
+        let at = now.max(self.lost_at.map_or(now, |lost| lost + check.fastinter));
+        self.lost_at = Some(now);
+        at
     }
 
     fn kind_due(&self, check: CheckPolicy) -> ProbeKind {
@@ -300,3 +317,6 @@ impl Health {
         Turn::WentDown
     }
 }
+
+#[cfg(test)]
+mod tests;
