@@ -1,0 +1,543 @@
+//! `isobar status`: asks a running node for its report and shows it on the terminal.
+//!
+//! It reads `/v1/report` on the admin address, over plain HTTP, with the same structs that
+//! wrote it. What it prints is for people; scripts take `-o json`, which is the report as the
+//! node sent it.
+
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use isobar_admin::human::{self, Condition};
+use isobar_admin::view::{Broker, Report, Service};
+
+/// For connecting, asking and reading together.
+const TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A thousand brokers make about 1 MiB.
+const REPORT_MAX: u64 = 64 << 20;
+
+const ADMIN_PORT: u16 = 1936;
+
+/// Show what a running node says of itself
+#[derive(clap::Args, Debug)]
+pub(crate) struct StatusArgs {
+    /// The node's [admin] bind address
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:1936")]
+    pub(crate) admin: String,
+    /// File with the token that [admin] token_file names
+    #[arg(long, value_name = "FILE")]
+    pub(crate) token_file: Option<PathBuf>,
+    /// How to print it
+    #[arg(short, long, value_enum, default_value_t)]
+    pub(crate) output: Output,
+}
+
+/// How the report is printed.
+#[derive(clap::ValueEnum, Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) enum Output {
+    /// Tables for a terminal
+    #[default]
+    Table,
+    /// The report as the node sent it
+    Json,
+}
+
+impl StatusArgs {
+    /// Reads the token, asks the node, and gives what is to be printed.
+    pub(crate) fn run(&self) -> Result<String, StatusError> {
+        let token = match &self.token_file {
+            None => None,
+            Some(path) => Some(
+                std::fs::read_to_string(path)
+                    .map_err(|source| StatusError::TokenFile { path: path.clone(), source })?,
+            ),
+        };
+        status(&self.admin, token.as_deref().map(str::trim), self.output == Output::Json)
+    }
+}
+
+/// Asks the node at `admin` (`HOST[:PORT]`) and gives its report, as tables or as JSON.
+pub(crate) fn status(admin: &str, token: Option<&str>, json: bool) -> Result<String, StatusError> {
+    let address = address(admin)?;
+    let body = fetch(&address, token, TIMEOUT)?;
+    // Read in either case: what answers may be something else, such as HAProxy's own page.
+    match serde_json::from_str(&body) {
+        Ok(_) if json => Ok(body + "\n"),
+        Ok(report) => Ok(table(&report)),
+        Err(source) => Err(StatusError::NotAReport { address, source }),
+    }
+}
+
+/// Why there is no report. All are final: nothing was changed, asking again is harmless.
+#[derive(Debug)]
+pub(crate) enum StatusError {
+    /// The address cannot be asked.
+    Address { admin: String },
+    /// The token's file cannot be read.
+    TokenFile { path: PathBuf, source: std::io::Error },
+    /// Nothing accepted the connection, or the name is unknown.
+    Nothing { address: String, source: ureq::Error },
+    /// No whole answer within the timeout.
+    Silent { address: String },
+    /// The node wants a token, or another one.
+    Token { address: String, shown: bool },
+    /// Something answered otherwise.
+    Answer { address: String, status: u16 },
+    /// The answer is no report.
+    NotAReport { address: String, source: serde_json::Error },
+    /// The conversation broke.
+    Broken { address: String, source: ureq::Error },
+}
+
+impl fmt::Display for StatusError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            StatusError::Address { admin } => write!(
+                f,
+                "{admin:?} is no address to ask: --admin takes HOST:PORT, such as 127.0.0.1:1936 \
+                 (plain HTTP)"
+            ),
+            StatusError::TokenFile { path, .. } => {
+                write!(f, "cannot read the token file {}", path.display())
+            }
+            StatusError::Nothing { address, .. } => write!(
+                f,
+                "nothing answers at {address}; is the node running, is [admin] bind another \
+                 address? pass --admin"
+            ),
+            StatusError::Silent { address } => write!(
+                f,
+                "{address} gave no answer within {} s; is it the node's [admin] bind?",
+                TIMEOUT.as_secs()
+            ),
+            StatusError::Token { address, shown: false } => {
+                write!(f, "the node at {address} wants its token; pass --token-file")
+            }
+            StatusError::Token { address, shown: true } => write!(
+                f,
+                "the node at {address} does not take this token; it wants the one in the file \
+                 that its [admin] token_file names"
+            ),
+            StatusError::Answer { address, status } => {
+                write!(f, "{address} answered with HTTP {status}; is it the node's [admin] bind?")
+            }
+            StatusError::NotAReport { address, .. } => {
+                write!(f, "{address} answered, but not with a report; is it an Isobar node?")
+            }
+            StatusError::Broken { address, .. } => {
+                write!(f, "the conversation with {address} broke")
+            }
+        }
+    }
+}
+
+impl std::error::Error for StatusError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            StatusError::TokenFile { source, .. } => Some(source),
+            StatusError::Nothing { source, .. } | StatusError::Broken { source, .. } => {
+                Some(source)
+            }
+            StatusError::NotAReport { source, .. } => Some(source),
+            _ => None,
+        }
+    }
+}
+
+/// `HOST:PORT` of what was typed; a URL's beginning and a missing port are put up with.
+fn address(admin: &str) -> Result<String, StatusError> {
+    let typed = admin.strip_prefix("http://").unwrap_or(admin);
+    let typed = typed.strip_suffix('/').unwrap_or(typed);
+    if let Ok(socket) = typed.parse::<SocketAddr>() {
+        return Ok(socket.to_string());
+    }
+    if let Ok(ip) = typed.parse::<IpAddr>() {
+        return Ok(SocketAddr::new(ip, ADMIN_PORT).to_string());
+    }
+    let (host, port) = match typed.split_once(':') {
+        Some((host, port)) => (host, port.parse().ok()),
+        None => (typed, Some(ADMIN_PORT)),
+    };
+    let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_');
+    match port {
+        Some(port) if !host.is_empty() && host.chars().all(is_name) => Ok(format!("{host}:{port}")),
+        _ => Err(StatusError::Address { admin: admin.to_owned() }),
+    }
+}
+
+fn fetch(address: &str, token: Option<&str>, timeout: Duration) -> Result<String, StatusError> {
+    let agent: ureq::Agent = ureq::Agent::config_builder()
+        .timeout_global(Some(timeout))
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .max_redirects_will_error(false)
+        // Not through a proxy of the environment: the address is next door, and the token its.
+        .proxy(None)
+        .build()
+        .into();
+    let mut request = agent.get(format!("http://{address}/v1/report"));
+    if let Some(token) = token {
+        request = request.header("Authorization", format!("Bearer {token}"));
+    }
+    let address = || address.to_owned();
+    let failed = |source: ureq::Error| match source {
+        ureq::Error::Timeout(_) => StatusError::Silent { address: address() },
+        ureq::Error::ConnectionFailed | ureq::Error::HostNotFound => {
+            StatusError::Nothing { address: address(), source }
+        }
+        ureq::Error::Io(ref io) if io.kind() == std::io::ErrorKind::ConnectionRefused => {
+            StatusError::Nothing { address: address(), source }
+        }
+        _ => StatusError::Broken { address: address(), source },
+    };
+    let mut response = request.call().map_err(failed)?;
+    match response.status().as_u16() {
+        200 => {}
+        401 => return Err(StatusError::Token { address: address(), shown: token.is_some() }),
+        status => return Err(StatusError::Answer { address: address(), status }),
+    }
+    response.body_mut().with_config().limit(REPORT_MAX).read_to_string().map_err(failed)
+}
+
+fn table(report: &Report) -> String {
+    let mut out = format!(
+        "{} at {}: {}, up {}, version {}, pid {}\nflows {}, most {}, new {}/s, in all {}\n",
+        one_line(&report.node),
+        one_line(&report.site),
+        human::node_state(report.state),
+        human::span(report.uptime_seconds),
+        one_line(&report.version),
+        report.pid,
+        of_limit(report.flows.current, report.flows.limit),
+        human::count(report.flows.max),
+        human::count(report.flows.new_per_second),
+        human::count(report.flows.total),
+    );
+    if let Some(limit) = report.flows.limit.filter(|limit| *limit < report.maxconn_wanted) {
+        out.push_str(&format!(
+            "maxconn {} is configured; {} descriptors allow {}\n",
+            human::exact(report.maxconn_wanted),
+            human::exact(report.descriptors_limit),
+            human::exact(limit),
+        ));
+    }
+    if report.services.is_empty() {
+        out.push_str("no service is configured\n");
+    }
+    for service in &report.services {
+        out.push('\n');
+        push_service(&mut out, service);
+    }
+    // Names come from a file, but over a network: none may steer the terminal.
+    out.chars()
+        .map(|c| if c.is_control() && c != '\n' { char::REPLACEMENT_CHARACTER } else { c })
+        .collect()
+}
+
+fn push_service(out: &mut String, service: &Service) {
+    let listens: Vec<String> = service
+        .listeners
+        .iter()
+        .map(|listener| {
+            format!(
+                "{} ({} flows)",
+                one_line(&listener.address),
+                human::count(listener.flows.current)
+            )
+        })
+        .collect();
+    out.push_str(&format!("service {} on {}\n", one_line(&service.name), listens.join(", ")));
+    let mut facts = vec![format!(
+        "waiting {}, most {}; retries {}, redispatched {}",
+        human::count(service.waiting),
+        human::count(service.waiting_max),
+        human::count(service.retries),
+        human::count(service.redispatches),
+    )];
+    if let (Some(p50), Some(p99)) = (service.connack.quantile(0.5), service.connack.quantile(0.99))
+    {
+        facts.push(format!("CONNACK p50 {}, p99 {}", human::quantile(p50), human::quantile(p99)));
+    }
+    let rejected = service.rejected.iter().filter(|counted| counted.count > 0);
+    let rejected: Vec<String> = rejected
+        .map(|counted| format!("{} {}", one_line(&counted.label), human::count(counted.count)))
+        .collect();
+    if !rejected.is_empty() {
+        facts.push(format!("rejected: {}", rejected.join(", ")));
+    }
+    out.push_str(&format!("{}\n", facts.join("; ")));
+    let mut rows = vec![HEADER.map(str::to_owned)];
+    rows.extend(service.brokers.iter().map(broker_row));
+    rows.push(total_row(service));
+    push_rows(out, &rows);
+    if service.brokers.iter().any(|broker| broker.learned_limit.is_some()) {
+        out.push_str("* learned from refusals\n");
+    }
+}
+
+const HEADER: [&str; 13] = [
+    "BROKER",
+    "STATE",
+    "FLOWS",
+    "LIMIT",
+    "TOTAL",
+    "NEW/S",
+    "IN",
+    "OUT",
+    "ERRORS",
+    "REDIS",
+    "DOWNS",
+    "LAST CHECK",
+    "ADDRESS",
+];
+/// Words to the left, numbers to the right.
+const LEFT: [usize; 4] = [0, 1, 11, 12];
+
+fn broker_row(broker: &Broker) -> [String; 13] {
+    let state = format!("{} {}", Condition::of(broker).word(), human::condition_note(broker));
+    let limit = match (broker.learned_limit, broker.flows.limit) {
+        (Some(learned), limit) => {
+            format!("{}*", human::count(limit.unwrap_or(u64::MAX).min(learned)))
+        }
+        (None, Some(limit)) => human::count(limit),
+        (None, None) => "-".to_owned(),
+    };
+    [
+        one_line(&broker.name),
+        state.trim_end().to_owned(),
+        human::count(broker.flows.current),
+        limit,
+        human::count(broker.flows.total),
+        human::count(broker.flows.new_per_second),
+        human::bytes(broker.traffic.in_bytes),
+        human::bytes(broker.traffic.out_bytes),
+        human::count(broker.connect_errors.saturating_add(broker.response_errors)),
+        human::count(broker.redispatched_away),
+        human::count(broker.downs),
+        human::last_check(broker),
+        one_line(&broker.address),
+    ]
+}
+
+fn total_row(service: &Service) -> [String; 13] {
+    let sum = |number: fn(&Broker) -> u64| {
+        human::count(service.brokers.iter().map(number).fold(0, u64::saturating_add))
+    };
+    let up = service.brokers.iter().filter(|b| Condition::of(b) == Condition::Up).count();
+    [
+        "all".to_owned(),
+        format!("{up} of {} up", service.brokers.len()),
+        human::count(service.flows.current),
+        service.flows.limit.map_or("-".to_owned(), human::count),
+        human::count(service.flows.total),
+        human::count(service.flows.new_per_second),
+        human::bytes(service.traffic.in_bytes),
+        human::bytes(service.traffic.out_bytes),
+        sum(|broker| broker.connect_errors.saturating_add(broker.response_errors)),
+        human::count(service.redispatches),
+        sum(|broker| broker.downs),
+        String::new(),
+        String::new(),
+    ]
+}
+
+fn push_rows(out: &mut String, rows: &[[String; 13]]) {
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max();
+    let widths: [usize; 13] = std::array::from_fn(|column| width(column).unwrap_or(0));
+    for row in rows {
+        let mut line = String::new();
+        for (column, (text, width)) in row.iter().zip(widths).enumerate() {
+            if LEFT.contains(&column) {
+                line.push_str(&format!("{text:<width$}  "));
+            } else {
+                line.push_str(&format!("{text:>width$}  "));
+            }
+        }
+        out.push_str(line.trim_end());
+        out.push('\n');
+    }
+}
+
+fn of_limit(current: u64, limit: Option<u64>) -> String {
+    match limit {
+        Some(limit) => format!("{} of {}", human::count(current), human::count(limit)),
+        None => human::count(current),
+    }
+}
+
+/// A line feed in a name would break the table.
+fn one_line(name: &str) -> String {
+    name.replace('\n', "\u{fffd}")
+}
+
+#[cfg(test)]
+#[path = "../../admin/tests/sample/mod.rs"]
+mod sample;
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::net::TcpListener;
+    use std::sync::Arc;
+
+    use isobar_admin::Admin;
+    use isobar_core::report::NodeReport;
+
+    use super::*;
+
+    /// Runs `ask` with the address of an admin server.
+    fn with_node<T>(
+        source: fn() -> NodeReport,
+        token: Option<&str>,
+        ask: impl FnOnce(&str) -> T,
+    ) -> T {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let admin = Admin { source: Arc::new(source), token: token.map(str::to_owned) };
+        // Dropping the sender, by a panic of `ask` too, ends the server.
+        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+        let server = std::thread::spawn(move || {
+            runtime.block_on(isobar_admin::serve(listener, admin, async { drop(stopped.await) }))
+        });
+        let result = ask(&address);
+        drop(stop);
+        server.join().unwrap().unwrap();
+        result
+    }
+
+    /// Runs `ask` with the address of something that answers one request with `answer`.
+    fn with_stranger<T>(answer: &'static str, ask: impl FnOnce(&str) -> T) -> T {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let stranger = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let _ = stream.read(&mut [0; 4096]).unwrap();
+            stream.write_all(answer.as_bytes()).unwrap();
+            // Whoever answers nothing waits until the asker leaves.
+            while answer.is_empty() && stream.read(&mut [0; 64]).is_ok_and(|n| n > 0) {}
+        });
+        let result = ask(&address);
+        stranger.join().unwrap();
+        result
+    }
+
+    #[test]
+    fn addresses_are_host_and_port() {
+        let table = [
+            ("127.0.0.1:1936", Some("127.0.0.1:1936")),
+            ("127.0.0.1", Some("127.0.0.1:1936")),
+            ("http://fra-1.example.com:80/", Some("fra-1.example.com:80")),
+            ("fra-1", Some("fra-1:1936")),
+            ("[::1]:19", Some("[::1]:19")),
+            ("::1", Some("[::1]:1936")),
+            ("https://fra-1", None),
+            ("fra-1:port", None),
+            ("fra-1:99999", None),
+            ("fra-1/path", None),
+            ("user@fra-1", None),
+            ("", None),
+        ];
+        for (typed, expected) in table {
+            assert_eq!(address(typed).ok().as_deref(), expected, "{typed}");
+        }
+    }
+
+    #[test]
+    fn a_node_is_shown_in_columns() {
+        let shown = with_node(sample::rich, None, |address| status(address, None, false)).unwrap();
+        for expected in [
+            "fra-1 at fra: READY, up 3d4h, version 0.1.0, pid 41207\n",
+            "flows 131,402 of 200,000, most 148,120, new 214/s, in all 8.21M\n",
+            "maxconn 250,000 is configured; 524,288 descriptors allow 200,000\n",
+            "service mqtt on 0.0.0.0:1883 (98,110 flows), 0.0.0.0:1884 (33,280 flows)\n",
+            "CONNACK p50 0.7ms, p99 18ms; rejected: no_broker_left 311, deadline 88\n",
+            "31,998*",
+            "* learned from refusals\n",
+        ] {
+            assert!(shown.contains(expected), "no {expected:?} in\n{shown}");
+        }
+        let starts_of_address: Vec<Option<usize>> = shown
+            .lines()
+            .skip_while(|line| !line.starts_with("BROKER"))
+            .take(7)
+            .map(|line| line.find("192.168.0.").or(line.find("ADDRESS")).or(line.find("broker-6")))
+            .collect();
+        assert!(starts_of_address[0].is_some(), "{shown}");
+        assert!(starts_of_address.iter().all(|start| *start == starts_of_address[0]), "{shown}");
+    }
+
+    #[test]
+    fn json_is_what_the_node_sent() {
+        let shown = with_node(sample::rich, None, |address| status(address, None, true)).unwrap();
+        let sent = serde_json::to_string(&Report::from(sample::rich())).unwrap();
+        assert_eq!(shown, sent + "\n");
+    }
+
+    #[test]
+    fn a_node_without_services_and_one_with_hostile_names_are_shown() {
+        let empty = with_node(sample::empty, None, |address| status(address, None, false)).unwrap();
+        assert!(empty.ends_with("no service is configured\n"), "{empty}");
+        let hostile =
+            with_node(sample::hostile, None, |address| status(address, None, false)).unwrap();
+        assert!(hostile.chars().all(|c| c == '\n' || !c.is_control()), "{hostile:?}");
+        assert_eq!(hostile.lines().filter(|line| line.starts_with("serv")).count(), 2 + 6);
+    }
+
+    #[test]
+    fn a_token_is_asked_for_and_shown() {
+        with_node(sample::rich, Some("s3cret"), |address| {
+            let error = |token| status(address, token, true).unwrap_err().to_string();
+            assert!(error(None).contains("pass --token-file"));
+            assert!(error(Some("wrong")).contains("does not take this token"));
+            assert!(status(address, Some("s3cret"), true).is_ok());
+
+            let directory = tempfile::tempdir().unwrap();
+            let file = directory.path().join("admin.token");
+            std::fs::write(&file, "s3cret\n").unwrap();
+            let args = |token_file| StatusArgs {
+                admin: address.to_owned(),
+                token_file: Some(token_file),
+                output: Output::Json,
+            };
+            assert!(args(file).run().is_ok());
+            let missing = args(directory.path().join("missing")).run().unwrap_err();
+            assert!(missing.to_string().starts_with("cannot read the token file "));
+        });
+    }
+
+    #[test]
+    fn who_is_not_there_or_not_a_node_is_said_clearly() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        drop(listener);
+        assert_eq!(
+            status(&address, None, false).unwrap_err().to_string(),
+            format!(
+                "nothing answers at {address}; is the node running, is [admin] bind another \
+                 address? pass --admin"
+            )
+        );
+        let table = [
+            ("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", "HTTP 404"),
+            ("HTTP/1.1 302 Found\r\nLocation: /\r\nContent-Length: 0\r\n\r\n", "HTTP 302"),
+            ("HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n<html>", "not with a report"),
+            ("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}", "not with a report"),
+            ("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{", "broke"),
+            ("\x20\x02\x00\x00", "broke"),
+        ];
+        for (answer, expected) in table {
+            let error = with_stranger(answer, |address| status(address, None, true)).unwrap_err();
+            assert!(error.to_string().contains(expected), "{answer:?}: {error}");
+        }
+        let silent = with_stranger("", |address| fetch(address, None, Duration::from_millis(200)));
+        assert!(matches!(silent, Err(StatusError::Silent { .. })), "{silent:?}");
+    }
+
+    #[test]
+    fn the_arguments_hold_together() {
+        <StatusArgs as clap::Args>::augment_args(clap::Command::new("status")).debug_assert();
+    }
+}
