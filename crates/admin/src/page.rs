@@ -22,7 +22,7 @@ use base64::prelude::BASE64_STANDARD;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use sha2::{Digest, Sha256};
 
-use crate::view::{Report, Service};
+use crate::view::{NodeState, Report, Service};
 
 const STYLE: &str = include_str!("page/style.css");
 const SCRIPT: &str = include_str!("page/script.js");
@@ -90,7 +90,7 @@ fn live(report: &Report) -> Markup {
             (overview::node(report))
             (overview::notices(report))
             (overview::tiles(report))
-            @for service in &report.services { (section(service)) }
+            @for service in &report.services { (section(report.state, service)) }
             @if report.services.is_empty() {
                 p.none { "No service is configured." }
             }
@@ -98,10 +98,10 @@ fn live(report: &Report) -> Markup {
     }
 }
 
-fn section(service: &Service) -> Markup {
+fn section(node: NodeState, service: &Service) -> Markup {
     html! {
         section aria-label={ "Service " (service.name) } {
-            (table::service(service))
+            (table::service(node, service))
             div.panels {
                 (panels::connack(service))
                 (panels::rejected(service))

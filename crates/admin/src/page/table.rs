@@ -7,10 +7,10 @@ use maud::{Markup, html};
 
 use super::parts::{self, bar, bytes, condition, condition_class, count, effective_limit};
 use crate::human::{self, Condition};
-use crate::view::{Broker, Flows, Listener, Mode, Service, Traffic};
+use crate::view::{Broker, Flows, Listener, Mode, NodeState, Service, Traffic};
 
-/// The table of `service`.
-pub(super) fn service(service: &Service) -> Markup {
+/// The table of `service`, on a node in state `node`.
+pub(super) fn service(node: NodeState, service: &Service) -> Markup {
     let mode = match service.mode {
         Mode::Mqtt => "mqtt",
         Mode::Tcp => "tcp",
@@ -22,7 +22,7 @@ pub(super) fn service(service: &Service) -> Markup {
                 caption { h2 { (service.name) } " " span.muted { (mode) " · " (service.balance) } }
                 (header())
                 tbody role="rowgroup" {
-                    @for listener in &service.listeners { (row(&listener_row(listener))) }
+                    @for listener in &service.listeners { (row(&listener_row(node, listener))) }
                     @for broker in &service.brokers { (row(&broker_row(broker))) }
                     (row(&total_row(service)))
                 }
@@ -62,12 +62,16 @@ struct Row<'a> {
     downtime_seconds: Option<f64>,
 }
 
-fn listener_row(listener: &Listener) -> Row<'_> {
+fn listener_row(node: NodeState, listener: &Listener) -> Row<'_> {
+    let status = match node {
+        NodeState::Starting | NodeState::Ready => "open",
+        NodeState::Stopping => "closed",
+    };
     Row {
         class: "listener",
         kind: "listener",
         name: &listener.address,
-        status: html! { span.muted { "open" } },
+        status: html! { span.muted { (status) } },
         flows: listener.flows,
         effective_limit: listener.flows.limit,
         traffic: listener.traffic,
