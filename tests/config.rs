@@ -8,6 +8,10 @@ mod broken;
 mod good;
 #[path = "config/mutated.rs"]
 mod mutated;
+#[path = "config/secrets.rs"]
+mod secrets;
+#[path = "config/shared.rs"]
+mod shared;
 #[path = "config/shipped.rs"]
 mod shipped;
 
@@ -15,7 +19,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
 
-use isobar::config::{self, ConfigError, Host, Loaded};
+use isobar::config::{self, ConfigError, Finding, Host, Loaded};
 
 /// A good file in which each broken case replaces one line.
 const BASE: &str = r#"maxconn = 1000
@@ -52,4 +56,19 @@ fn base_with(number: usize, line: &str) -> String {
     let mut lines: Vec<&str> = BASE.lines().collect();
     lines[number - 1] = line;
     lines.join("\n")
+}
+
+fn good(text: &str) -> Loaded {
+    parse(text).unwrap_or_else(|error| panic!("{error}\n{text}"))
+}
+
+fn messages(loaded: &Loaded) -> Vec<&str> {
+    loaded.warnings.iter().map(|warning| warning.message.as_str()).collect()
+}
+
+fn refused(what: &str, parsed: Result<Loaded, ConfigError>) -> Vec<Finding> {
+    let error = parsed.expect_err(what);
+    assert!(!error.findings.is_empty(), "{what}");
+    assert!(error.findings.iter().all(|finding| !finding.help.is_empty()), "{what}: {error}");
+    error.findings
 }

@@ -1,12 +1,11 @@
 //! Broken configurations. Each error names the line, what is wrong with it, and what would do.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use isobar::config::{self, ConfigError, Finding};
+use isobar::config;
 
-use crate::{BASE, base_with, host, parse};
+use crate::{BASE, base_with, host, parse, refused};
 
 /// A line of [`BASE`] to replace, what replaces it, the line that is blamed, a part of what is
 /// said, a part of the remedy.
@@ -34,22 +33,22 @@ const KEYS_AND_TYPES: &[Case] = &[
     (AT_TOP, "maxcon = 1", 1, "unknown key `maxcon`; did you mean `maxconn`?", "known here: site"),
     (AT_TOP, "weight = 1", 1, "unknown key `weight` here", "belongs in `[[service.broker]]`"),
     (AT_TOP, "colour = 1", 1, "unknown key `colour`", "remove it"),
-    (AT_TOP, "maxconn = \"1000\"", 1, "must be whole number", "without quotes: maxconn = 1000"),
-    (AT_TOP, "maxconn = 1.5", 1, "maxconn = 1.5: must be whole number", "1 to 10_000_000"),
-    (AT_TOP, "site = 5", 1, "site = 5: must be name", "default: local"),
-    (AT_TOP, "drain_timeout = true", 1, "must be duration", "default: 1m"),
-    (AT_TOP, "maxconn = 99999999999999999999", 1, "must be whole number", "1 to 10_000_000"),
+    (AT_TOP, "maxconn = \"1000\"", 1, "must be a whole number", "without quotes: maxconn = 1000"),
+    (AT_TOP, "maxconn = 1.5", 1, "maxconn = 1.5: must be a whole number", "1 to 10_000_000"),
+    (AT_TOP, "site = 5", 1, "site = 5: must be a name", "in quotes: site = \"5\""),
+    (AT_TOP, "drain_timeout = true", 1, "must be a duration", "default: 1m"),
+    (AT_TOP, "maxconn = 99999999999999999999", 1, "must be a whole number", "1 to 10_000_000"),
     (2, "[service]", 2, "service must be a list of tables", "[[service]], in double brackets"),
     (SERVICE_NAME, "retrys = 1", 3, "did you mean `retries`?", "known here: name, bind"),
     (SERVICE_NAME, "connect-timeout = \"2s\"", 3, "did you mean `connect_timeout`?", "known here"),
     (SERVICE_NAME, "mode = \"http\"", 3, "must be one of \"mqtt\", \"tcp\"", "write mode ="),
     (SERVICE_NAME, "balance = \"leastcon\"", 3, "must be one of", "balance = \"leastconn\""),
-    (SERVICE_NAME, "mode = 3", 3, "mode = 3: must be \"mqtt\", \"tcp\"", "default: mqtt"),
+    (SERVICE_NAME, "mode = 3", 3, "mode = 3: must be one of \"mqtt\", \"tcp\"", "default: mqtt"),
     (SERVICE_NAME, "affinity = \"yes\"", 3, "must be true or false", "write affinity = true"),
     (SERVICE_NAME, "takeover = \"true\"", 3, "must be true or false", "without quotes"),
     (SERVICE_NAME, "per_source = { maxcon = 1 }", 3, "did you mean `maxconn`?", "known here"),
-    (BIND, "bind = \"127.0.0.1:1883\"", 4, "must be list", "bind = [\"127.0.0.1:1883\"]"),
-    (BIND, "bind = [1883]", 4, "bind = 1883: must be list", "default: needed"),
+    (BIND, "bind = \"127.0.0.1:1883\"", 4, "must be a list", "bind = [\"127.0.0.1:1883\"]"),
+    (BIND, "bind = [1883]", 4, "bind has 1883: must be a list", "in quotes: \"1883\""),
     (BIND, "bind = [{ add = \"127.0.0.1:1\" }]", 4, "did you mean `addr`?", "known here: addr"),
     (BROKER_NAME, "wieght = 2", 6, "did you mean `weight`?", "known here: name, addr"),
     (BROKER_NAME, "check = \"ping\"", 6, "must be one of \"mqtt\", \"tcp\"", "write check ="),
@@ -323,84 +322,23 @@ x.toml:6:12: service \"mqtt\", broker \"10.0.0.1:1883\": weight = 0: must be 1 t
 }
 
 #[test]
-fn services_that_share_a_broker_must_agree_on_it() {
-    for (key, value) in [
-        ("maxconn", "maxconn = 10"),
-        ("check", "check = \"tcp\""),
-        ("check", "check = { username = \"probe\" }"),
-        ("source", "source = [\"0.0.0.0\"]"),
-        ("send_proxy", "send_proxy = \"v1\""),
+fn what_the_file_says_cannot_steer_the_terminal() {
+    for text in [
+        "\"\\u001b[2J\" = 1".to_owned(),
+        base_with(3, "name = \"\\u001b[2J\""),
+        base_with(7, "addr = \"\\u001b[2J:1883\""),
+        base_with(7, "addr = \"10.0.0.1:1\"\n[admin]\ntoken_file = \"\\u001b[2J\""),
     ] {
-        let text = format!(
-            "{BASE}[[service]]\nname = \"other\"\nbind = [\"127.0.0.1:1884\"]\n\
-             [[service.broker]]\naddr = \"one.lan:1883\"\n{value}\n"
-        );
-        let findings = refused(&text, parse(&text));
-        assert_eq!(findings.len(), 1, "{findings:#?}");
-        let Finding { line, scope, message, help, .. } = &findings[0];
-        assert_eq!(*line, Some(13));
-        assert_eq!(scope, "service \"other\", broker \"one.lan:1883\"");
-        let other = format!("{key} differs from service \"mqtt\", broker \"a\" (line 5)");
-        assert!(message.starts_with(&other), "{message}");
-        assert!(help.contains(&format!("write the same {key} in both")), "{help}");
+        for finding in refused(&text, parse(&text)) {
+            assert!(!finding.to_string().contains('\u{1b}'), "{finding:?}");
+        }
     }
-    let text = format!(
-        "{BASE}[[service]]\nname = \"other\"\nslow_start = \"1s\"\nbind = [\"127.0.0.1:1884\"]\n\
-         [[service.broker]]\nname = \"a\"\naddr = \"10.0.0.1:1883\"\n"
-    );
-    let findings = refused(&text, parse(&text));
-    assert_eq!(findings[0].line, Some(10), "{findings:#?}");
-    assert!(findings[0].message.contains("slow_start differs from"));
 }
 
 #[test]
-fn two_services_of_one_name() {
-    let text = format!(
-        "{BASE}[[service]]\nname = \"mqtt\"\nbind = [\"127.0.0.1:1884\"]\n\
-         [[service.broker]]\naddr = \"10.0.0.2:1883\"\n"
-    );
-    let findings = refused(&text, parse(&text));
-    assert_eq!(findings[0].line, Some(9));
-    assert!(findings[0].message.contains("taken by the service of line 3"), "{findings:#?}");
-    assert!(findings[0].help.contains("mqtt-2"));
-}
-
-#[test]
-fn secrets_that_are_none() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("x.toml");
-    for (content, message) in [
-        (&b""[..], "is empty"),
-        (b" \n", "is empty"),
-        (b"short\n", "is shorter than 16 characters"),
-        (b"sixteen letters and blanks", "characters a header cannot carry"),
-        (b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff", "is not text"),
-    ] {
-        fs::write(folder.path().join("admin.token"), content).unwrap();
-        let text = format!("{BASE}[admin]\ntoken_file = \"admin.token\"\n");
-        let findings = refused(&text, config::parse(&path, &text, &host()));
-        assert_eq!(findings[0].line, Some(9));
-        assert!(findings[0].message.contains(message), "{findings:#?}");
-        assert!(findings[0].help.contains("urandom"), "{findings:#?}");
-    }
-    for (content, message) in
-        [(vec![], "is empty"), (vec![b'\n'], "is empty"), (vec![b'x'; 65_536], "more than 65,535")]
-    {
-        let file = folder.path().join("probe.pw");
-        fs::write(&file, content).unwrap();
-        fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
-        let check = "check = { username = \"probe\", password_file = \"probe.pw\" }";
-        let text = base_with(6, check);
-        let findings = refused(&text, config::parse(&path, &text, &host()));
-        assert_eq!(findings[0].line, Some(6));
-        assert!(findings[0].message.contains(message), "{findings:#?}");
-        assert!(findings[0].help.contains("write the password into"), "{findings:#?}");
-    }
-}
-
-fn refused(what: &str, parsed: Result<config::Loaded, ConfigError>) -> Vec<Finding> {
-    let error = parsed.expect_err(what);
-    assert!(!error.findings.is_empty(), "{what}");
-    assert!(error.findings.iter().all(|finding| !finding.help.is_empty()), "{what}: {error}");
-    error.findings
+fn a_thousand_mistakes_are_not_all_told() {
+    let text = format!("{BASE}{}", "[[service]]\n".repeat(1_000));
+    assert_eq!(refused("many", parse(&text)).len(), 100);
+    let long = format!("\"{}\" = 1", "x".repeat(900_000));
+    assert!(refused("long", parse(&long))[0].to_string().len() < 4_000);
 }

@@ -1,18 +1,16 @@
 //! Good configurations become what they say, and what they leave out becomes the default.
 
-use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
-use isobar::config::{self, Loaded};
+use isobar::config::Loaded;
 use isobar_core::id::BrokerId;
 use isobar_core::policy::{
     Balance, BrokerPolicy, CheckKind, CheckPolicy, Member, Mode, OnMarkedDown, ServicePolicy,
     SourceLimits,
 };
-use isobar_net::settings::{Credentials, FlowLog, ProxyVersion, SourceRange};
+use isobar_net::settings::{FlowLog, ProxyVersion, SourceRange};
 
-use crate::{BASE, base_with, host, parse};
+use crate::{base_with, good, messages};
 
 const MQTT_CHECK: CheckPolicy = CheckPolicy {
     kind: CheckKind::Mqtt,
@@ -21,14 +19,6 @@ const MQTT_CHECK: CheckPolicy = CheckPolicy {
     rise: 2,
     fall: 3,
 };
-
-fn good(text: &str) -> Loaded {
-    parse(text).unwrap_or_else(|error| panic!("{error}\n{text}"))
-}
-
-fn messages(loaded: &Loaded) -> Vec<&str> {
-    loaded.warnings.iter().map(|warning| warning.message.as_str()).collect()
-}
 
 #[test]
 fn the_defaults_are_those_of_the_design() {
@@ -152,22 +142,6 @@ fn every_choice_is_taken() {
 }
 
 #[test]
-fn services_that_name_one_address_share_one_broker() {
-    let loaded = good(&format!(
-        "{BASE}weight = 3\n[[service]]\nname = \"other\"\nbind = [\"127.0.0.1:1884\"]\n\
-         [[service.broker]]\nname = \"b\"\naddr = \"10.0.0.2:1883\"\n\
-         [[service.broker]]\nname = \"a\"\naddr = \"one.lan:1883\"\nweight = 7\n"
-    ));
-    assert!(loaded.warnings.is_empty(), "{:#?}", loaded.warnings);
-    let node = loaded.settings.node;
-    let names: Vec<_> = node.brokers.iter().map(|broker| broker.policy.name.as_str()).collect();
-    assert_eq!(names, ["a", "b"]);
-    let member = |broker, weight| Member { broker: BrokerId(broker), weight };
-    assert_eq!(node.services[0].policy.members, [member(0, 3)]);
-    assert_eq!(node.services[1].policy.members, [member(1, 1), member(0, 7)]);
-}
-
-#[test]
 fn names_are_looked_up_once_and_suit_the_source() {
     let named = |line: &str| good(&base_with(7, line));
     let addr = |loaded: &Loaded| loaded.settings.node.brokers[0].addr.to_string();
@@ -200,15 +174,6 @@ fn what_works_though_hardly_as_intended_is_warned_of() {
     for by in ["mode = \"tcp\"\naffinity = false", "maxconn = 1000", "redispatch = false"] {
         assert_eq!(messages(&good(&base_with(3, by))), Vec::<&str>::new(), "{by}");
     }
-    let two = format!(
-        "{BASE}[[service]]\nname = \"other\"\nbind = [\"127.0.0.1:1884\"]\n\
-         [[service.broker]]\nname = \"a\"\naddr = \"10.0.0.1:1884\"\n\
-         [[service.broker]]\nname = \"c\"\naddr = \"10.0.0.1:1883\"\n"
-    );
-    let loaded = good(&two);
-    assert!(messages(&loaded)[0].contains("call this one \"a@10.0.0.1:1884\""));
-    assert!(messages(&loaded)[1].contains("call this broker \"a\""));
-    assert_eq!(loaded.settings.node.brokers[1].policy.name, "a@10.0.0.1:1884");
 }
 
 #[test]
@@ -224,32 +189,4 @@ fn location_and_public_are_kept() {
     assert_eq!(public[0].addr, "203.0.113.10:1883".parse().unwrap());
     assert_eq!(public[0].tls_name, None);
     assert_eq!(public[1].tls_name.as_deref(), Some("m.example"));
-}
-
-#[test]
-fn secrets_come_from_files_beside_the_file() {
-    let folder = tempfile::tempdir().unwrap();
-    let write = |name: &str, content: &str, mode| {
-        let path = folder.path().join(name);
-        fs::write(&path, content).unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
-        path
-    };
-    write("admin.token", "  0123456789abcdef\n", 0o644);
-    write("probe.pw", " secret \r\n", 0o600);
-    let text = base_with(6, "check = { username = \"probe\", password_file = \"probe.pw\" }");
-    let text = format!("{text}\n[admin]\nbind = \"0.0.0.0:1936\"\ntoken_file = \"admin.token\"");
-    let path = write("x.toml", &text, 0o644);
-
-    let loaded = config::load(&path, &host()).unwrap();
-    assert_eq!(messages(&loaded).len(), 1, "{:#?}", loaded.warnings);
-    assert!(messages(&loaded)[0].contains("everybody may read"));
-    assert!(loaded.warnings[0].help.starts_with("chmod 600 "));
-    let settings = loaded.settings;
-    assert_eq!(settings.admin.token.as_deref(), Some("0123456789abcdef"));
-    let password = Some(b" secret ".to_vec());
-    let expected = Credentials { username: "probe".into(), password };
-    assert_eq!(settings.node.brokers[0].credentials, Some(expected));
-    let shown = format!("{settings:?}");
-    assert!(!shown.contains("0123456789abcdef") && !shown.contains("secret"), "{shown}");
 }

@@ -104,8 +104,15 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn damage_is_refused_in_words(damages in prop::collection::vec(damage(), 1..6)) {
-        let text = damages.iter().fold(EXAMPLE.to_owned(), apply);
+    fn damage_is_refused_in_words(
+        damages in prop::collection::vec(damage(), 0..6),
+        with_secrets in any::<bool>(),
+    ) {
+        // The files with secrets are not there; without them the way to settings is open.
+        let names_secret = |line: &&str| line.contains("_file = ");
+        let lines = EXAMPLE.lines().filter(|line| with_secrets || !names_secret(line));
+        let example = lines.collect::<Vec<_>>().join("\n");
+        let text = damages.iter().fold(example, apply);
         if let Err(error) = config::parse(Path::new("damaged.toml"), &text, &host()) {
             prop_assert!(!error.findings.is_empty());
             for finding in &error.findings {

@@ -10,15 +10,17 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::bounds::NAME_MAX;
-use super::source::{Excerpt, Source};
+use super::source::{Excerpt, Source, harmless};
 
-/// Findings printed before the rest is only counted.
-const PRINTED_MAX: usize = 50;
+/// Errors, and warnings, kept of one file: what is wrong a hundred times has one cause.
+const FINDINGS_MAX: usize = 100;
+/// Characters of a message or a remedy; what the file says in it may be much longer.
+const TEXT_MAX: usize = 800;
 
 /// Why a file gives no settings. Nothing was started and nothing changed.
 #[derive(Clone, Debug)]
 pub struct ConfigError {
-    /// At least one; all of them where the file could be read to its end.
+    /// At least one; all of them, up to a hundred, where the file could be read to its end.
     pub findings: Vec<Finding>,
 }
 
@@ -86,20 +88,24 @@ impl Scope {
 
 impl Finding {
     /// A finding about the file as a whole.
-    pub fn whole_file(file: &Path, message: impl Into<String>, help: impl Into<String>) -> Finding {
+    pub(super) fn whole_file(
+        file: &Path,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) -> Finding {
         Finding {
-            file: file.display().to_string(),
+            file: harmless(&file.display().to_string()),
             line: None,
             column: None,
             scope: String::new(),
-            message: message.into(),
-            help: help.into(),
+            message: shown(&message.into()),
+            help: shown(&help.into()),
             excerpt: None,
         }
     }
 
     /// A finding about the bytes `at`.
-    pub fn at(
+    pub(super) fn at(
         source: &Source<'_>,
         at: &Range<usize>,
         scope: &str,
@@ -123,6 +129,12 @@ pub(super) fn member_name(kind: &str, name: Option<&str>, index: usize) -> Strin
         Some(name) => format!("{kind} {}", quote_name(name)),
         None => format!("{kind} {}", index + 1),
     }
+}
+
+/// A text of a finding, harmless and of bounded length.
+fn shown(text: &str) -> String {
+    let cut: String = text.chars().take(TEXT_MAX).collect();
+    if cut.len() < text.len() { format!("{}…", harmless(&cut)) } else { harmless(&cut) }
 }
 
 /// A name in quotes, short and without control characters.
@@ -151,7 +163,9 @@ impl<'a> Report<'a> {
         message: impl Into<String>,
         help: impl Into<String>,
     ) {
-        self.errors.push(Finding::at(self.source, at, &scope.name, message, help));
+        if self.errors.len() < FINDINGS_MAX {
+            self.errors.push(Finding::at(self.source, at, &scope.name, message, help));
+        }
     }
 
     /// Something the table `scope` lacks.
@@ -167,7 +181,9 @@ impl<'a> Report<'a> {
         message: impl Into<String>,
         help: impl Into<String>,
     ) {
-        self.warnings.push(Finding::at(self.source, at, &scope.name, message, help));
+        if self.warnings.len() < FINDINGS_MAX {
+            self.warnings.push(Finding::at(self.source, at, &scope.name, message, help));
+        }
     }
 }
 
@@ -193,16 +209,13 @@ impl fmt::Display for Finding {
 
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (place, finding) in self.findings.iter().take(PRINTED_MAX).enumerate() {
+        for (place, finding) in self.findings.iter().enumerate() {
             if place > 0 {
                 writeln!(f)?;
             }
             write!(f, "{finding}")?;
         }
-        match self.findings.len().saturating_sub(PRINTED_MAX) {
-            0 => Ok(()),
-            more => write!(f, "\nand {more} more"),
-        }
+        Ok(())
     }
 }
 

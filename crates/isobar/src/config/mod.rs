@@ -1,6 +1,6 @@
 //! The configuration: a file becomes settings, or a list of what is wrong with it.
 //!
-//! Two stages. [`file`] is the file as typed; it knows every key and judges no value. Validation
+//! Two stages. [`mod@file`] is the file as typed; it knows every key and judges no value. Validation
 //! turns it into [`Settings`]: units are gone, names are resolved, secrets are read, defaults
 //! are filled in. After that nothing validates again. The first stage stops at the first
 //! syntax error, unknown key or wrong type; the second finds everything there is to find.
@@ -37,7 +37,7 @@ pub fn load(path: &Path, host: &Host<'_>) -> Result<Loaded, ConfigError> {
 /// Validates `text` as if it stood in the file at `path`; the files it names are read from that
 /// file's folder.
 pub fn parse(path: &Path, text: &str, host: &Host<'_>) -> Result<Loaded, ConfigError> {
-    let source = Source { file: path, text };
+    let source = Source::new(path, text);
     let file = typed::parse(&source)?;
     validate::settings(&file, &source, host)
 }

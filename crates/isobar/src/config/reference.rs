@@ -13,7 +13,7 @@ use super::file::File;
 const INTRODUCTION: &str = "\
 # Configuration
 
-<!-- Generated from crates/isobar/src/config/file by `ISOBAR_BLESS=1 cargo test --test config`. -->
+<!-- Generated from crates/isobar/src/config/file by `ISOBAR_BLESS=1 cargo test -p isobar --test config`. -->
 
 A node reads one TOML file: `isobar run -c FILE`. `isobar check FILE` says whether it would,
 and points at what is wrong. Only a service with its `bind` and a broker must be there:
@@ -64,6 +64,16 @@ pub struct KeyDoc {
 }
 
 impl KeyDoc {
+    /// What its value must be, to follow "must be".
+    pub(super) fn takes(&self) -> String {
+        match self.kind.as_str() {
+            kind if kind.starts_with("address") => format!("an {kind}"),
+            kind if kind.starts_with('"') => format!("one of {kind}"),
+            kind if kind.starts_with("true") || kind.starts_with("two") => kind.to_owned(),
+            kind => format!("a {kind}"),
+        }
+    }
+
     fn is_built(&self) -> bool {
         self.kind != "not yet"
     }
@@ -75,7 +85,7 @@ pub fn markdown() -> String {
     let mut page = INTRODUCTION.to_owned();
     for table in &tables {
         let _ = write!(page, "\n## {}\n\n{}\n\n", table.title, table.doc);
-        page.push_str("| key | takes | default | limits | |\n|---|---|---|---|---|\n");
+        page.push_str("| key | takes | default | limits | what it does |\n|---|---|---|---|---|\n");
         for key in table.keys.iter().filter(|key| key.is_built()) {
             let cells = [&key.kind, &key.default, &key.limits, &key.doc];
             let cells = cells.map(|cell| cell.replace('|', "\\|"));
@@ -85,7 +95,7 @@ pub fn markdown() -> String {
     page.push_str(
         "\n## Not yet\n\nThese keys are known and refused until what they ask for exists.\n\n",
     );
-    page.push_str("| key | in | |\n|---|---|---|\n");
+    page.push_str("| key | in | what it will do |\n|---|---|---|\n");
     for table in &tables {
         for key in table.keys.iter().filter(|key| !key.is_built()) {
             let _ = writeln!(page, "| `{}` | {} | {} |", key.name, table.title, key.doc);

@@ -14,17 +14,19 @@ const EXCERPT_MAX: usize = 96;
 const QUOTE_MAX: usize = 60;
 
 /// A file's text with its name.
-#[derive(Clone, Copy, Debug)]
-pub struct Source<'a> {
+#[derive(Clone, Debug)]
+pub(super) struct Source<'a> {
     /// As the operator named it.
     pub file: &'a Path,
     /// The whole of it.
     pub text: &'a str,
+    /// Where each line begins.
+    starts: Vec<usize>,
 }
 
 /// Line and column, both from 1; columns count characters.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Position {
+pub(super) struct Position {
     /// Line.
     pub line: usize,
     /// Column.
@@ -33,7 +35,7 @@ pub struct Position {
 
 /// One line of the file, with what to underline.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Excerpt {
+pub(super) struct Excerpt {
     /// The line, shortened where it is very long, control characters made harmless.
     pub line: String,
     /// What moves the caret below its place: blanks, and tabs where the line has tabs.
@@ -69,25 +71,33 @@ pub(super) fn read(file: &Path) -> Result<String, ConfigError> {
     String::from_utf8(bytes).map_err(|error| {
         let valid = error.utf8_error().valid_up_to();
         let text = String::from_utf8_lossy(&error.as_bytes()[..valid]).into_owned();
-        let source = Source { file, text: &text };
+        let source = Source::new(file, &text);
         let help = "save the file as UTF-8; TOML knows no other encoding";
         Finding::at(&source, &(valid..valid), "", "not UTF-8 from here on", help).into()
     })
 }
 
-impl Source<'_> {
+impl<'a> Source<'a> {
+    /// The text of `file`.
+    pub(super) fn new(file: &'a Path, text: &'a str) -> Source<'a> {
+        let newlines = text.match_indices('\n').map(|(newline, _)| newline + 1);
+        Source { file, text, starts: std::iter::once(0).chain(newlines).collect() }
+    }
+
     /// Where the byte `offset` is.
-    pub fn position(&self, offset: usize) -> Position {
-        let before = &self.text[..self.boundary(offset)];
-        let start = before.rfind('\n').map_or(0, |newline| newline + 1);
-        Position {
-            line: before.matches('\n').count() + 1,
-            column: before[start..].chars().count() + 1,
-        }
+    pub(super) fn position(&self, offset: usize) -> Position {
+        let offset = self.boundary(offset);
+        let line = self.line(offset);
+        Position { line, column: self.text[self.starts[line - 1]..offset].chars().count() + 1 }
+    }
+
+    /// The line, from 1, that the byte `offset` is on.
+    pub(super) fn line(&self, offset: usize) -> usize {
+        self.starts.partition_point(|start| *start <= offset)
     }
 
     /// The value at `at` as typed, on one line, shortened.
-    pub fn quote(&self, at: &Range<usize>) -> String {
+    pub(super) fn quote(&self, at: &Range<usize>) -> String {
         let start = self.boundary(at.start);
         let end = self.boundary(at.end).max(start);
         let words: Vec<&str> = self.text[start..end].split_whitespace().collect();
@@ -100,9 +110,9 @@ impl Source<'_> {
     }
 
     /// The line that `at` begins on, and where in it.
-    pub fn excerpt(&self, at: &Range<usize>) -> Excerpt {
+    pub(super) fn excerpt(&self, at: &Range<usize>) -> Excerpt {
         let offset = self.boundary(at.start);
-        let start = self.text[..offset].rfind('\n').map_or(0, |newline| newline + 1);
+        let start = self.starts[self.line(offset) - 1];
         let end =
             self.text[offset..].find('\n').map_or(self.text.len(), |newline| offset + newline);
         let line: Vec<char> = self.text[start..end].trim_end().chars().collect();
@@ -130,7 +140,7 @@ impl Source<'_> {
 }
 
 /// A file is shown on a terminal: what would steer the terminal is replaced.
-fn harmless(text: &str) -> String {
+pub(super) fn harmless(text: &str) -> String {
     text.chars().map(|c| if c.is_control() && c != '\t' { '\u{fffd}' } else { c }).collect()
 }
 
@@ -139,7 +149,7 @@ mod tests {
     use super::*;
 
     fn source(text: &str) -> Source<'_> {
-        Source { file: Path::new("x.toml"), text }
+        Source::new(Path::new("x.toml"), text)
     }
 
     #[test]

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use toml::Deserializer;
 use toml::de::{DeTable, DeValue, Error};
 
+use super::bounds::NAME_MAX;
 use super::file::File;
 use super::finding::{ConfigError, Finding, member_name};
 use super::reference;
@@ -106,25 +107,37 @@ fn unknown_choice(message: &str, place: &Place, found: &str) -> (String, String)
 
 fn wrong_type(message: &str, place: &Place, found: &str) -> (String, String) {
     let Some(key) = reference::key(&place.path) else {
-        return (format!("{}: {message}", place.key), "see docs/configuration.md".to_owned());
+        return (format!("{found}: {message}"), "see docs/configuration.md".to_owned());
     };
+    let name = &place.key;
     if key.kind == "tables" {
         let help = format!("write [[{}]], in double brackets, once for each", place.path.join("."));
-        return (format!("{} must be a list of tables", place.key), help);
+        return (format!("{name} must be a list of tables"), help);
     }
-    let must = format!("{} = {found}: must be {}", place.key, key.kind);
+    let must = if place.is_element {
+        format!("{name} has {found}: must be {}", key.takes())
+    } else {
+        format!("{name} = {found}: must be {}", key.takes())
+    };
     let bare = found.trim_matches(['"', '\'']);
-    let quoted = bare.len() < found.len();
+    let is_quoted = bare.len() < found.len();
+    let is_number = bare.replace('_', "").parse::<i64>().is_ok();
     let help = match key.kind.as_str() {
-        "whole number" if quoted && bare.replace('_', "").parse::<i64>().is_ok() => {
-            format!("write it without quotes: {} = {bare}", place.key)
+        "whole number" if is_quoted && is_number => {
+            format!("write it without quotes: {name} = {bare}")
         }
-        "true or false" if quoted && matches!(bare, "true" | "false") => {
-            format!("write it without quotes: {} = {bare}", place.key)
+        "true or false" if is_quoted && matches!(bare, "true" | "false") => {
+            format!("write it without quotes: {name} = {bare}")
         }
-        "true or false" => format!("write {} = true or {} = false", place.key, place.key),
+        "true or false" => format!("write {name} = true or {name} = false"),
+        "name" | "text" | "path" if is_number => {
+            format!("put it in quotes: {name} = \"{found}\"")
+        }
+        kind if kind.starts_with("list") && place.is_element && is_number => {
+            format!("put it in quotes: \"{found}\"")
+        }
         kind if kind.starts_with("list") && !found.starts_with(['[', '{']) => {
-            format!("put it in brackets: {} = [{found}]", place.key)
+            format!("put it in brackets: {name} = [{found}]")
         }
         _ if key.limits.is_empty() => format!("default: {}", key.default),
         _ => format!("{}; default: {}", key.limits, key.default),
@@ -139,6 +152,10 @@ fn quoted(message: &str) -> Vec<&str> {
 
 /// The known name that `name` most likely is a misspelling of.
 fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
+    // No key is that long, and the distance takes time and space in proportion.
+    if name.len() > NAME_MAX {
+        return None;
+    }
     let plain = name.to_ascii_lowercase().replace('-', "_");
     known
         .iter()
@@ -157,6 +174,8 @@ struct Place {
     key: String,
     /// For example `[admin]`; empty at the top.
     table: String,
+    /// Whether it is one of the values in a list.
+    is_element: bool,
     /// Keys from the top, without positions in lists.
     path: Vec<String>,
 }
@@ -189,7 +208,7 @@ fn search_value(value: &DeValue<'_>, at: &Range<usize>, here: &Place) -> Option<
         }
         DeValue::Array(array) => array.iter().enumerate().find_map(|(index, element)| {
             if element.span() == *at {
-                return Some(here.clone());
+                return Some(Place { is_element: true, ..here.clone() });
             }
             let mut inside = here.clone();
             if let Some(name) = member(here, index, element.get_ref()) {

@@ -54,7 +54,7 @@ pub(super) fn bare(number: &str, units: (&str, &str)) -> Refusal {
     no_unit(number, often, seldom, "in quotes")
 }
 
-/// As [`duration`] reads it, in the largest unit that divides it.
+/// As `duration` reads it, in the largest unit that divides it.
 pub fn show_duration(value: Duration) -> String {
     let millis = u64::try_from(value.as_millis()).unwrap_or(u64::MAX);
     if millis == 0 {
@@ -63,7 +63,7 @@ pub fn show_duration(value: Duration) -> String {
     show(millis, &DURATION_UNITS)
 }
 
-/// As [`bytes`] reads it, in the largest unit that divides it.
+/// As `bytes` reads it, in the largest unit that divides it.
 pub(super) fn show_bytes(value: Bytes) -> String {
     show(u64::try_from(value.0).unwrap_or(u64::MAX), &SIZE_UNITS)
 }

@@ -44,7 +44,7 @@ impl Binds {
             report.refuse(scope, "bind", at, Refusal::new(problem, help));
             return;
         }
-        let line = if at.is_empty() { 0 } else { report.source.position(at.start).line };
+        let line = if at.is_empty() { 0 } else { report.source.line(at.start) };
         self.taken.insert(addr, Taken { scope: scope.name.clone(), line });
         self.first.entry(family).or_insert(addr);
     }

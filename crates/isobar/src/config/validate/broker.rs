@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::ops::Range;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use isobar_core::policy::BrokerPolicy;
 use isobar_net::settings::{BrokerSettings, ProxyVersion, SourceRange};
@@ -14,6 +14,9 @@ use crate::config::file::{Broker, Mode, SendProxy};
 use crate::config::finding::{Refusal, Scope};
 use crate::config::placed::Placed;
 use crate::config::units::show_count;
+
+/// Time that all names together may take to look up.
+const LOOKUPS_MAX: Duration = Duration::from_secs(30);
 
 /// A broker that is good in itself; whether it agrees with the others is for the pool to say.
 pub(super) struct Candidate {
@@ -110,9 +113,15 @@ fn resolve(
     name: (String, u16),
     source: &[SourceRange],
 ) -> Option<SocketAddr> {
-    let host = v.host;
+    let (host, spent) = (v.host, &mut v.looked_up_for);
     let answer = v.resolved.entry(name).or_insert_with_key(|(name, port)| {
-        (host.resolve)(name, *port).map_err(|error| error.to_string())
+        if *spent > LOOKUPS_MAX {
+            return Err("not tried, earlier names took too long".to_owned());
+        }
+        let begun = Instant::now();
+        let answer = (host.resolve)(name, *port).map_err(|error| error.to_string());
+        *spent += begun.elapsed();
+        answer
     });
     let help = "check the name, or use the broker's address: addr = \"192.168.0.36:1883\"";
     let found = match answer {

@@ -17,7 +17,9 @@ mod secret;
 mod service;
 
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use isobar_net::settings::NodeSettings;
 
@@ -37,7 +39,9 @@ struct Validation<'a> {
     /// Where relative file names begin.
     folder: PathBuf,
     /// Names looked up so far: each is asked for once.
-    resolved: HashMap<(String, u16), Result<Vec<std::net::SocketAddr>, String>>,
+    resolved: HashMap<(String, u16), Result<Vec<SocketAddr>, String>>,
+    /// Time spent on lookups.
+    looked_up_for: Duration,
 }
 
 /// Validates `file`, which was read from `source`.
@@ -50,7 +54,13 @@ pub(super) fn settings(
         Some(folder) if folder != Path::new("") => folder.to_path_buf(),
         _ => PathBuf::from("."),
     };
-    let mut v = Validation { report: Report::new(source), host, folder, resolved: HashMap::new() };
+    let mut v = Validation {
+        report: Report::new(source),
+        host,
+        folder,
+        resolved: HashMap::new(),
+        looked_up_for: Duration::ZERO,
+    };
     refuse_unbuilt(file, &mut v.report);
 
     let top = node::read(&mut v, file);

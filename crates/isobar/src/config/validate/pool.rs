@@ -72,7 +72,7 @@ impl Pool {
     fn add(&mut self, report: &mut Report<'_>, candidate: Candidate) -> BrokerId {
         let Candidate { mut settings, scope, addr_at, .. } = candidate;
         let id = BrokerId(u16::try_from(self.brokers.len()).expect("BROKERS_MAX fits"));
-        let line = report.source.position(scope.at.start).line;
+        let line = report.source.line(scope.at.start);
         if let Some(other) = self.by_name.get(&settings.policy.name) {
             // Unique, since names from the file have no `@` and addresses are not repeated.
             let unique = format!("{}@{}", settings.policy.name, settings.addr);

@@ -79,7 +79,7 @@ fn name(
     if service.name.is_some() {
         v.report.name(scope, "name", service.name.as_ref());
     }
-    let line = v.report.source.position(at.start).line;
+    let line = v.report.source.line(at.start);
     if let Some(other) = names.insert(spelled.to_owned(), line) {
         let message = format!("name {spelled:?} is taken by the service of line {other}");
         let help = format!("give it another: name = \"{spelled}-2\"");
@@ -202,7 +202,7 @@ fn members(
         let own = member_name("broker", spelled.map(|name| name.value.as_str()), index);
         let inner = Scope { name: format!("{}, {own}", scope.name), at: typed.at.clone() };
         if let Some(name) = &typed.value.name {
-            let line = v.report.source.position(name.at.start).line;
+            let line = v.report.source.line(name.at.start);
             if let Some(other) = names.insert(name.value.clone(), line) {
                 let problem = format!("the broker of line {other} has this name");
                 let help = format!("give it another: name = \"{}-2\"", name.value);
