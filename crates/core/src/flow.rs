@@ -203,9 +203,20 @@ enum State {
     Opening,
     Placing,
     Queue,
-    Connecting(BrokerId),
-    Awaiting(BrokerId),
+    /// Until the time given at least, its silence says nothing of the broker.
+    Connecting(BrokerId, Time),
+    /// As above.
+    Awaiting(BrokerId, Time),
     Pausing(BrokerId),
+}
+
+/// A Server Reference is followed once.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Follow {
+    NotYet,
+    /// The named broker was asked for and has not been placed yet.
+    Asked,
+    Done,
 }
 
 /// A flow before its commit.
@@ -218,7 +229,7 @@ pub struct Flow {
     tried: Vec<BrokerId>,
     /// Closed in silence by this many brokers that accept others.
     silenced: u8,
-    followed: bool,
+    follow: Follow,
     last: Option<Failure>,
 }
 
@@ -232,7 +243,7 @@ impl Flow {
             attempt: 0,
             tried: Vec::new(),
             silenced: 0,
-            followed: false,
+            follow: Follow::NotYet,
             last: None,
         }
     }
@@ -272,8 +283,17 @@ impl Flow {
                 just(Action::Wait { until: self.deadline })
             }
             Event::Placed(broker) => {
-                self.state = State::Connecting(broker);
-                just(Action::Connect { until: self.deadline.min(now + policy.connect_timeout) })
+                if self.follow == Follow::Asked {
+                    self.follow = Follow::Done;
+                }
+                let patience = now + policy.connect_timeout;
+                self.state = State::Connecting(broker, patience);
+                just(Action::Connect { until: self.deadline.min(patience) })
+            }
+            // The broker that another one named will not do; the others may.
+            Event::Rejected(_) if self.follow == Follow::Asked => {
+                self.follow = Follow::Done;
+                self.place(policy, None, now)
             }
             Event::Rejected(rejection) => self.refuse(Refusal::Pool(rejection)),
             Event::Connected => self.connected(policy, now),
@@ -286,21 +306,25 @@ impl Flow {
     }
 
     fn connected(&mut self, policy: &ServicePolicy, now: Time) -> Step {
-        let State::Connecting(broker) = self.state else { return self.gone(Cause::Internal) };
+        let State::Connecting(broker, _) = self.state else { return self.gone(Cause::Internal) };
         if commits_at_connect(policy.mode) {
             let committed = Committed::new(Mode::Tcp, true, Duration::ZERO);
             return Step { settle: Some(Outcome::Accepted), action: Action::Commit(committed) };
         }
-        self.state = State::Awaiting(broker);
-        just(Action::AwaitAnswer { until: self.deadline.min(now + policy.connack_timeout) })
+        let patience = now + policy.connack_timeout;
+        self.state = State::Awaiting(broker, patience);
+        just(Action::AwaitAnswer { until: self.deadline.min(patience) })
     }
 
     fn answered(&mut self, policy: &ServicePolicy, answer: Answer, now: Time) -> Step {
         let verbatim = self.opening.is_some_and(|opening| opening.verbatim);
         match answer {
             Answer::ClosedSilently { accepts_others } => {
-                self.silenced += u8::from(accepts_others && !verbatim);
-                if self.silenced >= 2 && accepts_others {
+                // Two brokers, not the same one twice where `redispatch = false`.
+                let another = self.broker().is_some_and(|broker| !self.tried.contains(&broker));
+                let counts = accepts_others && another && !verbatim;
+                self.silenced += u8::from(counts);
+                if self.silenced >= 2 && counts {
                     let ending = Ending::new(Cause::OpeningAtFault, Phase::Connack);
                     let action = Action::Refuse(Refusal::AtFault, ending);
                     return Step { settle: Some(Outcome::AtFault), action };
@@ -308,14 +332,17 @@ impl Flow {
                 self.failed(policy, Failure::ClosedSilently, now)
             }
             Answer::Auth | Answer::Other => self.commit(false, None),
-            Answer::Connack { .. } if verbatim => self.commit(false, None),
+            // Its level is not known, so no refusal is understood; zero is success in all.
+            Answer::Connack { code, keepalive, .. } if verbatim => {
+                self.commit(code == 0, keepalive)
+            }
             Answer::Connack { level, code, reference, keepalive } => match judge(level, code) {
                 Judgement::Accepted => self.commit(true, keepalive),
                 Judgement::PassOn => self.commit(false, None),
                 Judgement::Elsewhere => self.failed(policy, Failure::Refused, now),
                 Judgement::Follow => match reference {
-                    Some(broker) if !self.followed && !self.tried.contains(&broker) => {
-                        self.followed = true;
+                    Some(broker) if self.may_follow(policy, broker) => {
+                        self.follow = Follow::Asked;
                         let step = self.place(policy, Some(broker), now);
                         Step { settle: Some(Outcome::Answered), ..step }
                     }
@@ -338,8 +365,13 @@ impl Flow {
         match self.state {
             State::Opening => self.next(policy, Event::OpeningFailed(OpeningFault::TooSlow), now),
             State::Placing | State::Queue => self.refuse(Refusal::Deadline),
-            State::Connecting(_) => self.failed(policy, Failure::ConnectTimedOut, now),
-            State::Awaiting(_) => self.failed(policy, Failure::NoConnack, now),
+            // The flow's own deadline came first: the broker was not given its time.
+            State::Connecting(_, patience) | State::Awaiting(_, patience) if now < patience => {
+                let step = self.refuse(Refusal::Deadline);
+                Step { settle: Some(Outcome::Abandoned), ..step }
+            }
+            State::Connecting(..) => self.failed(policy, Failure::ConnectTimedOut, now),
+            State::Awaiting(..) => self.failed(policy, Failure::NoConnack, now),
             State::Pausing(broker) => {
                 let only = Some(broker);
                 self.place(policy, only, now)
@@ -349,9 +381,7 @@ impl Flow {
 
     /// An attempt failed: on to the next, if there may be one.
     fn failed(&mut self, policy: &ServicePolicy, failure: Failure, now: Time) -> Step {
-        let (State::Connecting(broker) | State::Awaiting(broker)) = self.state else {
-            return self.gone(Cause::Internal);
-        };
+        let Some(broker) = self.broker() else { return self.gone(Cause::Internal) };
         let step = self.after_failure(policy, broker, failure, now);
         Step { settle: Some(Outcome::Failed(failure)), ..step }
     }
@@ -391,8 +421,25 @@ impl Flow {
             .opening
             .filter(|opening| opening.persistent && policy.affinity)
             .and_then(|opening| opening.client);
-        let from_budget = self.last.is_some_and(|failure| failure.retry() == Retry::FromBudget);
+        // A broker that sends the flow on has answered: that is no retry after a timeout.
+        let timed_out = self.last.is_some_and(|failure| failure.retry() == Retry::FromBudget);
+        let from_budget = timed_out && self.follow != Follow::Asked;
         just(Action::Place(Ask { session, only, attempt: self.attempt, from_budget }))
+    }
+
+    /// The broker that is being tried.
+    fn broker(&self) -> Option<BrokerId> {
+        match self.state {
+            State::Connecting(broker, _) | State::Awaiting(broker, _) => Some(broker),
+            State::Opening | State::Placing | State::Queue | State::Pausing(_) => None,
+        }
+    }
+
+    /// A named broker is followed once, and only where it serves the same clients.
+    fn may_follow(&self, policy: &ServicePolicy, broker: BrokerId) -> bool {
+        self.follow == Follow::NotYet
+            && !self.tried.contains(&broker)
+            && policy.members.iter().any(|member| member.broker == broker)
     }
 
     /// Nothing is left to try: the log says what went wrong last.
@@ -413,23 +460,23 @@ impl Flow {
                 Ending::new(Cause::Broker, Phase::Connect)
             }
             (Refusal::Pool(Rejection::NoBroker), None) => Ending::new(Cause::Broker, Phase::Queue),
-            (_, None) => Ending::new(Cause::BrokerTimeout, Phase::Queue),
+            (_, None) => Ending::new(Cause::BrokerTimeout, self.phase()),
         };
         just(Action::Refuse(refusal, ending))
     }
 
     fn gone(&mut self, cause: Cause) -> Step {
-        let phase = match self.state {
+        let settle = self.broker().map(|_| Outcome::Abandoned);
+        Step { settle, action: Action::End(Ending::new(cause, self.phase())) }
+    }
+
+    fn phase(&self) -> Phase {
+        match self.state {
             State::Opening => Phase::Opening,
             State::Placing | State::Queue => Phase::Queue,
-            State::Connecting(_) | State::Pausing(_) => Phase::Connect,
-            State::Awaiting(_) => Phase::Connack,
-        };
-        let settle = match self.state {
-            State::Connecting(_) | State::Awaiting(_) => Some(Outcome::Abandoned),
-            State::Opening | State::Placing | State::Queue | State::Pausing(_) => None,
-        };
-        Step { settle, action: Action::End(Ending::new(cause, phase)) }
+            State::Connecting(..) | State::Pausing(_) => Phase::Connect,
+            State::Awaiting(..) => Phase::Connack,
+        }
     }
 }
 
