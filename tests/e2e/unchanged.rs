@@ -225,7 +225,9 @@ async fn many_messages_each_once_and_in_order() {
     for version in VERSIONS {
         let mut sub = Client::connected(isobar.addr(), &Connect::new(version, "sub")).await;
         let mut publisher = Client::connected(isobar.addr(), &Connect::new(version, "pub")).await;
+        let times = if long() { 20 } else { 1 };
         for (qos, messages) in [(0, 3_000_usize), (1, 500), (2, 500)] {
+            let messages = messages * times;
             sub.subscribe(&format!("many/{qos}"), qos).await;
             let sending = async {
                 for n in 0..messages {

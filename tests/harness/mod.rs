@@ -28,7 +28,7 @@ pub use mosquitto::{Mosquitto, MosquittoBuilder, Watcher};
 pub use packet::{Connack, Connect, Packet, Publish, Version, Will, kind, prop};
 pub use process::{Lines, Proc, find_program};
 pub use storm::{Outcome, Outcomes, Storm, quantile};
-pub use wait::{alone, beside, eventually, until};
+pub use wait::{alone, beside, eventually, long, until};
 
 /// Once per process: as many descriptors as the system allows, for thousands of clients, and
 /// for the processes that inherit the limit.

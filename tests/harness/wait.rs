@@ -36,6 +36,11 @@ pub async fn eventually(
     start.elapsed()
 }
 
+/// Whether the long forms are asked for: `tests/run --long`.
+pub fn long() -> bool {
+    std::env::var_os("ISOBAR_LONG").is_some_and(|v| v == "1")
+}
+
 /// Two cores: a test that measures time or opens thousands of connections runs by itself.
 static TURN: RwLock<()> = RwLock::const_new(());
 
