@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::{check, run};
+use crate::{check, run, status};
 
 const AFTER_HELP: &str = "\
 Exit codes: 0 success, 1 the command failed (its message says why), 2 wrong usage.
@@ -28,6 +28,8 @@ pub struct Cli {
 pub enum Command {
     /// Run a node.
     Run(run::Args),
+    /// Show what a running node says of itself.
+    Status(status::StatusArgs),
     /// Say whether a configuration file is good, and what it amounts to.
     Check(check::Args),
 }
@@ -36,6 +38,7 @@ pub enum Command {
 pub fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Run(args) => run::run(&args),
+        Command::Status(args) => status::run(&args),
         Command::Check(args) => check::run(&args),
     }
 }

@@ -4,9 +4,12 @@
 //! wrote it. What it prints is for people; scripts take `-o json`, which is the report as the
 //! node sent it.
 
+use std::error::Error as _;
 use std::fmt;
+use std::io::Write as _;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
+use std::process::ExitCode;
 use std::time::Duration;
 
 use isobar_admin::human::{self, Condition};
@@ -22,21 +25,21 @@ const ADMIN_PORT: u16 = 1936;
 
 /// Show what a running node says of itself
 #[derive(clap::Args, Debug)]
-pub(crate) struct StatusArgs {
+pub struct StatusArgs {
     /// The node's [admin] bind address
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:1936")]
-    pub(crate) admin: String,
+    pub admin: String,
     /// File with the token that [admin] token_file names
     #[arg(long, value_name = "FILE")]
-    pub(crate) token_file: Option<PathBuf>,
+    pub token_file: Option<PathBuf>,
     /// How to print it
     #[arg(short, long, value_enum, default_value_t)]
-    pub(crate) output: Output,
+    pub output: Output,
 }
 
 /// How the report is printed.
 #[derive(clap::ValueEnum, Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub(crate) enum Output {
+pub enum Output {
     /// Tables for a terminal
     #[default]
     Table,
@@ -44,9 +47,30 @@ pub(crate) enum Output {
     Json,
 }
 
+/// Prints a running node's report.
+pub fn run(args: &StatusArgs) -> ExitCode {
+    match args.run() {
+        Ok(text) => {
+            // Whoever reads this may have gone away; that says nothing about the node.
+            let _ = std::io::stdout().lock().write_all(text.as_bytes());
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            let mut message = format!("error: {error}");
+            let mut source = error.source();
+            while let Some(cause) = source {
+                message.push_str(&format!(": {cause}"));
+                source = cause.source();
+            }
+            eprintln!("{message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
 impl StatusArgs {
     /// Reads the token, asks the node, and gives what is to be printed.
-    pub(crate) fn run(&self) -> Result<String, StatusError> {
+    pub fn run(&self) -> Result<String, StatusError> {
         let token = match &self.token_file {
             None => None,
             Some(path) => Some(
@@ -59,7 +83,7 @@ impl StatusArgs {
 }
 
 /// Asks the node at `admin` (`HOST[:PORT]`) and gives its report, as tables or as JSON.
-pub(crate) fn status(admin: &str, token: Option<&str>, json: bool) -> Result<String, StatusError> {
+pub fn status(admin: &str, token: Option<&str>, json: bool) -> Result<String, StatusError> {
     let address = address(admin)?;
     let body = fetch(&address, token, TIMEOUT)?;
     // Read in either case: what answers may be something else, such as HAProxy's own page.
@@ -72,7 +96,7 @@ pub(crate) fn status(admin: &str, token: Option<&str>, json: bool) -> Result<Str
 
 /// Why there is no report. All are final: nothing was changed, asking again is harmless.
 #[derive(Debug)]
-pub(crate) enum StatusError {
+pub enum StatusError {
     /// The address cannot be asked.
     Address { admin: String },
     /// The token's file cannot be read.
