@@ -94,6 +94,7 @@ pub fn status(admin: &str, token: Option<&str>, json: bool) -> Result<String, St
     }
 }
 
+#[allow(missing_docs, reason = "the fields are what the messages name")]
 /// Why there is no report. All are final: nothing was changed, asking again is harmless.
 #[derive(Debug)]
 pub enum StatusError {
