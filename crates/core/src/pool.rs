@@ -273,14 +273,13 @@ impl Pool {
     /// least connections.
     pub fn place(&mut self, now: Time, request: &Request<'_>) -> Placement {
         self.refresh(now);
+        // Those who wait come first; whoever still waits then could not go where this one can.
+        self.serve(request.service, now);
         let service = &mut self.services[request.service.index()];
         service.refresh(now);
         service.budget_flow(request.attempt);
         if service.is_at_maxconn() {
             return Placement::Rejected(Rejection::ServiceFull);
-        }
-        if request.from_budget && !service.budget_take() {
-            return Placement::Rejected(Rejection::Budget);
         }
         let waiter = Waiter {
             flow: request.flow,
@@ -289,11 +288,11 @@ impl Pool {
             only: request.only,
             attempt: request.attempt,
         };
-        let queue_first = service.room.has_free() && request.session.is_none();
-        let pick = match self.pick(request.service, &waiter, request.avoid, now) {
-            Pick::Now(_) if queue_first => Pick::Later(None),
-            pick => pick,
-        };
+        let pick = self.pick(request.service, &waiter, request.avoid, now);
+        let service = &mut self.services[request.service.index()];
+        if request.from_budget && !matches!(pick, Pick::Never(_)) && !service.budget_take() {
+            return Placement::Rejected(Rejection::Budget);
+        }
         match pick {
             Pick::Now(broker) => {
                 let token = self.seat(request.service, broker, &waiter, request.avoid, now);
@@ -301,14 +300,8 @@ impl Pool {
             }
             Pick::Later(bound) => {
                 let waiter = Waiter { avoid: request.avoid.into(), ..waiter };
-                let room = &mut self.services[request.service.index()].room;
-                match room.enter(waiter, bound) {
-                    None => Placement::Rejected(Rejection::RoomFull),
-                    Some(ticket) => {
-                        self.serve(request.service, now);
-                        Placement::Wait(ticket)
-                    }
-                }
+                let ticket = service.room.enter(waiter, bound);
+                ticket.map_or(Placement::Rejected(Rejection::RoomFull), Placement::Wait)
             }
             Pick::Never(rejection) => Placement::Rejected(rejection),
         }

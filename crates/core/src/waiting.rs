@@ -1,8 +1,9 @@
 //! The waiting room: openings for which a broker exists, only not just yet.
 //!
 //! Waiting is for what is too fast (slow start, unanswered openings, `max_new_per_second`),
-//! never for what is too many. Oldest first; those whose session lives on one broker wait for
-//! that one in a queue of their own, so that they hold up nobody else.
+//! never for what is too many. Oldest first; those for whom not every broker will do (their
+//! session lives on one, or some have failed them) wait in queues of their own, so that they
+//! hold up nobody else.
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
@@ -11,7 +12,8 @@ use crate::id::{BrokerId, ClientKey, FlowId};
 
 /// Openings that may wait in one service; beyond, the honest CONNACK at once.
 pub const ROOM: usize = 16_384;
-/// How far into the queue to look for one that can go when the oldest cannot.
+/// How far to look for one that can go among those whom some brokers have failed: each is
+/// choosy in its own way. Where new flows are concerned, the oldest speaks for all.
 const LOOK: usize = 16;
 
 /// A place in the room; given back by leaving or by being granted.
@@ -39,8 +41,10 @@ pub(crate) struct WaitingRoom {
     waiters: BTreeMap<Ticket, (Waiter, Option<BrokerId>)>,
     /// Tickets that wait for one broker.
     bound: BTreeSet<(BrokerId, Ticket)>,
-    /// Tickets that wait for any.
-    free: BTreeSet<Ticket>,
+    /// New flows, for whom any broker will do.
+    new: BTreeSet<Ticket>,
+    /// Retries, for whom some will not.
+    choosy: BTreeSet<Ticket>,
     last: u64,
     max: usize,
 }
@@ -52,11 +56,6 @@ impl WaitingRoom {
 
     pub(crate) fn max(&self) -> usize {
         self.max
-    }
-
-    /// Whether anyone waits for any broker.
-    pub(crate) fn has_free(&self) -> bool {
-        !self.free.is_empty()
     }
 
     /// Takes a seat, or finds the room full.
@@ -74,7 +73,8 @@ impl WaitingRoom {
     pub(crate) fn sit(&mut self, ticket: Ticket, waiter: Waiter, bound: Option<BrokerId>) {
         match bound {
             Some(broker) => self.bound.insert((broker, ticket)),
-            None => self.free.insert(ticket),
+            None if waiter.attempt == 0 => self.new.insert(ticket),
+            None => self.choosy.insert(ticket),
         };
         self.waiters.insert(ticket, (waiter, bound));
         self.max = self.max.max(self.waiters.len());
@@ -85,7 +85,8 @@ impl WaitingRoom {
         let (waiter, bound) = self.waiters.remove(&ticket)?;
         match bound {
             Some(broker) => self.bound.remove(&(broker, ticket)),
-            None => self.free.remove(&ticket),
+            None if waiter.attempt == 0 => self.new.remove(&ticket),
+            None => self.choosy.remove(&ticket),
         };
         Some(waiter)
     }
@@ -96,8 +97,13 @@ impl WaitingRoom {
         (*b == broker).then(|| (*ticket, &self.waiters[ticket].0))
     }
 
-    /// The oldest few who wait for any broker.
-    pub(crate) fn oldest_free(&self) -> impl Iterator<Item = (Ticket, &Waiter)> {
-        self.free.iter().take(LOOK).map(|ticket| (*ticket, &self.waiters[ticket].0))
+    /// The oldest new flow of those for whom any broker will do.
+    pub(crate) fn oldest_new(&self) -> Option<(Ticket, &Waiter)> {
+        self.new.first().map(|ticket| (*ticket, &self.waiters[ticket].0))
+    }
+
+    /// The oldest few of those whom some brokers have failed.
+    pub(crate) fn oldest_choosy(&self) -> impl Iterator<Item = (Ticket, &Waiter)> {
+        self.choosy.iter().take(LOOK).map(|ticket| (*ticket, &self.waiters[ticket].0))
     }
 }

@@ -105,7 +105,7 @@ impl Service {
     pub(super) fn next_timeout(&self) -> Time {
         match self.policy.max_new_per_second {
             0 => Time::NEVER,
-            _ if !self.room.has_free() || self.new_flows.ready() => Time::NEVER,
+            _ if self.room.len() == 0 || self.new_flows.ready() => Time::NEVER,
             rate => self.new_flows.ready_at(rate),
         }
     }
@@ -218,11 +218,11 @@ impl Service {
                 consider(ticket, pick, pick == Pick::Later(Some(member.broker)));
             }
         }
-        for (ticket, waiter) in self.room.oldest_free() {
+        for (ticket, waiter) in self.room.oldest_new().into_iter().chain(self.room.oldest_choosy())
+        {
             let pick = self.pick(brokers, waiter, &waiter.avoid, now);
             if pick != Pick::Later(None) {
                 consider(ticket, pick, false);
-                break;
             }
         }
         oldest

@@ -224,4 +224,5 @@ fn request() -> Request<'static> {
 
 mod full;
 mod health;
+mod waiting;
 mod wakes;
