@@ -16,7 +16,7 @@ mod service;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
-pub use report::{BrokerFigures, ServiceFigures};
+pub use report::{BrokerFigures, Glance, ServiceFigures};
 use service::{Pick, Service};
 
 use crate::broker::{Broker, Fit};

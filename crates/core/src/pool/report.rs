@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use super::Pool;
 use crate::id::{BrokerId, ServiceId};
 use crate::policy::Mode;
-use crate::report::{BrokerReport, FlowCounts, LastCheck, Traffic};
+use crate::report::{AdminState, BrokerReport, BrokerState, FlowCounts, LastCheck, Traffic};
 use crate::time::Time;
 
 /// A broker as one service uses it; the driver adds address and traffic.
@@ -32,7 +32,42 @@ pub struct ServiceFigures {
     pub brokers: Vec<(BrokerId, BrokerFigures)>,
 }
 
+/// One broker at a glance, taken without allocation.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Glance {
+    /// What health says.
+    pub state: BrokerState,
+    /// What the operator says.
+    pub admin: AdminState,
+    /// Flows placed there, from all services together.
+    pub active: u32,
+    /// Of these, openings without an answer yet.
+    pub unanswered: u32,
+    /// The limit learned from refusals, while one holds.
+    pub learned_limit: Option<u32>,
+    /// Still fed at a paced rate.
+    pub slow_start: bool,
+}
+
 impl Pool {
+    /// A broker as it stands.
+    pub fn glance(&self, broker: BrokerId, now: Time) -> Glance {
+        let b = &self.brokers[broker.index()];
+        Glance {
+            state: b.state(now).0,
+            admin: b.admin,
+            active: b.flows.now(),
+            unanswered: b.unanswered,
+            learned_limit: b.fullness.limit(),
+            slow_start: b.in_slow_start(),
+        }
+    }
+
+    /// Openings that wait in a service's room.
+    pub fn waiting(&self, service: ServiceId) -> usize {
+        self.services[service.index()].room.len()
+    }
+
     /// One service's figures at `now`.
     pub fn report(&self, service: ServiceId, now: Time) -> ServiceFigures {
         let s = &self.services[service.index()];
