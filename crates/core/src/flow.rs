@@ -319,10 +319,16 @@ impl Flow {
     fn answered(&mut self, policy: &ServicePolicy, answer: Answer, now: Time) -> Step {
         let verbatim = self.opening.is_some_and(|opening| opening.verbatim);
         match answer {
+            // The broker has judged what we do not understand: its silence is the answer.
+            Answer::ClosedSilently { .. } if verbatim => {
+                let settle = Some(Outcome::Failed(Failure::ClosedSilently));
+                let ending = Ending::new(Cause::Broker, Phase::Connack);
+                Step { settle, action: Action::End(ending) }
+            }
             Answer::ClosedSilently { accepts_others } => {
                 // Two brokers, not the same one twice where `redispatch = false`.
                 let another = self.broker().is_some_and(|broker| !self.tried.contains(&broker));
-                let counts = accepts_others && another && !verbatim;
+                let counts = accepts_others && another;
                 self.silenced += u8::from(counts);
                 if self.silenced >= 2 && counts {
                     let ending = Ending::new(Cause::OpeningAtFault, Phase::Connack);

@@ -4,6 +4,8 @@
 //! broker that dies is noticed at once, and core is told without having asked. A fresh probe
 //! runs beside it on a connection of its own.
 
+use std::future::poll_fn;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,7 +17,7 @@ use isobar_core::retry::Failure;
 use isobar_core::time::Time;
 use isobar_wire::mqtt::connack::{Answer, scan_answer};
 use isobar_wire::mqtt::{Protocol, say};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -193,7 +195,12 @@ async fn goodbye(stream: &mut TcpStream) {
 async fn lost(session: &mut Option<Upstream>) {
     let Some(upstream) = session else { return std::future::pending().await };
     // Nothing is published to a session without subscriptions: any byte, EOF or error is an end.
-    let _ = upstream.stream.readable().await;
+    // A read of just what was there leaves the socket marked readable, so ask.
+    let read = poll_fn(|cx| {
+        let mut byte = [0];
+        Pin::new(&mut upstream.stream).poll_read(cx, &mut ReadBuf::new(&mut byte))
+    });
+    let _ = read.await;
 }
 
 fn refused(failure: Failure) -> CheckResult {
