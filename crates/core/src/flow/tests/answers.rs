@@ -170,7 +170,7 @@ fn a_verbatim_connect_goes_to_one_broker_once() {
     for answer in [SILENT, SILENT_TO_ME] {
         let mut flow = Script::opens(policy(), |opening| opening.verbatim = true);
         flow.expect_place(0).placed(A).connected().answered(answer);
-        flow.expect_failed(Failure::ClosedSilently).expect_refused(Refusal::Retries, "SH");
+        flow.expect_failed(Failure::ClosedSilently).expect_end("SH");
     }
     let mut flow = Script::opens(policy(), |opening| opening.verbatim = true);
     flow.placed(A).happens(Event::ConnectFailed(Failure::ConnectRefused));
