@@ -12,7 +12,7 @@ use core::time::Duration;
 use crate::committed::Committed;
 use crate::ending::{Cause, Ending, Phase};
 use crate::id::{BrokerId, ClientKey};
-use crate::policy::{Mode, ServicePolicy};
+use crate::policy::{Mode, Rules, ServicePolicy};
 use crate::pool::{Outcome, Rejection};
 use crate::retry::{Failure, Judgement, Level, Retry, commits_at_connect, judge};
 use crate::time::Time;
@@ -231,6 +231,7 @@ pub struct Flow {
     silenced: u8,
     follow: Follow,
     last: Option<Failure>,
+    rules: Rules,
 }
 
 impl Flow {
@@ -245,7 +246,14 @@ impl Flow {
             silenced: 0,
             follow: Follow::NotYet,
             last: None,
+            rules: Rules::default(),
         }
+    }
+
+    /// For tests only.
+    #[doc(hidden)]
+    pub fn set_rules(&mut self, rules: Rules) {
+        self.rules = rules;
     }
 
     /// Brokers that have failed this flow, the last one last.
@@ -344,7 +352,8 @@ impl Flow {
             }
             Answer::Connack { level, code, reference, keepalive } => match judge(level, code) {
                 Judgement::Accepted => self.commit(true, keepalive),
-                Judgement::PassOn => self.commit(false, None),
+                Judgement::PassOn if self.rules.commit => self.commit(false, None),
+                Judgement::PassOn => self.failed(policy, Failure::Refused, now),
                 Judgement::Elsewhere => self.failed(policy, Failure::Refused, now),
                 Judgement::Follow => match reference {
                     Some(broker) if self.may_follow(policy, broker) => {

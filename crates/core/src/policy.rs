@@ -127,3 +127,24 @@ pub struct SourceLimits {
     /// New flows per second from one address.
     pub new_per_second: u32,
 }
+
+/// Rules that a test may switch off, to see that it would notice. All hold by default, and no
+/// configuration reaches them.
+#[doc(hidden)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Rules {
+    /// Refusals teach a broker's limit.
+    pub full: bool,
+    /// Retries after timeouts draw on a budget.
+    pub budget: bool,
+    /// What comes too fast waits, instead of being turned away.
+    pub waiting_room: bool,
+    /// What a broker says of the client commits the flow, instead of being tried elsewhere.
+    pub commit: bool,
+}
+
+impl Default for Rules {
+    fn default() -> Rules {
+        Rules { full: true, budget: true, waiting_room: true, commit: true }
+    }
+}

@@ -23,7 +23,7 @@ use crate::broker::{Broker, Fit};
 use crate::fullness::{Evidence, Proof};
 use crate::health::{Health, ProbeKind, Turn};
 use crate::id::{BrokerId, ClientKey, FlowId, ServiceId};
-use crate::policy::{BrokerPolicy, Mode, OnMarkedDown, ServicePolicy};
+use crate::policy::{BrokerPolicy, Mode, OnMarkedDown, Rules, ServicePolicy};
 use crate::report::{AdminState, BrokerState, CheckResult};
 use crate::retry::Failure;
 use crate::rng::Rng;
@@ -231,6 +231,7 @@ pub struct Pool {
     rng: Rng,
     /// When time alone changes who may take a flow.
     next_change: Time,
+    rules: Rules,
 }
 
 impl Pool {
@@ -262,11 +263,18 @@ impl Pool {
         let services = services.into_iter().map(|s| Service::new(s, &names, now)).collect();
         let outputs = VecDeque::new();
         let rng = Rng::new(seed);
-        let mut pool = Pool { brokers, services, users, outputs, rng, next_change: Time::NEVER };
+        let (next_change, rules) = (Time::NEVER, Rules::default());
+        let mut pool = Pool { brokers, services, users, outputs, rng, next_change, rules };
         for b in 0..pool.brokers.len() {
             pool.touch(BrokerId(b as u16), now);
         }
         pool
+    }
+
+    /// For tests only.
+    #[doc(hidden)]
+    pub fn set_rules(&mut self, rules: Rules) {
+        self.rules = rules;
     }
 
     /// Finds a broker for a flow. O(log n) in the number of brokers for clean sessions under
@@ -290,7 +298,8 @@ impl Pool {
         };
         let pick = self.pick(request.service, &waiter, request.avoid, now);
         let service = &mut self.services[request.service.index()];
-        if request.from_budget && !matches!(pick, Pick::Never(_)) && !service.budget_take() {
+        let draws = request.from_budget && self.rules.budget && !matches!(pick, Pick::Never(_));
+        if draws && !service.budget_take() {
             return Placement::Rejected(Rejection::Budget);
         }
         match pick {
@@ -347,6 +356,7 @@ impl Pool {
                     }
                     Failure::NoSourcePort => Turn::Same,
                     Failure::NoConnack => broker.health.missed(now),
+                    Failure::ClosedSilently | Failure::Refused if !self.rules.full => Turn::Same,
                     Failure::ClosedSilently | Failure::Refused => {
                         // This flow is still counted, and is not one the broker took.
                         proof = broker.fullness.refused(evidence, accepted - 1, now);

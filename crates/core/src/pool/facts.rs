@@ -47,13 +47,17 @@ impl Pool {
         match (last.result, kind) {
             // Unless flows got in just now: then it is the probe that is disliked.
             (CheckResult::ClosedSilently, ProbeKind::Fresh | ProbeKind::Mqtt)
-                if kind == ProbeKind::Fresh || !broker.took_one_lately(now) =>
+                if self.rules.full
+                    && (kind == ProbeKind::Fresh || !broker.took_one_lately(now)) =>
             {
                 let accepted = broker.accepted();
                 broker.fullness.proved(accepted, now);
                 self.found_full(id, now);
             }
-            (CheckResult::Alive, ProbeKind::Fresh) => broker.fullness.has_room(now),
+            (CheckResult::Alive, ProbeKind::Fresh) => {
+                broker.fullness.has_room(now);
+                broker.took_one(now);
+            }
             _ => {}
         }
         let broker = &mut self.brokers[id.index()];

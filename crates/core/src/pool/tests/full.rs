@@ -61,3 +61,20 @@ fn being_found_full_again_and_again_is_told_once() {
     }
     assert_eq!(site.notices, [Notice::Full(A, 0)]);
 }
+
+#[test]
+fn a_fresh_probe_that_got_in_vouches_for_a_broker_that_nobody_else_uses() {
+    let mut site = Site::checked(1, CheckKind::Tcp);
+    let by = |n| evidence(n).map(|e| Evidence { source: IpAddr::V4(Ipv4Addr::LOCALHOST), ..e });
+    for n in 0..2 {
+        let token = site.placed();
+        assert!(!site.pool.accepts_others(site.now, &token), "who knows");
+        site.failed(token, Failure::ClosedSilently, by(n));
+    }
+    site.tick();
+    assert_eq!(site.probes, [(A, ProbeKind::Fresh)]);
+    site.probed(A, ProbeKind::Fresh, CheckResult::Alive);
+    let token = site.placed();
+    assert!(site.pool.accepts_others(site.now, &token));
+    site.release(token);
+}
