@@ -39,7 +39,7 @@ impl Affinity {
         let members: Vec<Place> = members
             .map(|(broker, name, weight)| Place {
                 broker,
-                salt: ClientKey::of(name.as_bytes()).0 as u64,
+                salt: ClientKey::of(name.as_bytes()).low(),
                 weight,
             })
             .collect();
@@ -80,7 +80,7 @@ impl Affinity {
     }
 
     fn first(&self, client: ClientKey, fit: &dyn Fn(BrokerId) -> bool) -> Option<BrokerId> {
-        let key = (client.0 >> 64) as u64;
+        let key = client.high();
         let draw = |place: &Place| mix(key ^ place.salt);
         let fit = self.members.iter().filter(|place| fit(place.broker));
         let best = if self.even {

@@ -60,6 +60,8 @@ pub enum Farewell {
 /// What to do about an [`End`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Close {
+    /// Nothing: the broker has been told and closes by itself; end after the time given.
+    AwaitBroker(Duration),
     /// Pass the half-close on to the broker; end after the time given, if one is.
     ShutdownBroker(Option<Duration>),
     /// Pass the half-close on to the client; end after the time given, if one is.
@@ -85,12 +87,14 @@ pub struct Committed {
     goodbye: bool,
     client_eof: bool,
     broker_eof: bool,
-    keepalive: Duration,
+    /// In seconds; 0 for none.
+    keepalive: u16,
 }
 
 impl Committed {
-    /// Committed with this CONNACK; `keepalive` is the effective one, zero for none.
-    pub fn new(mode: Mode, accepted: bool, keepalive: Duration) -> Committed {
+    /// Committed with this CONNACK; `keepalive` is the effective one in seconds, zero
+    /// for none.
+    pub fn new(mode: Mode, accepted: bool, keepalive: u16) -> Committed {
         let (goodbye, client_eof, broker_eof) = (false, false, false);
         Committed { mode, accepted, goodbye, client_eof, broker_eof, keepalive }
     }
@@ -102,8 +106,9 @@ impl Committed {
 
     /// How long the client may be silent; `None` for as long as it likes.
     pub fn idle_limit(&self) -> Option<Duration> {
-        let limited = self.mode == Mode::Mqtt && !self.keepalive.is_zero();
-        limited.then(|| self.keepalive * 3 / 2 + IDLE_GRACE)
+        let limited = self.mode == Mode::Mqtt && self.keepalive > 0;
+        let keepalive = Duration::from_secs(u64::from(self.keepalive));
+        limited.then(|| keepalive * 3 / 2 + IDLE_GRACE)
     }
 
     /// The client has sent DISCONNECT: what follows is its clean end.
@@ -119,11 +124,19 @@ impl Committed {
         };
         match end {
             End::ClientEof if self.broker_eof => self.finish(Farewell::Close, Farewell::Close),
+            // After DISCONNECT the broker closes (MQTT 3.1.1 section 3.14.4). Who closes first
+            // keeps the port in TIME_WAIT, and ports towards brokers are scarce: so it may.
+            End::ClientEof if self.goodbye => {
+                self.client_eof = true;
+                Close::AwaitBroker(HALF_CLOSED_MAX)
+            }
             End::ClientEof => {
                 self.client_eof = true;
                 Close::ShutdownBroker(half_closed)
             }
-            End::BrokerEof if self.client_eof => self.finish(Farewell::Close, Farewell::Close),
+            End::BrokerEof if self.client_eof || self.goodbye => {
+                self.finish(Farewell::Close, Farewell::Close)
+            }
             End::BrokerEof => {
                 self.broker_eof = true;
                 Close::ShutdownClient(half_closed)
@@ -191,7 +204,7 @@ mod tests {
     use super::*;
 
     fn mqtt() -> Committed {
-        Committed::new(Mode::Mqtt, true, Duration::from_secs(60))
+        Committed::new(Mode::Mqtt, true, 60)
     }
 
     fn code(close: Close) -> (&'static str, Farewell, Farewell) {
@@ -224,7 +237,7 @@ mod tests {
         let mut said = mqtt();
         said.said_goodbye();
         assert_eq!(code(said.next(End::Stopped)).2, Farewell::Close);
-        let mut tcp = Committed::new(Mode::Tcp, true, Duration::ZERO);
+        let mut tcp = Committed::new(Mode::Tcp, true, 0);
         assert_eq!(code(tcp.next(End::Stopped)), ("KD", Farewell::Close, Farewell::Close));
     }
 
@@ -237,24 +250,27 @@ mod tests {
         }
         let mut flow = mqtt();
         flow.said_goodbye();
-        flow.next(End::BrokerEof);
-        assert_eq!(code(flow.next(End::ClientEof)).0, "--");
+        assert_eq!(flow.next(End::ClientEof), Close::AwaitBroker(HALF_CLOSED_MAX));
+        assert_eq!(code(flow.next(End::BrokerEof)).0, "--");
+        let mut flow = mqtt();
+        flow.said_goodbye();
+        assert_eq!(code(flow.next(End::BrokerEof)).0, "--");
     }
 
     #[test]
     fn a_refused_client_ends_in_the_connack_phase() {
-        let mut flow = Committed::new(Mode::Mqtt, false, Duration::ZERO);
+        let mut flow = Committed::new(Mode::Mqtt, false, 0);
         flow.next(End::BrokerEof);
         assert_eq!(code(flow.next(End::ClientEof)).0, "SH");
     }
 
     #[test]
     fn bytes_may_be_half_closed_for_ever_and_idle_for_ever() {
-        let mut tcp = Committed::new(Mode::Tcp, true, Duration::from_secs(9));
+        let mut tcp = Committed::new(Mode::Tcp, true, 9);
         assert_eq!(tcp.idle_limit(), None);
         assert_eq!(tcp.next(End::ClientEof), Close::ShutdownBroker(None));
         assert_eq!(code(tcp.next(End::BrokerEof)).0, "--");
         assert_eq!(mqtt().idle_limit(), Some(Duration::from_secs(100)));
-        assert_eq!(Committed::new(Mode::Mqtt, true, Duration::ZERO).idle_limit(), None);
+        assert_eq!(Committed::new(Mode::Mqtt, true, 0).idle_limit(), None);
     }
 }

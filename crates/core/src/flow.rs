@@ -316,7 +316,7 @@ impl Flow {
     fn connected(&mut self, policy: &ServicePolicy, now: Time) -> Step {
         let State::Connecting(broker, _) = self.state else { return self.gone(Cause::Internal) };
         if commits_at_connect(policy.mode) {
-            let committed = Committed::new(Mode::Tcp, true, Duration::ZERO);
+            let committed = Committed::new(Mode::Tcp, true, 0);
             return Step { settle: Some(Outcome::Accepted), action: Action::Commit(committed) };
         }
         let patience = now + policy.connack_timeout;
@@ -370,8 +370,7 @@ impl Flow {
     fn commit(&mut self, accepted: bool, server_keepalive: Option<u16>) -> Step {
         let keepalive = self.opening.map_or(0, |opening| opening.keepalive);
         let keepalive = server_keepalive.unwrap_or(keepalive);
-        let seconds = Duration::from_secs(u64::from(keepalive));
-        let committed = Committed::new(Mode::Mqtt, accepted, seconds);
+        let committed = Committed::new(Mode::Mqtt, accepted, keepalive);
         let outcome = if accepted { Outcome::Accepted } else { Outcome::Answered };
         Step { settle: Some(outcome), action: Action::Commit(committed) }
     }

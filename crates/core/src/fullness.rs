@@ -185,7 +185,7 @@ mod tests {
 
     fn by(client: u128, source: u32) -> Option<Evidence> {
         let source = IpAddr::V4(Ipv4Addr::from(source));
-        Some(Evidence { client: ClientKey(client), source })
+        Some(Evidence { client: ClientKey::from_bits(client), source })
     }
 
     fn at(ms: u64) -> Time {
@@ -221,9 +221,9 @@ mod tests {
         f.refused(by(1, 1), 0, at(0));
         f.accepted(1, at(0));
         assert_eq!(f.refused(by(2, 2), 1, at(0)), Proof::None);
-        f.absolve(ClientKey(1));
+        f.absolve(ClientKey::from_bits(1));
         assert_eq!(f.refused(by(2, 2), 1, at(0)), Proof::None, "2 is remembered, not 1");
-        f.absolve(ClientKey(2));
+        f.absolve(ClientKey::from_bits(2));
         assert_eq!(f.refused(by(3, 3), 1, at(0)), Proof::None);
         assert_eq!(f.refused(by(4, 4), 1, at(0)), Proof::Full);
         assert_eq!(f.limit(), Some(1));

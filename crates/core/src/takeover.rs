@@ -51,7 +51,7 @@ mod tests {
 
     #[test]
     fn the_older_flow_on_another_broker_ends_and_only_that() {
-        let (a, b) = (ClientKey(1), ClientKey(2));
+        let (a, b) = (ClientKey::from_bits(1), ClientKey::from_bits(2));
         let mut table = Takeover::default();
         assert_eq!(table.accepted(a, FlowId(1), BrokerId(0)), None);
         assert_eq!(table.accepted(b, FlowId(2), BrokerId(0)), None);

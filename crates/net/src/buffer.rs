@@ -35,3 +35,12 @@ pub fn poll_read_onto(
         Poll::Ready(Ok(buf.filled().len()))
     })
 }
+
+/// Reads what is there and forgets it. Ready with the number read, 0 at the end of the stream.
+pub fn poll_discard(stream: &mut TcpStream, cx: &mut Context<'_>) -> Poll<std::io::Result<usize>> {
+    borrow(|buffer| {
+        let mut buf = ReadBuf::new(buffer);
+        std::task::ready!(Pin::new(stream).poll_read(cx, &mut buf))?;
+        Poll::Ready(Ok(buf.filled().len()))
+    })
+}

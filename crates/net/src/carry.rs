@@ -40,14 +40,31 @@ use crate::worker::Worker;
 /// A client that takes no packet this long gets no reason string (MQTT 5.0 section 3.2.2.3.9).
 const REASON_ROOM: u32 = 300;
 
-/// Carries one client from accept to end.
-pub async fn carry(
+/// Carries one client from accept to end. The future is small: what each stage needs is in a
+/// box of its own, gone when the stage is over.
+pub fn carry(
     worker: Arc<Worker>,
     service: Arc<Service>,
     listener: u16,
     stream: TcpStream,
     addr: SocketAddr,
-) {
+) -> impl Future<Output = ()> {
+    let opening = Box::pin(open(worker, service, listener, stream, addr));
+    async move {
+        if let Some(relay) = opening.await {
+            relay.run().await;
+        }
+    }
+}
+
+/// From accept to commit, or to the end.
+async fn open(
+    worker: Arc<Worker>,
+    service: Arc<Service>,
+    listener: u16,
+    stream: TcpStream,
+    addr: SocketAddr,
+) -> Option<Box<Relay>> {
     let mut story = Story::begin(&worker, &service, listener, addr);
     let client = Client::new(stream, addr);
     if let Some(sources) = &service.sources {
@@ -63,26 +80,18 @@ pub async fn carry(
                 story.refused(reason);
                 let ending = Ending::new(Cause::Policy, Phase::Opening);
                 story.end(ending, (0, 0), Left::default(), Some(reason));
-                return;
+                return None;
             }
         }
     }
     story.counted = worker.node.limit.enter();
-    let permit = match story.counted {
-        true => None,
-        // The listener accepts no one beyond the permits, so one is there.
-        false => worker.node.answering.try_acquire().ok(),
-    };
-    let relay = match story.counted {
-        true => Box::pin(attempts(story, client)).await,
-        false => {
-            Box::pin(turn_away(story, client, permit)).await;
-            None
-        }
-    };
-    if let Some(relay) = relay {
-        relay.run().await;
+    if story.counted {
+        return attempts(story, client).await;
     }
+    // The listener accepts no one beyond the permits, so one is there.
+    let permit = worker.node.answering.try_acquire().ok();
+    turn_away(story, client, permit).await;
+    None
 }
 
 /// The node's `maxconn` is reached: the client is told so in its own protocol.
@@ -144,8 +153,8 @@ impl From<Interrupt> for Event {
     }
 }
 
-/// From accept to commit, or to the end.
-async fn attempts(story: Story, client: Client) -> Option<Relay> {
+/// Attempts until one commits, or nothing is left to try.
+async fn attempts(story: Story, client: Client) -> Option<Box<Relay>> {
     let policy = story.service.policy.clone();
     let mut flow = Flow::new(&policy, story.now());
     let mut way = Way {
@@ -336,7 +345,7 @@ impl Way {
         self.sent = false;
     }
 
-    fn commit(mut self, committed: Committed) -> Option<Relay> {
+    fn commit(mut self, committed: Committed) -> Option<Box<Relay>> {
         let (Some(placed), Some(upstream)) = (self.placed.take(), self.upstream.take()) else {
             return None;
         };
@@ -358,10 +367,8 @@ impl Way {
         let protocol = self.client.protocol();
         let client = self.client.stream;
         let answer = self.answer;
-        Some(
-            Relay::new(self.story, client, upstream, placed, committed, protocol, key)
-                .with_first(held, answer),
-        )
+        let relay = Relay::new(self.story, client, upstream, placed, committed, protocol, key);
+        Some(Box::new(relay.with_first(held, answer)))
     }
 
     async fn refuse(self, refusal: Refusal, ending: Ending) {
@@ -453,5 +460,20 @@ async fn first_answer(
             Ok(None) if !closed => {}
             Ok(None) | Err(_) => return First::Answer(Answer::Other, None),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::mem::size_of;
+
+    /// What an idle flow keeps, beside its two sockets: a task of this size and a box.
+    #[test]
+    fn an_idle_flow_is_small() {
+        fn future_of<A, B, C, D, E, F>(_: fn(A, B, C, D, E) -> F) -> usize {
+            size_of::<F>()
+        }
+        assert!(future_of(super::carry) <= 64, "{}", future_of(super::carry));
+        assert!(size_of::<super::Relay>() <= 384, "{}", size_of::<super::Relay>());
     }
 }

@@ -5,15 +5,17 @@
 //! that is alive elsewhere. So a broker connection that is given up is told DISCONNECT, shut
 //! down for writing, and read to its end or a bound, in a task of its own.
 
+use std::future::poll_fn;
 use std::time::Duration;
 
 use isobar_wire::mqtt::Protocol;
 use isobar_wire::mqtt::say;
 use socket2::SockRef;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
+use crate::buffer;
 use crate::dial::Upstream;
 use crate::worker::Worker;
 
@@ -59,11 +61,10 @@ pub fn reset(stream: TcpStream) {
     drop(stream);
 }
 
-/// Reads to the end, so that a close does not become a reset; at most 1 MiB of it.
+/// Reads to the end, so that a close does not become a reset; at most 256 reads of it.
 async fn drain(stream: &mut TcpStream) -> std::io::Result<()> {
-    let mut sink = [0; 4_096];
     for _ in 0..256 {
-        if stream.read(&mut sink).await? == 0 {
+        if poll_fn(|cx| buffer::poll_discard(stream, cx)).await? == 0 {
             break;
         }
     }

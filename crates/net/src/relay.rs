@@ -7,6 +7,7 @@
 
 use std::future::{Future, poll_fn};
 use std::io;
+use std::net::Shutdown;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -17,6 +18,7 @@ use isobar_core::id::ClientKey;
 use isobar_core::policy::Mode;
 use isobar_wire::mqtt::cursor::{Cursor, Direction, Seen};
 use isobar_wire::mqtt::{Protocol, say};
+use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::Sleep;
@@ -38,12 +40,18 @@ const BOUNDARY_WAIT: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 struct Half {
     /// Read and not yet written. Not read further while there is any.
-    kept: Vec<u8>,
-    written: usize,
+    kept: Option<Box<Kept>>,
     bytes: u64,
     /// The destination takes no more.
     dead: bool,
     cursor: Cursor,
+}
+
+/// Bytes on their way, written up to `at`.
+#[derive(Debug)]
+struct Kept {
+    bytes: Vec<u8>,
+    at: usize,
 }
 
 /// A committed flow.
@@ -119,29 +127,30 @@ impl Relay {
         self.note(outward);
         self.count(Direction::FromClient, held.len());
         self.count(Direction::FromBroker, answer.len());
-        self.inward.kept = held;
-        self.outward.kept = answer;
+        self.inward.keep(held);
+        self.outward.keep(answer);
         self
     }
 
-    /// Until the end.
-    pub async fn run(mut self) {
+    /// Until the end. In its box all the way: a future that held it would hold it twice.
+    pub async fn run(mut self: Box<Self>) {
         let (ending, client, broker) = loop {
             let end = poll_fn(|cx| self.poll(cx)).await;
             match self.committed.next(end) {
                 Close::Finish { ending, client, broker } => break (ending, client, broker),
+                Close::AwaitBroker(bound) => self.arm(Some(bound)),
+                // A shutdown that fails will show as the side's own end.
                 Close::ShutdownBroker(bound) => {
-                    let _ =
-                        poll_fn(|cx| Pin::new(&mut self.upstream.stream).poll_shutdown(cx)).await;
+                    let _ = SockRef::from(&self.upstream.stream).shutdown(Shutdown::Write);
                     self.arm(bound);
                 }
                 Close::ShutdownClient(bound) => {
-                    let _ = poll_fn(|cx| Pin::new(&mut self.client).poll_shutdown(cx)).await;
+                    let _ = SockRef::from(&self.client).shutdown(Shutdown::Write);
                     self.arm(bound);
                 }
             }
         };
-        self.finish(ending, client, broker).await;
+        self.finish(ending, client, broker);
     }
 
     fn arm(&mut self, bound: Option<Duration>) {
@@ -186,7 +195,7 @@ impl Relay {
             self.told = Some(self.story.card.command()?);
             self.timer = Some(Box::pin(tokio::time::sleep(BOUNDARY_WAIT)));
         }
-        let between = |half: &Half| half.cursor.at_boundary() && half.kept.is_empty();
+        let between = |half: &Half| half.cursor.at_boundary() && half.kept.is_none();
         let quiet = !self.follows || (between(&self.inward) && between(&self.outward));
         if quiet { self.told } else { None }
     }
@@ -202,7 +211,7 @@ impl Relay {
         if self.half(direction).dead {
             return Poll::Pending;
         }
-        if !self.half(direction).kept.is_empty() {
+        if self.half(direction).kept.is_some() {
             let (half, _, to) = self.parts(direction);
             if ready!(half.poll_kept(to, cx)).is_err() {
                 return Poll::Ready(Some(Came::DestinationFailed));
@@ -312,13 +321,15 @@ impl Relay {
         }
     }
 
-    async fn finish(self, ending: Ending, client: Farewell, broker: Farewell) {
-        let Relay { story, client: stream, upstream, placed, protocol, key, .. } = self;
+    fn finish(self: Box<Self>, ending: Ending, client: Farewell, broker: Farewell) {
+        let Relay {
+            story, client: stream, upstream, placed, protocol, key, inward, outward, ..
+        } = *self;
         // Where a packet is cut off, another one has no place behind it.
         let whole =
-            |half: &Half| half.cursor.at_boundary() && !half.cursor.lost() && half.kept.is_empty();
+            |half: &Half| half.cursor.at_boundary() && !half.cursor.lost() && half.kept.is_none();
         match broker {
-            Farewell::Disconnect(_) if whole(&self.inward) => {
+            Farewell::Disconnect(_) if whole(&inward) => {
                 farewell::abandon(&story.worker, upstream, protocol);
             }
             Farewell::Reset => farewell::reset(upstream.stream),
@@ -329,8 +340,8 @@ impl Relay {
         }
         let left = placed.release();
         let worker = story.worker.clone();
-        let told = whole(&self.outward) && protocol == Protocol::V5;
-        story.end(ending, (self.inward.bytes, self.outward.bytes), left, None);
+        let told = whole(&outward) && protocol == Protocol::V5;
+        story.end(ending, (inward.bytes, outward.bytes), left, None);
         match client {
             Farewell::Disconnect(code) if told => {
                 let mut bytes = Vec::new();
@@ -345,7 +356,7 @@ impl Relay {
 
 impl Half {
     fn new(direction: Direction) -> Half {
-        Half { kept: Vec::new(), written: 0, bytes: 0, dead: false, cursor: Cursor::new(direction) }
+        Half { kept: None, bytes: 0, dead: false, cursor: Cursor::new(direction) }
     }
 
     /// Writes as much as goes now, keeps the rest.
@@ -362,8 +373,7 @@ impl Half {
                 Poll::Ready(Ok(n)) => at += n,
                 Poll::Ready(Err(error)) => return Err(error),
                 Poll::Pending => {
-                    self.kept = bytes[at..].to_vec();
-                    self.written = 0;
+                    self.keep(bytes[at..].to_vec());
                     break;
                 }
             }
@@ -371,18 +381,23 @@ impl Half {
         Ok(())
     }
 
+    fn keep(&mut self, bytes: Vec<u8>) {
+        if !bytes.is_empty() {
+            self.kept = Some(Box::new(Kept { bytes, at: 0 }));
+        }
+    }
+
     /// Writes what is kept, to its end.
     fn poll_kept(&mut self, to: &mut TcpStream, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while self.written < self.kept.len() {
-            match ready!(Pin::new(&mut *to).poll_write(cx, &self.kept[self.written..])) {
+        let Some(kept) = &mut self.kept else { return Poll::Ready(Ok(())) };
+        while kept.at < kept.bytes.len() {
+            match ready!(Pin::new(&mut *to).poll_write(cx, &kept.bytes[kept.at..])) {
                 Ok(0) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                Ok(n) => self.written += n,
+                Ok(n) => kept.at += n,
                 Err(error) => return Poll::Ready(Err(error)),
             }
         }
-        // Nothing is kept, and so is no memory.
-        self.kept = Vec::new();
-        self.written = 0;
+        self.kept = None;
         Poll::Ready(Ok(()))
     }
 }

@@ -10,7 +10,7 @@ const B: BrokerId = BrokerId(1);
 /// Of the pool, not of the service.
 const STRANGER: BrokerId = BrokerId(9);
 
-const ME: ClientKey = ClientKey(77);
+const ME: ClientKey = ClientKey::from_bits(77);
 
 fn ms(n: u64) -> Duration {
     Duration::from_millis(n)
