@@ -417,6 +417,12 @@ impl World {
         self.trace.hash()
     }
 
+    /// Writes down something that should not be so.
+    pub(crate) fn accuse(&mut self, what: String) {
+        let now = self.now;
+        self.desk.note(now, || what);
+    }
+
     /// What the checkers found.
     pub fn violations(&self) -> &[String] {
         &self.desk.violations
