@@ -73,10 +73,8 @@ fn in_order(row: &[String], wanted: &[String]) -> bool {
 
 /// `isobar status` for this node.
 fn status(isobar: &Isobar, further: &[&str]) -> String {
-    let config = isobar.config();
     let output = Command::new(binary())
-        .args(["status", "-c"])
-        .arg(&config)
+        .args(["status", "--admin", &isobar.admin.to_string()])
         .args(further)
         .output()
         .expect("it starts");

@@ -178,7 +178,12 @@ async fn five_thousand_that_never_finish() {
             clients.push(client);
         }
         let opened = began.elapsed();
-        let there = num(&isobar.report().await, "/services/0/listeners/0/flows/max");
+        // Until the listener has taken them in; opening_timeout counts from then.
+        let there = until("all are there together", Duration::from_secs(3), async || {
+            let there = num(&isobar.report().await, "/services/0/listeners/0/flows/current");
+            (there >= 5_000).then_some(there)
+        })
+        .await;
         let rss = isobar.rss_kib();
         let mut worst = Duration::ZERO;
         for client in &mut clients {
@@ -201,8 +206,7 @@ async fn five_thousand_that_never_finish() {
          memory {before} -> {peak} KiB, {} bytes each",
         grown * 1024 / 5_000
     );
-    assert!(there >= 4_000, "they were there together: {there}");
-    assert!(grown < 40_000, "{grown} KiB for 5,000 unfinished CONNECTs");
+    assert!(grown < 80_000, "{grown} KiB for 5,000 unfinished CONNECTs");
     assert!(ended < opened + Duration::from_secs(8), "opening_timeout is 3 s");
     assert_eq!(bad_openings(&isobar).await, 5_000);
     isobar.wait_flows(0).await;
@@ -291,19 +295,30 @@ async fn an_unknown_protocol_is_passed_on_verbatim() {
             crate::harness::brokers(&service).iter().map(|b| num(b, "/flows/total")).sum::<u64>()
         };
         let before = placed().await;
+        let mut addr_of = None;
         for addr in [brokers[0].addr, isobar.addr()] {
             let mut client = Client::open(addr, None).await.expect("a listener");
             client.send(&bytes).await.expect("bytes");
             client.half_close().await;
+            addr_of = Some(client.local_addr());
             let mut got = Vec::new();
             while let Ok(more) = client.read_raw(Duration::from_secs(10)).await {
                 got.extend(more);
             }
             answers.push(got);
         }
-        println!("{what}: {:02x?}", answers[0]);
-        assert_eq!(answers[1], answers[0], "{what}");
+        println!("{what}: {:02x?}, directly {:02x?}", answers[1], answers[0]);
+        if answers[0].is_empty() {
+            // Where the broker has no word for it, ours is the honest CONNACK or none either.
+            let honest = matches!(answers[1][..], [] | [0x20, 2, 0, 1..=5]);
+            assert!(honest, "{what}: {:02x?}", answers[1]);
+        } else {
+            assert_eq!(answers[1], answers[0], "{what}");
+        }
         assert!(placed().await - before <= 1, "{what} went to one broker at most");
+        let line = isobar.line_of(addr_of.expect("it was connected")).await;
+        println!("    {line}");
+        assert!(line.ends_with("/0 0/0"), "{what}: without retry: {line}");
     }
     assert_untouched(&isobar).await;
 }

@@ -102,10 +102,11 @@ async fn rumqttc_with_3_1_1() {
     let addr = isobar.addr();
     let mut options = MqttOptions::new("rumqttc-4", addr.ip().to_string(), addr.port());
     options.set_keep_alive(Duration::from_secs(5));
+    // With more than its 20 in flight, mosquitto 2.0.11 leaves some queued for ever (measured
+    // without a node); 5.0 has flow control against that.
+    options.set_inflight(10);
     let (client, mut events) = AsyncClient::new(options, 100);
-    for qos in [QoS::AtMostOnce, QoS::AtLeastOnce, QoS::ExactlyOnce] {
-        client.subscribe(format!("rumqttc/{}", qos as u8), qos).await.expect("queued");
-    }
+    client.subscribe("rumqttc/#", QoS::ExactlyOnce).await.expect("queued");
     let sender = client.clone();
     let sending = tokio::spawn(async move {
         for n in 0..300_u32 {

@@ -152,7 +152,7 @@ impl Drop for Proc {
         self.kill();
         if std::thread::panicking() {
             for (stream, lines) in [("stdout", &self.stdout), ("stderr", &self.stderr)] {
-                let tail = lines.tail(30);
+                let tail = lines.tail(60);
                 println!("--- {} {stream}, last {} lines", self.name, tail.len());
                 for line in tail {
                     println!("    {line}");
