@@ -179,7 +179,7 @@ async fn removing_one_of_four_moves_only_its_own_clients() {
     isobar.wait_flows(0).await;
 
     // D dies, and its sessions with it.
-    brokers[3].kill();
+    brokers[3].kill().await;
     all.remove("d");
     isobar.wait_state("d", "down", Duration::from_secs(10)).await;
     say_where(&mut all, "without d").await;

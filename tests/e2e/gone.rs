@@ -40,7 +40,7 @@ async fn all_brokers_killed() {
     let isobar = Isobar::over(&brokers).await;
     mixed(isobar.addr(), 30).run().await.assert_all_accepted();
     for broker in &mut brokers {
-        broker.kill();
+        broker.kill().await;
     }
     // Before the node knows, and after.
     let at_once = mixed(isobar.addr(), 300).run().await;
@@ -117,7 +117,7 @@ async fn brokers_that_come_later() {
     let _turn = alone().await;
     let mut brokers = Mosquitto::start_each("ab").await;
     for broker in &mut brokers {
-        broker.kill();
+        broker.kill().await;
     }
     let isobar = Node::new(Service::over(&brokers)).launch();
     eventually("the node answers", PATIENCE, async || {

@@ -96,7 +96,7 @@ async fn runs_end_to_end() {
     }
 
     // A dead broker: redispatch, as HAProxy does it.
-    brokers[0].kill();
+    brokers[0].kill().await;
     let after = Storm::new(binds[0], 200).also(binds[1]).run().await;
     println!("one broker killed: {}", after.summary());
     after.assert_all_accepted();

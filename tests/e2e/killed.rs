@@ -1,6 +1,6 @@
 //! Item 3: a broker dies while clients connect; every one of them gets its CONNACK.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::harness::*;
 
@@ -16,7 +16,7 @@ async fn a_broker_is_killed_while_500_clients_connect() {
     let _turn = alone().await;
     let mut brokers = Mosquitto::start_each("abc").await;
     let isobar = Isobar::over(&brokers).await;
-    let (mut first_try, mut redispatched) = (Vec::new(), Vec::new());
+    let (mut first_try, mut beside_kill, mut redispatched) = (Vec::new(), Vec::new(), Vec::new());
     let mut worst = Duration::ZERO;
     // Several rounds: a kill catches a handful of clients on their way.
     for round in 0..if long() { 30 } else { 5 } {
@@ -26,19 +26,27 @@ async fn a_broker_is_killed_while_500_clients_connect() {
             .connects(move |i| Connect::v311(&format!("round-{round}-{i}")));
         let storm = tokio::spawn(storm.run());
         tokio::time::sleep(Duration::from_millis(300)).await;
-        brokers[victim].kill();
+        let killed = Instant::now();
+        brokers[victim].kill().await;
         let outcomes = storm.await.expect("the storm ends");
         println!("round {round}, {} killed: {}", brokers[victim].name, outcomes.summary());
         outcomes.assert_all_accepted();
         worst = worst.max(outcomes.quantile(1.0));
-        let times: Vec<_> = outcomes.0.iter().map(|o| (o.addr, o.took)).collect();
+        let times: Vec<_> = outcomes.0.iter().map(|o| (o.addr, o.began, o.took)).collect();
         // Those on the killed broker were cut, as they would have been without us.
         outcomes.disconnect().await;
         isobar.wait_flows(0).await;
-        for (addr, took) in times {
+        for (addr, began, took) in times {
             let line = isobar.line_of(addr.expect("it was connected")).await;
-            let list = if was_redispatched(&line) { &mut redispatched } else { &mut first_try };
-            list.push(took);
+            if was_redispatched(&line) {
+                redispatched.push(took);
+                continue;
+            }
+            first_try.push(took);
+            let near = killed.max(began).duration_since(killed.min(began));
+            if near < Duration::from_millis(100) {
+                beside_kill.push(took);
+            }
         }
         let name = brokers[victim].name.clone();
         isobar.wait_state(&name, "down", Duration::from_secs(10)).await;
@@ -48,11 +56,14 @@ async fn a_broker_is_killed_while_500_clients_connect() {
     let service = isobar.service().await;
     assert!(!redispatched.is_empty(), "no kill caught a client: {service}");
     assert!(num(&service, "/redispatches") >= redispatched.len() as u64, "{service}");
-    let [plain, moved] = [&first_try, &redispatched].map(|t| quantile(t.clone(), 0.5));
-    let added = moved.saturating_sub(plain);
+    let [plain, near, moved] =
+        [&first_try, &beside_kill, &redispatched].map(|t| quantile(t.clone(), 0.5));
+    // Compared with those who came within 100 ms of a kill: the end of a process with many
+    // sockets costs everybody on the machine.
+    let added = moved.saturating_sub(near);
     println!(
-        "first try: {} clients, median {plain:.2?}; redispatched: {} clients, median {moved:.2?}; \
-         added {added:.2?}; worst of all {worst:.2?}",
+        "first try: {} clients, median {plain:.2?}, near a kill {near:.2?}; redispatched: {} \
+         clients, median {moved:.2?}; added {added:.2?}; worst of all {worst:.2?}",
         first_try.len(),
         redispatched.len()
     );

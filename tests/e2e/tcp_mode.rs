@@ -19,7 +19,7 @@ async fn balances_redispatches_and_comes_back() {
     println!("{}", outcomes.summary());
     outcomes.assert_all_accepted();
     assert_eq!(isobar.spread().await, [300, 300]);
-    brokers[0].kill();
+    brokers[0].kill().await;
     // Refused connects are retried elsewhere, before and after the checks know.
     let after = Storm::new(isobar.addr(), 100).run().await;
     println!("one killed: {}", after.summary());
@@ -32,7 +32,7 @@ async fn balances_redispatches_and_comes_back() {
     assert!(isobar.spread().await[0] >= 100, "the empty one takes the next ones");
     // No broker: there is no protocol to say it in, so the connection ends.
     for broker in &mut brokers {
-        broker.kill();
+        broker.kill().await;
     }
     let none = Storm::new(isobar.addr(), 20).run().await;
     println!("none left: {}", none.summary());

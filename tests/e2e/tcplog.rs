@@ -113,7 +113,7 @@ async fn endings_in_the_log() {
     let mut doomed = Client::connected(isobar.addr(), &Connect::v311("y")).await;
     wanted.push((doomed.local_addr(), "SD", true));
     for broker in &mut brokers {
-        broker.kill();
+        broker.kill().await;
     }
     let _ = doomed.read_to_end(Duration::from_secs(5)).await;
     drop(doomed);

@@ -160,9 +160,10 @@ impl Mosquitto {
         .await;
     }
 
-    /// SIGKILL.
-    pub fn kill(&mut self) {
-        self.proc.kill();
+    /// SIGKILL, and waits for the end. Clients of the same test go on meanwhile.
+    pub async fn kill(&mut self) {
+        self.proc.signal(Signal::KILL);
+        self.proc.wait_exit(PATIENCE).await;
     }
 
     /// SIGTERM, and waits for the end. mosquitto sends every Will on its way out.

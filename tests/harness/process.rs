@@ -126,7 +126,7 @@ impl Proc {
             }
             let name = &self.name;
             assert!(start.elapsed() < within, "{name} still runs after {within:?}");
-            tokio::time::sleep(Duration::from_millis(10)).await;
+            tokio::time::sleep(Duration::from_millis(2)).await;
         }
     }
 
