@@ -209,3 +209,80 @@ fn refused(failure: Failure) -> CheckResult {
         _ => CheckResult::Refused,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use isobar_core::policy::BrokerPolicy;
+    use tokio::net::TcpListener;
+    use tokio::sync::oneshot;
+
+    use super::*;
+    use crate::settings::BrokerSettings;
+
+    const SOON: Duration = Duration::from_secs(10);
+
+    /// Takes one session, answers all it says, and closes it when told.
+    async fn broker(listener: TcpListener, mut close: oneshot::Receiver<()>) {
+        let (mut stream, _) = listener.accept().await.expect("the prober connects");
+        // The prober may not come a second time: nobody listens any more.
+        drop(listener);
+        let mut bytes = [0; 256];
+        loop {
+            let count = tokio::select! {
+                read = stream.read(&mut bytes) => read.expect("the session stands"),
+                _ = &mut close => return,
+            };
+            let answer: &[u8] = match bytes[..count].first() {
+                Some(0x10) => &[0x20, 2, 0, 0],
+                Some(0xc0) => &say::PINGRESP,
+                other => panic!("neither CONNECT nor PINGREQ: {other:?}"),
+            };
+            stream.write_all(answer).await.expect("the session stands");
+        }
+    }
+
+    #[tokio::test]
+    async fn one_session_serves_every_check_until_the_broker_ends_it() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let settings = BrokerSettings {
+            policy: BrokerPolicy {
+                name: "b".to_owned(),
+                maxconn: None,
+                check: None,
+                slow_start: Duration::ZERO,
+            },
+            addr: listener.local_addr().expect("it is bound"),
+            source: Vec::new(),
+            send_proxy: None,
+            credentials: None,
+        };
+        let clock = Clock::start();
+        let prober = Prober {
+            id: BrokerId(0),
+            broker: Arc::new(Broker::new(&settings, 1)),
+            client_id: "probe".to_owned(),
+            clock,
+        };
+        let (close, closed) = oneshot::channel();
+        let (orders, taken) = mpsc::channel(PROBES_MAX);
+        let (told, mut facts) = mpsc::channel(PROBES_MAX);
+        let mut tasks = JoinSet::new();
+        tasks.spawn(broker(listener, closed));
+        tasks.spawn(prober.run(taken, told));
+
+        for _ in 0..4 {
+            let order = Order { kind: ProbeKind::Mqtt, until: clock.now() + SOON };
+            orders.send(order).await.expect("the prober runs");
+            let fact = facts.recv().await.expect("the prober runs");
+            assert!(matches!(fact, Fact::Probed { result: CheckResult::Alive, .. }), "{fact:?}");
+            let more = tokio::time::timeout(Duration::from_millis(20), facts.recv()).await;
+            assert!(more.is_err(), "nothing happened between two checks, but {more:?}");
+        }
+        close.send(()).expect("the broker runs");
+        let fact = tokio::time::timeout(SOON, facts.recv()).await.expect("told without asking");
+        assert!(
+            matches!(fact, Some(Fact::Probed { result: CheckResult::SessionLost, .. })),
+            "{fact:?}"
+        );
+    }
+}
