@@ -32,6 +32,10 @@ pub enum Command {
     Status(status::StatusArgs),
     /// Say whether a configuration file is good, and what it amounts to.
     Check(check::Args),
+    #[cfg(feature = "demo")]
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "clap would show it as the text of every command of the demo")]
+    Demo(crate::demo::DemoCommand),
 }
 
 /// Parses the command line and runs the command.
@@ -40,5 +44,7 @@ pub fn main() -> ExitCode {
         Command::Run(args) => run::run(&args),
         Command::Status(args) => status::run(&args),
         Command::Check(args) => check::run(&args),
+        #[cfg(feature = "demo")]
+        Command::Demo(command) => command.run(),
     }
 }

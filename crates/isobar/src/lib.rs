@@ -3,5 +3,7 @@
 pub mod check;
 pub mod cli;
 pub mod config;
+#[cfg(feature = "demo")]
+pub mod demo;
 pub mod run;
 pub mod status;

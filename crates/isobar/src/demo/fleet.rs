@@ -1,0 +1,204 @@
+//! The demo's clients. Half speak 3.1.1, half 5.0; all of them only know the node's address.
+//!
+//! Each client of the fleet writes a letter a second, at QoS 1, to the client that lives half the
+//! fleet away, and reports what it hears. It loses patience where nothing acknowledges a letter,
+//! connects again, and sends that letter again: what a decent device does. A newcomer only
+//! connects, once, and must be let in. A stranger connects straight to a broker, past the node,
+//! and takes a place there.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::{Instant as Later, MissedTickBehavior, interval_at, sleep, sleep_until};
+
+use super::ledger::{Act, Ledger, Letter};
+use super::mqtt::{Gone, Heard, Session, Version};
+
+/// From a letter sent until its PUBACK; a client that waited longer gives the session up.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// For the CONNACK: more than the node's `deadline`, so that the node's answer is heard.
+const CONNECT_PATIENCE: Duration = Duration::from_secs(15);
+/// Letters a second, the whole fleet together, at most.
+const LETTERS: u32 = 300;
+
+/// What all clients of the fleet share.
+#[derive(Clone)]
+pub(super) struct Fleet {
+    /// Where the node takes clients.
+    pub(super) node: SocketAddr,
+    /// How many clients.
+    pub(super) size: usize,
+    /// What they notice.
+    pub(super) ledger: Ledger,
+    /// Whether letters are to be written.
+    pub(super) writing: watch::Receiver<bool>,
+}
+
+impl Fleet {
+    /// Sends everybody off. They come back only with the `JoinSet`.
+    pub(super) fn launch(&self) -> JoinSet<()> {
+        let mut tasks = JoinSet::new();
+        for number in 0..self.size {
+            tasks.spawn(Client::new(self.clone(), number).live());
+        }
+        tasks
+    }
+
+    /// Between two letters of one client: a second, or more where the fleet is large.
+    fn period(&self) -> Duration {
+        let size = u32::try_from(self.size).unwrap_or(u32::MAX);
+        Duration::from_secs(1).max(Duration::from_secs(1) * size / LETTERS)
+    }
+}
+
+struct Client {
+    fleet: Fleet,
+    number: usize,
+    /// The next letter's number.
+    next: u32,
+    /// Sent, not acknowledged: and since when.
+    open: Option<(Letter, Instant)>,
+}
+
+impl Client {
+    fn new(fleet: Fleet, number: usize) -> Client {
+        Client { fleet, number, next: 0, open: None }
+    }
+
+    async fn live(mut self) {
+        // Not all in one moment, at first and after a cut.
+        sleep(Duration::from_millis(u64::try_from(self.number % 500).unwrap_or(0))).await;
+        loop {
+            match self.connect().await {
+                Ok(session) => {
+                    self.fleet.ledger.served(self.number);
+                    let Gone(_) = self.correspond(session).await;
+                    let since = self.open.map_or_else(Instant::now, |(_, since)| since);
+                    self.fleet.ledger.cut(self.number, since);
+                }
+                Err(_) => self.fleet.ledger.refused(),
+            }
+            let pause = 100 + u64::try_from(self.number * 7 % 200).unwrap_or(0);
+            sleep(Duration::from_millis(pause)).await;
+        }
+    }
+
+    async fn connect(&self) -> Result<Session, Gone> {
+        let id = format!("demo-c{:04}", self.number);
+        let mut session = Session::new(Version::of(self.number), &id, self.fleet.node);
+        session.accepted(CONNECT_PATIENCE).await?;
+        session.subscribe(&["here".to_owned(), address(self.number)])?;
+        session.subscribed(PATIENCE).await?;
+        Ok(session)
+    }
+
+    /// Writes and hears until the session ends, or patience does.
+    async fn correspond(&mut self, mut session: Session) -> Gone {
+        let period = self.fleet.period();
+        let mut pen = interval_at(Later::now() + period / 4, period);
+        pen.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        if let Some((letter, _)) = self.open
+            && let Err(gone) = self.send(&session, letter)
+        {
+            return gone;
+        }
+        loop {
+            let waited_enough = self.open.map(|(_, since)| Later::from_std(since + PATIENCE));
+            tokio::select! {
+                heard = session.next() => match heard {
+                    Ok(Heard::Published) => self.open = None,
+                    Ok(Heard::Message { topic, payload }) => self.read(&topic, &payload),
+                    Ok(_) => {}
+                    Err(gone) => return gone,
+                },
+                _ = pen.tick() => {
+                    if self.open.is_some() || !*self.fleet.writing.borrow() {
+                        continue;
+                    }
+                    let letter = Letter { from: self.number, number: self.next };
+                    self.next += 1;
+                    self.fleet.ledger.sent(letter);
+                    if let Err(gone) = self.send(&session, letter) {
+                        return gone;
+                    }
+                }
+                () = sleep_until(waited_enough.unwrap_or_else(Later::now)),
+                    if waited_enough.is_some() => return Gone("no PUBACK".to_owned()),
+            }
+        }
+    }
+
+    fn send(&mut self, session: &Session, letter: Letter) -> Result<(), Gone> {
+        // A letter that is sent again on a new session gets a new chance.
+        self.open = Some((letter, Instant::now()));
+        let to = (self.number + self.fleet.size / 2) % self.fleet.size;
+        let broker = self.fleet.ledger.broker_of(self.number);
+        let broker = broker.map_or_else(|| "?".to_owned(), |broker| broker.to_string());
+        let text = format!("{} {} {broker}", letter.from, letter.number);
+        session.publish(&address(to), &text, false)
+    }
+
+    fn read(&self, topic: &str, payload: &[u8]) {
+        let ledger = &self.fleet.ledger;
+        let text = String::from_utf8_lossy(payload);
+        if topic == "here" {
+            let broker = text.strip_prefix('b').and_then(|number| number.parse::<usize>().ok());
+            if let Some(broker) = broker.and_then(|number| number.checked_sub(1)) {
+                ledger.located(self.number, broker);
+            }
+            return;
+        }
+        let mut words = text.split(' ');
+        let mut word = || words.next();
+        let (Some(from), Some(number), Some(broker)) = (word(), word(), word()) else { return };
+        let (Ok(from), Ok(number)) = (from.parse(), number.parse()) else { return };
+        let there = broker.parse::<usize>().ok();
+        let here = ledger.broker_of(self.number);
+        ledger.arrived(Letter { from, number }, there.is_some() && here.is_some() && there != here);
+    }
+}
+
+/// The topic of a client's letters.
+fn address(number: usize) -> String {
+    format!("demo/to/{number}")
+}
+
+/// Clients that come during an act, evenly over `over`, and stay until the set is dropped.
+pub(super) fn newcomers(fleet: &Fleet, act: Act, count: usize, over: Duration) -> JoinSet<()> {
+    let mut tasks = JoinSet::new();
+    for number in 0..count {
+        let (node, ledger) = (fleet.node, fleet.ledger.clone());
+        let steps = u32::try_from(count.max(1)).unwrap_or(u32::MAX);
+        let delay = over * u32::try_from(number).unwrap_or(0) / steps;
+        tasks.spawn(async move {
+            sleep(delay).await;
+            let id = format!("demo-new-{act:?}-{number}");
+            let mut session = Session::new(Version::of(number), &id, node);
+            let asked = Instant::now();
+            match session.accepted(CONNECT_PATIENCE).await {
+                Ok(()) => ledger.newcomer(act, Ok(asked.elapsed())),
+                Err(gone) => return ledger.newcomer(act, Err(gone.to_string())),
+            }
+            while session.next().await.is_ok() {}
+        });
+    }
+    tasks
+}
+
+/// Clients that go straight to one broker until it takes no more.
+///
+/// Returns them with their number, or `None` where the broker took `most` and still more.
+pub(super) async fn strangers(broker: SocketAddr, most: usize) -> Option<(JoinSet<()>, usize)> {
+    let mut tasks = JoinSet::new();
+    for number in 0..most {
+        let id = format!("demo-stranger-{number}");
+        let mut session = Session::new(Version::of(number), &id, broker);
+        if session.accepted(PATIENCE).await.is_err() {
+            return Some((tasks, number));
+        }
+        tasks.spawn(async move { while session.next().await.is_ok() {} });
+    }
+    None
+}

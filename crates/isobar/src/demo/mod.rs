@@ -1,0 +1,200 @@
+//! `isobar demo`: one command that shows what Isobar is for, on a machine with nothing on it.
+//!
+//! It starts brokers (mosquittos, or embedded ones), bridges them, puts a node in front, lets a
+//! few hundred clients write letters to each other, and then fills a broker, hangs one and kills
+//! one. What it shows is what the clients noticed. `docs/demo.md` is the tour.
+//!
+//! Everything but the clients is a child process under a guard, so that the faults are real and
+//! nothing outlives the demo. The demo decides nothing about placing: the node in it is
+//! `isobar run` as anybody would run it.
+//!
+//! | file | what |
+//! |---|---|
+//! | `brokers`, `broker`, `bridge` | the brokers, the embedded one, its bridge |
+//! | `node` | the node and its report |
+//! | `child`, `guard` | processes that end with the demo |
+//! | `fleet`, `mqtt`, `ledger` | clients, their sessions, what they noticed |
+//! | `script`, `screen`, `verdict` | what happens, what is shown, whether it held |
+
+mod bridge;
+mod broker;
+mod brokers;
+mod child;
+mod failure;
+mod fleet;
+mod guard;
+mod ledger;
+mod mqtt;
+mod node;
+mod screen;
+mod script;
+mod verdict;
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use tokio::signal::unix::{SignalKind, signal};
+
+use brokers::{Brokers, Kind, Ports};
+use failure::Failure;
+use node::Node;
+use screen::Screen;
+use script::Play;
+
+/// The demo's commands: one for people, two that it starts itself.
+#[derive(clap::Subcommand, Clone, Debug)]
+pub enum DemoCommand {
+    /// Show what Isobar does: brokers, a node and clients on this machine, and three faults
+    Demo(DemoArgs),
+    /// Run one program and end it when standard input ends
+    #[command(hide = true)]
+    DemoGuard(guard::GuardArgs),
+    /// Run one embedded broker
+    #[command(hide = true)]
+    DemoBroker(broker::BrokerArgs),
+}
+
+/// Arguments of `isobar demo`.
+#[derive(clap::Args, Clone, Debug)]
+pub struct DemoArgs {
+    /// Length of the script, once all clients are there
+    #[arg(long, default_value_t = 45, value_parser = clap::value_parser!(u64).range(12..=3600))]
+    seconds: u64,
+    /// How many clients
+    #[arg(long, default_value_t = 300, value_parser = clap::value_parser!(u16).range(20..=2000))]
+    clients: u16,
+    /// Which brokers
+    #[arg(long, value_enum, default_value_t = Choice::Auto)]
+    brokers: Choice,
+}
+
+/// What `--brokers` may say.
+#[derive(clap::ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+enum Choice {
+    /// mosquitto where there is one, else embedded brokers
+    Auto,
+    /// Real mosquittos
+    Mosquitto,
+    /// Embedded brokers
+    Embedded,
+}
+
+impl DemoCommand {
+    /// Runs it. A failed demo ends with 1, an interrupted one with 130.
+    pub fn run(self) -> ExitCode {
+        match self {
+            DemoCommand::Demo(args) => demo(&args),
+            DemoCommand::DemoGuard(args) => guard::guard(args),
+            DemoCommand::DemoBroker(args) => broker::serve(&args),
+        }
+    }
+}
+
+const INTERRUPTED: u8 = 130;
+
+fn demo(args: &DemoArgs) -> ExitCode {
+    raise_descriptor_limit();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let ended =
+        runtime.map_err(Failure::io("starting")).and_then(|runtime| runtime.block_on(stage(args)));
+    match ended {
+        Ok(code) => code,
+        Err(failure) => {
+            eprintln!("isobar demo: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Sets the stage, lets the script play until it ends or somebody interrupts, clears the stage.
+async fn stage(args: &DemoArgs) -> Result<ExitCode, Failure> {
+    let mut interrupted = Interrupted::new()?;
+    let dir = tempfile::Builder::new()
+        .prefix("isobar-demo-")
+        .tempdir()
+        .map_err(Failure::io("making a directory for the demo"))?;
+    let clients = usize::from(args.clients);
+    let mut screen = Screen::new();
+    let kind = choose(args.brokers, &mut screen)?;
+    let mut ports = Ports::new();
+
+    let start = async {
+        let brokers = Brokers::start(kind, dir.path(), clients, &mut ports).await?;
+        let node = Node::start(dir.path(), &brokers.behind_node, &mut ports).await?;
+        Ok::<_, Failure>((brokers, node))
+    };
+    // Dropped half-way, whatever was started ends by its guard.
+    let (mut brokers, node) = tokio::select! {
+        started = start => started?,
+        () = interrupted.wait() => return Ok(ExitCode::from(INTERRUPTED)),
+    };
+    screen.print(&program(args, &brokers, &node));
+    let length = Duration::from_secs(args.seconds);
+    let play = Play::new(&mut brokers, &node, &mut screen, clients, length).perform();
+    let played = tokio::select! {
+        held = play => held.map(|held| if held { ExitCode::SUCCESS } else { ExitCode::FAILURE }),
+        () = interrupted.wait() => Ok(ExitCode::from(INTERRUPTED)),
+    };
+    // The node first: it would count every broker's end as a fault.
+    let node_ended = node.end().await;
+    let brokers_ended = brokers.end().await;
+    let code = played?;
+    node_ended.and(brokers_ended).map(|()| code)
+}
+
+fn choose(choice: Choice, screen: &mut Screen) -> Result<Kind, Failure> {
+    match choice {
+        Choice::Embedded => Ok(Kind::Embedded),
+        Choice::Mosquitto => brokers::find_mosquitto().map_err(Failure::Other),
+        Choice::Auto => Ok(brokers::find_mosquitto().unwrap_or_else(|why| {
+            screen.print(&format!("{why}: using embedded brokers instead"));
+            Kind::Embedded
+        })),
+    }
+}
+
+fn program(args: &DemoArgs, brokers: &Brokers, node: &Node) -> String {
+    let list: Vec<String> =
+        brokers.behind_node.iter().map(|b| format!("{} {}", b.name, b.addr)).collect();
+    format!(
+        "Isobar demo, {} seconds, {} clients\n  brokers     {}: {}\n  topics      demo/# crosses \
+         the brokers, by a bridge from each to a hub\n  node        {} (MQTT, for the clients)\n  \
+         stats page  {}\n",
+        args.seconds,
+        args.clients,
+        brokers.kind,
+        list.join(", "),
+        node.addr,
+        node.page()
+    )
+}
+
+/// A descriptor for each client, and for what else there is: as many as may be had. The
+/// children inherit it.
+fn raise_descriptor_limit() {
+    // Where it is refused, the default still holds a demo of the default size.
+    let _ = rlimit::increase_nofile_limit(u64::MAX);
+}
+
+/// Ctrl-C, SIGTERM, or the terminal closed.
+struct Interrupted([tokio::signal::unix::Signal; 3]);
+
+impl Interrupted {
+    fn new() -> Result<Interrupted, Failure> {
+        let listen = |kind| signal(kind).map_err(Failure::io("listening for signals"));
+        Ok(Interrupted([
+            listen(SignalKind::interrupt())?,
+            listen(SignalKind::terminate())?,
+            listen(SignalKind::hangup())?,
+        ]))
+    }
+
+    async fn wait(&mut self) {
+        let [interrupt, terminate, hangup] = &mut self.0;
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+            _ = hangup.recv() => {}
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! The demo's node: its configuration, its process, and what it reports of itself.
+//!
+//! The node is this same binary as anybody would run it, `isobar run -c FILE`, and the demo
+//! asks it what `isobar status` asks.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use isobar_admin::view::{Broker as BrokerReport, BrokerState, Report};
+use rustix::process::Signal;
+use tokio::time::sleep;
+
+use super::brokers::{Broker, Ports};
+use super::child::Child;
+use super::failure::Failure;
+use crate::status::status;
+
+const START_PATIENCE: Duration = Duration::from_secs(20);
+
+/// Attempts at a further broker, since the node's start.
+pub(super) fn redispatches(report: &Report) -> u64 {
+    report.services.iter().map(|service| service.redispatches).sum()
+}
+
+/// The broker of that name.
+pub(super) fn broker<'a>(report: &'a Report, name: &str) -> Option<&'a BrokerReport> {
+    brokers(report).find(|broker| broker.name == name)
+}
+
+/// Whether each of them takes flows.
+pub(super) fn all_up(report: &Report) -> bool {
+    brokers(report).all(|broker| broker.state == BrokerState::Up)
+}
+
+fn brokers(report: &Report) -> impl Iterator<Item = &BrokerReport> {
+    report.services.iter().flat_map(|service| &service.brokers)
+}
+
+/// The running node.
+pub(super) struct Node {
+    /// Where clients connect.
+    pub(super) addr: SocketAddr,
+    /// Where it shows itself.
+    pub(super) admin: SocketAddr,
+    child: Child,
+}
+
+impl Node {
+    /// Writes the configuration, starts `isobar run`, and waits until every broker is up in its
+    /// eyes.
+    pub(super) async fn start(
+        dir: &Path,
+        brokers: &[Broker],
+        ports: &mut Ports,
+    ) -> Result<Node, Failure> {
+        let (addr, admin) = (ports.free()?, ports.free()?);
+        let file = dir.join("demo.toml");
+        fs::write(&file, configuration(addr, admin, brokers))
+            .map_err(Failure::io(format!("writing {}", file.display())))?;
+        let this = std::env::current_exe().map_err(Failure::io("finding isobar"))?;
+        let program = [this.as_os_str(), "run".as_ref(), "-c".as_ref(), file.as_os_str()];
+        let program = program
+            .iter()
+            .map(|word| word.to_str().map(str::to_owned))
+            .collect::<Option<Vec<String>>>()
+            .ok_or_else(|| Failure::Other("a path is not UTF-8".to_owned()))?;
+        let mut node = Node { addr, admin, child: Child::start("node", dir, program).await? };
+        let deadline = Instant::now() + START_PATIENCE;
+        loop {
+            let problem = match node.report().await {
+                Ok(report) if all_up(&report) => return Ok(node),
+                Ok(_) => "the node does not find every broker up".to_owned(),
+                Err(failure) => failure.to_string(),
+            };
+            if node.child.has_ended() || Instant::now() > deadline {
+                return Err(Failure::Other(problem).with_log(node.child.log()));
+            }
+            sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    /// The address of the stats page.
+    pub(super) fn page(&self) -> String {
+        format!("http://{}/", self.admin)
+    }
+
+    /// What it reports now.
+    pub(super) async fn report(&self) -> Result<Report, Failure> {
+        let admin = self.admin.to_string();
+        let asked = tokio::task::spawn_blocking(move || status(&admin, None, true));
+        let text = match asked.await {
+            Ok(Ok(text)) => text,
+            Ok(Err(error)) => return Err(no_report(error)),
+            Err(error) => return Err(no_report(error)),
+        };
+        serde_json::from_str(&text).map_err(no_report)
+    }
+
+    /// Stops it as an operator would, by SIGTERM, and by force if that takes too long.
+    pub(super) async fn end(mut self) -> Result<(), Failure> {
+        if !self.child.has_ended() {
+            self.child.signal(Signal::TERM)?;
+            // Its `drain_timeout` is shorter than this wait.
+            let _ = self.child.ended().await;
+        }
+        self.child.end().await
+    }
+}
+
+fn no_report(error: impl std::fmt::Display) -> Failure {
+    Failure::Other(format!("the node's report: {error}"))
+}
+
+/// What the node is given: the defaults are for brokers that fail once a month, not once a
+/// quarter of a minute.
+fn configuration(addr: SocketAddr, admin: SocketAddr, brokers: &[Broker]) -> String {
+    let mut toml = format!(
+        r#"site = "demo"
+node = "demo-1"
+maxconn = 10_000
+drain_timeout = "1s"
+
+[[service]]
+name = "mqtt"
+bind = ["{addr}"]
+mode = "mqtt"
+balance = "leastconn"
+maxconn = 10_000
+connect_timeout = "1s"
+connack_timeout = "2s"
+deadline = "10s"
+slow_start = "2s"
+"#
+    );
+    for broker in brokers {
+        let Broker { name, addr, .. } = broker;
+        // Writing to a String cannot fail.
+        let _ = write!(
+            toml,
+            r#"
+  [[service.broker]]
+  name = "{name}"
+  addr = "{addr}"
+  check = {{ kind = "mqtt", inter = "500ms", fastinter = "250ms", rise = 2, fall = 3 }}
+"#
+        );
+    }
+    let _ = write!(toml, "\n[admin]\nbind = \"{admin}\"\n");
+    toml
+}

@@ -1,0 +1,185 @@
+//! The summary at the end: what the clients noticed, and whether what was promised held.
+//!
+//! A fault must also have bitten: a hang that nobody met shows nothing, and is a failed check.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use super::ledger::{Act, Figures, Ledger, percentile};
+use super::script::Seen;
+
+/// One promise, kept or not.
+struct Check {
+    held: bool,
+    promise: String,
+}
+
+/// The table and the checks, and whether all of them held.
+pub(super) fn judge(ledger: &Ledger, seen: &Seen, clients: usize) -> (String, bool) {
+    let checks = checks(ledger, seen, clients);
+    let held = checks.iter().all(|check| check.held);
+    let mut text = table(ledger, seen);
+    text.push('\n');
+    for check in checks {
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "  {}  {}", if check.held { "ok  " } else { "FAIL" }, check.promise);
+    }
+    (text, held)
+}
+
+/// One act's figures in words.
+pub(super) fn noticed(figures: &Figures) -> String {
+    let mut words = match figures.cut {
+        0 => "no session ended".to_owned(),
+        cut => format!(
+            "{cut} sessions ended, without service for {} (p50/p99/max)",
+            spread(&figures.outages)
+        ),
+    };
+    if !figures.newcomers.is_empty() {
+        let _ = write!(
+            words,
+            "; {} newcomers, CONNACK after {}",
+            figures.newcomers.len(),
+            spread(&figures.newcomers)
+        );
+    }
+    if !figures.turned_away.is_empty() {
+        let _ = write!(words, "; {} turned away", figures.turned_away.len());
+    }
+    words
+}
+
+fn checks(ledger: &Ledger, seen: &Seen, clients: usize) -> Vec<Check> {
+    let (full, hung, killed) =
+        (ledger.figures(Act::Full), ledger.figures(Act::Hung), ledger.figures(Act::Killed));
+    let served = seen.served;
+    let mut checks = vec![
+        Check {
+            held: served == clients,
+            promise: format!("at the end {served} of {clients} clients are served"),
+        },
+        Check {
+            held: seen.all_up,
+            promise: "at the end the node finds every broker up".to_owned(),
+        },
+        Check {
+            held: seen.strangers.is_some() && seen.refused_by_full > 0,
+            promise: format!(
+                "the full broker really was full: it refused the node {} times",
+                seen.refused_by_full
+            ),
+        },
+        Check {
+            held: full.cut == 0 && full.refused == 0,
+            promise: format!(
+                "the full broker cost no client its session ({} cut, {} refused)",
+                full.cut, full.refused
+            ),
+        },
+        bitten("hang", seen.on_hung, &hung),
+        bitten("kill", seen.on_killed, &killed),
+    ];
+    for (act, figures) in [("full", &full), ("hung", &hung), ("killed", &killed)] {
+        let mut promise = format!(
+            "{act}: {} of {} newcomers were let in at once",
+            figures.newcomers.len(),
+            seen.newcomers
+        );
+        if let Some(why) = figures.turned_away.first() {
+            let _ = write!(promise, "; one heard: {why}");
+        }
+        checks.push(Check { held: figures.newcomers.len() == seen.newcomers, promise });
+    }
+    for act in [Act::Calm, Act::Full, Act::After] {
+        let Figures { sent, arrived, crossed, .. } = ledger.figures(act);
+        checks.push(Check {
+            held: sent == arrived && crossed > 0,
+            promise: format!(
+                "{}: {arrived} of {sent} letters arrived, {crossed} of them across brokers",
+                name(act)
+            ),
+        });
+    }
+    checks
+}
+
+fn bitten(fault: &str, there: usize, figures: &Figures) -> Check {
+    let back = figures.outages.len();
+    Check {
+        held: there > 0 && figures.cut > 0 && u32::try_from(back) == Ok(figures.cut),
+        promise: format!(
+            "the {fault} met {there} clients: {} sessions ended, {back} of them came back",
+            figures.cut
+        ),
+    }
+}
+
+fn name(act: Act) -> &'static str {
+    match act {
+        Act::Arrival => "arrival",
+        Act::Calm => "calm",
+        Act::Full => "full",
+        Act::Hung => "hung",
+        Act::Killed => "killed",
+        Act::After => "after",
+    }
+}
+
+fn table(ledger: &Ledger, seen: &Seen) -> String {
+    let row = |words: [&str; 9]| {
+        let [act, cut, outage, connack, redispatched, sent, arrived, lost, twice] = words;
+        format!(
+            "  {act:<7} {cut:>8}  {outage:<18} {connack:<18} {redispatched:>12} {sent:>8} \
+             {arrived:>8} {lost:>6} {twice:>6}\n"
+        )
+    };
+    let mut text = String::from("\nWhat the clients noticed (times are p50/p99/max)\n\n");
+    text += &row(["", "sessions", "without", "newcomers'", "redispatched", "letters", "", "", ""]);
+    text += &row([
+        "act",
+        "ended",
+        "service",
+        "CONNACK",
+        "by the node",
+        "sent",
+        "arrived",
+        "lost",
+        "twice",
+    ]);
+    for act in Act::ALL.into_iter().filter(|act| *act != Act::Arrival) {
+        let Figures { cut, outages, newcomers, sent, arrived, again, .. } = ledger.figures(act);
+        text += &row([
+            name(act),
+            &cut.to_string(),
+            &spread(&outages),
+            &spread(&newcomers),
+            &seen.redispatched[act as usize].to_string(),
+            &sent.to_string(),
+            &arrived.to_string(),
+            &(sent - arrived).to_string(),
+            &again.to_string(),
+        ]);
+    }
+    text += "\n  Lost letters were written to clients that were away, or were on the broker that hung \
+             or died:\n  these sessions are clean ones, for which no broker keeps anything.\n";
+    text
+}
+
+fn spread(values: &[Duration]) -> String {
+    let at = |percent| percentile(values, percent).map(short);
+    match (at(50), at(99), at(100)) {
+        (Some(p50), Some(p99), Some(max)) => format!("{p50}/{p99}/{max}"),
+        _ => "-".to_owned(),
+    }
+}
+
+fn short(time: Duration) -> String {
+    if time < Duration::from_millis(10) {
+        format!("{:.1}ms", time.as_secs_f64() * 1000.0)
+    } else if time < Duration::from_secs(1) {
+        format!("{}ms", time.as_millis())
+    } else {
+        format!("{:.1}s", time.as_secs_f64())
+    }
+}
