@@ -26,10 +26,10 @@ const ADMIN_PORT: u16 = 1936;
 /// Show what a running node says of itself
 #[derive(clap::Args, Debug)]
 pub struct StatusArgs {
-    /// The node's [admin] bind address
+    /// The node's `[admin]` bind address
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:1936")]
     pub admin: String,
-    /// File with the token that [admin] token_file names
+    /// File with the token that `[admin]` token_file names
     #[arg(long, value_name = "FILE")]
     pub token_file: Option<PathBuf>,
     /// How to print it
