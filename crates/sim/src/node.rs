@@ -383,6 +383,13 @@ impl World {
                 self.give_back(&mut task);
                 return self.over(&task, ending);
             }
+            // The DISCONNECT went ahead: the broker closes.
+            Close::AwaitBroker(half) => {
+                if let Some(conn) = task.conn {
+                    self.send(conn, Segment::Fin);
+                }
+                Some(half)
+            }
             Close::ShutdownBroker(half) => {
                 if let Some(conn) = task.conn {
                     self.send(conn, Segment::Fin);
