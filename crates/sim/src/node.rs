@@ -488,6 +488,8 @@ impl World {
         let own_doing = match ending.cause {
             Cause::Client => true,
             Cause::ClientTimeout | Cause::Policy => ending.phase == Phase::Opening,
+            // What we do not understand is the broker's to judge, also in silence.
+            Cause::Broker => task.hello.nature == Nature::Verbatim,
             _ => false,
         };
         if !own_doing {
