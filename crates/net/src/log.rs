@@ -18,7 +18,7 @@ use serde_json::json;
 use crate::settings::FlowLog;
 
 /// Lines that may wait to be written.
-const QUEUE: usize = 16_384;
+const QUEUE: usize = 4_096;
 
 /// What a line says.
 #[derive(Debug)]
