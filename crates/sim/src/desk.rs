@@ -27,9 +27,14 @@ const TRIAL_APART: Duration = Duration::from_secs(1);
 struct Held {
     active: u32,
     unanswered: u32,
+    /// When it was last given a flow.
+    given: Time,
     /// When it was last tried while Down.
     trial: Option<Time>,
 }
+
+/// A broker in its slow start is given a flow this often at least, while somebody waits.
+const SLOW_START_APART: Duration = Duration::from_millis(50);
 
 /// What the desk knows of one who waits.
 #[derive(Clone, Copy, Debug)]
@@ -53,6 +58,8 @@ pub(crate) struct Desk {
     waits: BTreeMap<FlowId, Waits>,
     /// Who waits in each service, and of these, for whom any broker will do.
     waiting: Vec<(usize, usize)>,
+    /// Since when there have been some of the latter.
+    waiting_since: Vec<Time>,
     /// New flows and budgeted retries of each service.
     new_flows: Vec<u64>,
     budgeted: Vec<u64>,
@@ -74,6 +81,7 @@ impl Desk {
             placed: vec![0; services.len()],
             waits: BTreeMap::new(),
             waiting: vec![(0, 0); services.len()],
+            waiting_since: vec![Time::ZERO; services.len()],
             new_flows: vec![0; services.len()],
             budgeted: vec![0; services.len()],
             outputs: VecDeque::new(),
@@ -114,6 +122,20 @@ impl Desk {
         }
     }
 
+    /// Nothing has happened for a while, and the pool did not ask to be woken: then there is
+    /// nothing for it to do either, or somebody waits in vain.
+    pub(crate) fn disturb(&mut self, now: Time) {
+        let before = self.outputs.len();
+        self.pool.handle(now, Fact::Tick);
+        self.check(now);
+        // A place that others took meanwhile may be told a little later.
+        let told = |output: &&Output| !matches!(output, Output::TurnedAway(..));
+        if let Some(output) = self.outputs.iter().skip(before).find(told) {
+            let what = format!("the pool should have asked to be woken: {output:?}");
+            self.note(now, || what);
+        }
+    }
+
     pub(crate) fn place(&mut self, now: Time, request: &Request<'_>) -> Placement {
         let service = request.service;
         let placement = self.pool.place(now, request);
@@ -135,6 +157,9 @@ impl Desk {
             Placement::Wait(_) => {
                 let free = request.attempt == 0 && !settled;
                 self.waits.insert(request.flow, Waits { service, since: now, free, settled });
+                if self.waiting[s].1 == 0 {
+                    self.waiting_since[s] = now;
+                }
                 self.waiting[s].0 += 1;
                 self.waiting[s].1 += usize::from(free);
             }
@@ -200,6 +225,7 @@ impl Desk {
         let held = &mut self.held[broker.index()];
         held.active += 1;
         held.unanswered += 1;
+        held.given = now;
         let checked = self.brokers[broker.index()].check.is_some();
         let why_not = match (glance.admin, glance.state) {
             (AdminState::Maint, _) => Some("in maintenance"),
@@ -291,13 +317,14 @@ impl Desk {
         if self.budgeted[s] > earned {
             self.note(now, || format!("{id:?} has made more retries than it earned"));
         }
+        let starved = |broker: BrokerId| self.held[broker.index()].given.max(self.waiting_since[s]);
         let idle = |broker: BrokerId| {
             let glance = self.pool.glance(broker, now);
             let limit = self.brokers[broker.index()].maxconn;
             glance.state == BrokerState::Up
                 && glance.admin == AdminState::Ready
                 && glance.unanswered < UNANSWERED_MAX
-                && !glance.slow_start
+                && (!glance.slow_start || now.since(starved(broker)) > SLOW_START_APART)
                 && limit.is_none_or(|max| glance.active < max)
         };
         let policy = &self.services[s];

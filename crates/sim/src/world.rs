@@ -90,6 +90,12 @@ impl World {
     pub fn run(&mut self, time: Duration) -> &mut World {
         let end = self.now + time;
         while let Some((at, event)) = self.agenda.pop(end) {
+            let before = at - Duration::from_nanos(1);
+            if before > self.now {
+                self.now = before;
+                self.desk.disturb(before);
+                self.pump();
+            }
             self.now = at;
             self.trace.note(at, 1, crate::agenda::entity(&event), 0);
             self.happens(event);

@@ -97,7 +97,7 @@ fn leaving() -> impl Strategy<Value = Leaving> {
 fn op() -> impl Strategy<Value = Op> {
     let broker = 0..3u16;
     prop_oneof![
-        5 => (1..40u16, kind(), pick(&[0, 20, 500, 5_000])).prop_map(|(n, k, o)| Op::Arrive(n, k, o)),
+        5 => (prop_oneof![9 => 1..40u16, 1 => 150..300u16], kind(), pick(&[0, 20, 500, 5_000])).prop_map(|(n, k, o)| Op::Arrive(n, k, o)),
         2 => (1..20u16, leaving()).prop_map(|(n, l)| Op::Leave(n, l)),
         3 => (broker.clone(), pick(&[Fault::Hang, Fault::Crash, Fault::Vanish]))
             .prop_map(|(b, f)| Op::Fault(b, f)),
@@ -131,7 +131,7 @@ fn config(cases: u32) -> ProptestConfig {
 }
 
 proptest! {
-    #![proptest_config(config(200))]
+    #![proptest_config(config(400))]
 
     #[test]
     fn the_books_always_balance(history in history()) {
@@ -141,7 +141,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(config(10))]
+    #![proptest_config(config(20))]
 
     #[test]
     fn the_same_history_is_the_same_to_the_last_bit(history in history()) {
