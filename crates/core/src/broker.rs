@@ -94,8 +94,8 @@ impl Broker {
         let mut broker = Broker {
             policy,
             admin: AdminState::Ready,
+            fullness: Fullness::new(health.may_ask()),
             health,
-            fullness: Fullness::default(),
             flows: Meter::default(),
             unanswered: 0,
             tally: Tally::default(),

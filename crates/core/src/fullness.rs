@@ -3,13 +3,18 @@
 //! A full mosquitto accepts the TCP connection and closes it without a word, so it always has
 //! the fewest connections and would draw everyone: FULL must be told from Down, and from a
 //! client whose own CONNECT the broker dislikes (mosquitto closes in silence on those too).
-//! Like a doorman who was told "no more" twice by different guests, or once by a friend sent
-//! to ask: two refusals of different client ids from different addresses with no acceptance
-//! between, or one refused probe, are evidence; one rude guest, however often, is not.
+//! Like one who hears from different guests that the house is full, and sends a friend to ask:
+//! two refusals of different client ids from different addresses with no acceptance between are
+//! a suspicion, and a refused probe is proof; one rude guest, however often, is neither.
+//!
+//! Where there is no friend to send (no active check), the guests must do. A fleet of devices
+//! with the same mistake looks just like a full house then, so that such a limit is weak: the
+//! first flow that gets in above it undoes it, and more guests must agree the next time.
 //!
 //! The limit learned is the number of accepted flows at that moment. It is tried upwards with
 //! one flow at a time, at growing intervals, and forgotten when it has proved too low by far.
 
+use alloc::vec::Vec;
 use core::net::IpAddr;
 use core::time::Duration;
 
@@ -20,6 +25,10 @@ const TRY_FIRST: Duration = Duration::from_secs(1);
 const TRY_LAST: Duration = Duration::from_secs(30);
 /// Raised this far in one step, the limit is taken for gone.
 const STEP_LAST: u32 = 64;
+
+/// Guests who must agree where no probe can be asked, and how often that number may double.
+const AGREE: usize = 2;
+const DOUBTS_MAX: u8 = 3;
 
 /// Who was refused.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -35,7 +44,7 @@ pub struct Evidence {
 pub enum Proof {
     /// Nothing yet.
     None,
-    /// Two client ids, one address: a probe should ask.
+    /// A probe should ask.
     Suspicion,
     /// The broker is full.
     Full,
@@ -49,16 +58,28 @@ struct Limit {
     step: u32,
     /// One flow is on its way above the limit.
     trying: bool,
+    /// No probe has said so.
+    weak: bool,
 }
 
 /// What is known of one broker's own limit.
 #[derive(Clone, Debug, Default)]
 pub struct Fullness {
     limit: Option<Limit>,
-    first: Option<Evidence>,
+    /// Refused since the last acceptance, no two of one name or house.
+    refused: Vec<Evidence>,
+    /// There is a probe to be asked.
+    asks: bool,
+    /// Weak limits that proved wrong.
+    doubts: u8,
 }
 
 impl Fullness {
+    /// Nothing is known; `asks` says whether a probe may be sent to find out.
+    pub fn new(asks: bool) -> Fullness {
+        Fullness { asks, ..Fullness::default() }
+    }
+
     /// The limit in force, if one was learned.
     pub fn limit(&self) -> Option<u32> {
         self.limit.map(|limit| limit.flows)
@@ -91,10 +112,15 @@ impl Fullness {
 
     /// The broker took a client; `accepted` flows are known to be accepted now.
     pub fn accepted(&mut self, accepted: u32, now: Time) {
-        self.first = None;
+        self.refused.clear();
         let Some(limit) = &mut self.limit else { return };
         limit.trying = false;
         if accepted <= limit.flows {
+            return;
+        }
+        if limit.weak {
+            self.limit = None;
+            self.doubts = (self.doubts + 1).min(DOUBTS_MAX);
             return;
         }
         // Above what was thought possible: go on, faster.
@@ -120,22 +146,28 @@ impl Fullness {
             limit.trying = false;
             limit.step = 1;
             limit.flows = limit.flows.min(accepted);
-            limit.wait = (limit.wait * 2).min(TRY_LAST);
+            if !limit.weak {
+                limit.wait = (limit.wait * 2).min(TRY_LAST);
+            }
             limit.try_at = now + limit.wait;
             return Proof::Full;
         }
-        match self.first {
-            None => {
-                self.first = Some(new);
-                Proof::None
-            }
-            Some(old) if old.client == new.client => Proof::None,
-            Some(old) if old.source == new.source => Proof::Suspicion,
-            Some(_) => {
-                self.proved(accepted, now);
-                Proof::Full
-            }
+        if self.refused.iter().any(|old| old.client == new.client) {
+            return Proof::None;
         }
+        if self.refused.iter().any(|old| old.source == new.source) {
+            return Proof::Suspicion;
+        }
+        let needed = if self.asks { AGREE } else { AGREE << self.doubts };
+        if self.refused.len() + 1 < needed {
+            self.refused.push(new);
+            return Proof::None;
+        }
+        if self.asks {
+            return Proof::Suspicion;
+        }
+        self.learn(accepted, true, now);
+        Proof::Full
     }
 
     /// A flow ended that the broker neither took nor refused. If it was the one above the
@@ -151,30 +183,32 @@ impl Fullness {
 
     /// The client of this evidence was at fault itself.
     pub fn absolve(&mut self, client: ClientKey) {
-        if self.first.is_some_and(|first| first.client == client) {
-            self.first = None;
-        }
+        self.refused.retain(|old| old.client != client);
     }
 
-    /// A probe was refused in silence, or two clients agree: full at `accepted` flows.
+    /// A probe was refused: full at `accepted` flows.
     pub fn proved(&mut self, accepted: u32, now: Time) {
-        self.first = None;
-        let wait = self.limit.map_or(TRY_FIRST, |l| l.wait);
-        self.limit =
-            Some(Limit { flows: accepted, try_at: now + wait, wait, step: 1, trying: false });
+        self.learn(accepted, false, now);
     }
 
-    /// A probe was let in: there was room for one more a moment ago.
+    /// A probe was let in: there was room for one more a moment ago, whatever flows say.
     pub fn has_room(&mut self, now: Time) {
-        self.first = None;
+        self.refused.clear();
         if let Some(limit) = &mut self.limit {
             limit.try_at = now;
+            limit.wait = TRY_FIRST;
         }
     }
 
     /// The broker restarted or went away: what was learned is void.
     pub fn forget(&mut self) {
-        *self = Fullness::default();
+        *self = Fullness::new(self.asks);
+    }
+
+    fn learn(&mut self, flows: u32, weak: bool, now: Time) {
+        self.refused.clear();
+        let wait = self.limit.map_or(TRY_FIRST, |l| l.wait);
+        self.limit = Some(Limit { flows, try_at: now + wait, wait, step: 1, trying: false, weak });
     }
 }
 
@@ -194,9 +228,11 @@ mod tests {
 
     /// Found full at `flows`, at time zero.
     fn full_at(flows: u32) -> Fullness {
-        let mut f = Fullness::default();
+        let mut f = Fullness::new(true);
         assert_eq!(f.refused(by(1, 1), flows, at(0)), Proof::None);
-        assert_eq!(f.refused(by(2, 2), flows, at(0)), Proof::Full);
+        assert_eq!(f.refused(by(2, 2), flows, at(0)), Proof::Suspicion);
+        assert_eq!(f.limit(), None, "until a probe says so");
+        f.proved(flows, at(0));
         assert_eq!(f.limit(), Some(flows));
         f
     }
@@ -227,6 +263,38 @@ mod tests {
         assert_eq!(f.refused(by(3, 3), 1, at(0)), Proof::None);
         assert_eq!(f.refused(by(4, 4), 1, at(0)), Proof::Full);
         assert_eq!(f.limit(), Some(1));
+    }
+
+    #[test]
+    fn where_nobody_can_be_asked_flows_must_do_but_more_of_them_each_time_they_were_wrong() {
+        let mut f = Fullness::new(false);
+        let mut client = 0;
+        for needed in [2, 4, 8, 16, 16, 16] {
+            for n in 1..=needed {
+                client += 1;
+                let proof = f.refused(by(client, client as u32), 10, at(0));
+                assert_eq!(proof, if n < needed { Proof::None } else { Proof::Full });
+            }
+            assert!(f.is_full(10, at(999)) && !f.is_full(10, at(1000)));
+            f.placed(11);
+            client += 1;
+            assert_eq!(f.refused(by(client, 1), 10, at(1000)), Proof::Full);
+            assert!(!f.is_full(10, at(2000)), "one client's word teaches no patience");
+            f.placed(11);
+            f.accepted(11, at(2000));
+            assert_eq!(f.limit(), None);
+        }
+    }
+
+    #[test]
+    fn a_probe_that_got_in_overrules_the_flows() {
+        let mut f = full_at(10);
+        for n in 0..10 {
+            f.placed(11);
+            assert_eq!(f.refused(by(n, n as u32), 10, at(1000)), Proof::Full, "a rude one tries");
+            f.has_room(at(1000));
+            assert!(!f.is_full(10, at(1000)), "and the next may try at once");
+        }
     }
 
     #[test]

@@ -123,9 +123,14 @@ impl Health {
         self.trial_at = now + self.trial_wait;
     }
 
+    /// Whether a probe may ask if the broker takes another client.
+    pub fn may_ask(&self) -> bool {
+        self.check.is_some() && self.speaks_mqtt
+    }
+
     /// Asks whether the broker takes another client, if a probe may ask. `false` if none may.
     pub fn want_fresh(&mut self) -> bool {
-        let may = self.check.is_some() && self.speaks_mqtt;
+        let may = self.may_ask();
         self.fresh_wanted |= may && !self.fresh_running;
         may
     }

@@ -537,14 +537,14 @@ impl Pool {
     }
 
     fn weigh(&mut self, id: BrokerId, proof: Proof, now: Time) {
-        let broker = &mut self.brokers[id.index()];
         match proof {
-            Proof::None => {}
-            Proof::Suspicion => {
-                broker.health.want_fresh();
-                self.next_change = self.next_change.min(now);
-            }
+            Proof::None => return,
+            Proof::Suspicion => {}
             Proof::Full => self.found_full(id, now),
+        }
+        // The probe has the last word, if there is one to send.
+        if self.brokers[id.index()].health.want_fresh() {
+            self.next_change = self.next_change.min(now);
         }
     }
 

@@ -4,6 +4,7 @@ use super::{DownCause, Fact, Output, Pool};
 use crate::health::ProbeKind;
 use crate::id::BrokerId;
 use crate::report::{AdminState, CheckResult, LastCheck};
+use crate::retry::{Judgement, Level, judge};
 use crate::time::Time;
 
 impl Pool {
@@ -34,8 +35,13 @@ impl Pool {
         broker.tally.checks_total += 1;
         broker.tally.checks_failed += u64::from(failed);
         broker.tally.last_check = Some((last, now));
+        let alive = last.result == CheckResult::Alive;
+        // Any CONNACK is a sign of life; some say that it takes nobody just now.
+        let elsewhere = last.code.is_some_and(|code| {
+            [Level::V3, Level::V5].iter().any(|l| judge(*l, code) == Judgement::Elsewhere)
+        });
         if kind == ProbeKind::Mqtt {
-            broker.probe_in_session = last.result == CheckResult::Alive;
+            broker.probe_in_session = alive && last.code.unwrap_or(0) == 0;
         }
         if last.result == CheckResult::SessionLost {
             broker.fullness.forget();
@@ -44,21 +50,24 @@ impl Pool {
             broker.health.unasked(kind);
             return;
         }
-        match (last.result, kind) {
+        let refused = last.result == CheckResult::ClosedSilently || alive && elsewhere;
+        match kind {
+            ProbeKind::Tcp => {}
             // Unless flows got in just now: then it is the probe that is disliked.
-            (CheckResult::ClosedSilently, ProbeKind::Fresh | ProbeKind::Mqtt)
-                if self.rules.full
-                    && (kind == ProbeKind::Fresh || !broker.took_one_lately(now)) =>
-            {
-                let accepted = broker.accepted();
-                broker.fullness.proved(accepted, now);
-                self.found_full(id, now);
+            ProbeKind::Mqtt if refused && broker.took_one_lately(now) => {}
+            ProbeKind::Mqtt | ProbeKind::Fresh if refused => {
+                if self.rules.full {
+                    let accepted = broker.accepted();
+                    broker.fullness.proved(accepted, now);
+                    self.found_full(id, now);
+                }
             }
-            (CheckResult::Alive, ProbeKind::Fresh) => {
+            ProbeKind::Mqtt if alive && last.code.is_some() => broker.took_one(now),
+            ProbeKind::Fresh if alive => {
                 broker.fullness.has_room(now);
                 broker.took_one(now);
             }
-            _ => {}
+            ProbeKind::Mqtt | ProbeKind::Fresh => {}
         }
         let broker = &mut self.brokers[id.index()];
         let turn = broker.health.probed(now, kind, last.result);

@@ -78,3 +78,54 @@ fn a_fresh_probe_that_got_in_vouches_for_a_broker_that_nobody_else_uses() {
     assert!(site.pool.accepts_others(site.now, &token));
     site.release(token);
 }
+
+/// Two clients are refused, which is a suspicion, and the probe is on its way.
+fn suspected() -> Site {
+    let mut site = Site::checked(1, CheckKind::Tcp);
+    for n in 0..2 {
+        let token = site.placed();
+        site.failed(token, Failure::ClosedSilently, evidence(n));
+    }
+    assert_eq!(site.state(A), BrokerState::Up, "two clients may have made the same mistake");
+    site.tick();
+    assert_eq!(core::mem::take(&mut site.probes), [(A, ProbeKind::Fresh)]);
+    site
+}
+
+#[test]
+fn where_a_probe_can_be_asked_it_has_the_last_word() {
+    let mut site = suspected();
+    site.probed(A, ProbeKind::Fresh, CheckResult::ClosedSilently);
+    assert_eq!(site.state(A), BrokerState::Full);
+    let mut site = suspected();
+    site.probed(A, ProbeKind::Fresh, CheckResult::Alive);
+    assert_eq!(site.state(A), BrokerState::Up);
+    let mut site = suspected();
+    site.probed(A, ProbeKind::Fresh, CheckResult::TimedOut);
+    assert_eq!(site.state(A), BrokerState::Up, "says nothing of fullness");
+}
+
+#[test]
+fn a_broker_that_tells_the_probe_to_go_elsewhere_is_full_and_one_that_dislikes_it_is_not() {
+    let lines = [(3, true), (0x88, true), (0x97, true), (0, false), (5, false), (0x86, false)];
+    for (code, full) in lines {
+        let mut site = suspected();
+        let (kind, result) = (ProbeKind::Fresh, CheckResult::Alive);
+        site.handle(Fact::Probed { broker: A, kind, result, code: Some(code), took: ms(1) });
+        let expected = if full { BrokerState::Full } else { BrokerState::Up };
+        assert_eq!(site.state(A), expected, "{code:#x}");
+    }
+}
+
+#[test]
+fn a_probe_whose_password_is_wrong_vouches_for_the_broker_while_it_is_answered() {
+    let mut site = Site::checked(1, CheckKind::Mqtt);
+    site.pass(secs(2));
+    let (kind, result) = (ProbeKind::Mqtt, CheckResult::Alive);
+    site.handle(Fact::Probed { broker: A, kind, result, code: Some(5), took: ms(1) });
+    let token = site.placed();
+    assert!(site.pool.accepts_others(site.now, &token));
+    site.now = site.now + secs(6);
+    assert!(!site.pool.accepts_others(site.now, &token), "it holds no session there");
+    site.release(token);
+}
