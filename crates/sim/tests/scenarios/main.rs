@@ -37,3 +37,6 @@ fn close(mut world: World) {
 }
 
 mod full;
+mod hang;
+mod outage;
+mod rude;
