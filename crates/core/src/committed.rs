@@ -1,9 +1,9 @@
 //! What does a committed flow do when one of its sides says something about ending?
 //!
 //! Ends are events to decide on, never an automatic close: what the broker sees decides
-//! whether the client's Will is published. Where the client vanished, the broker sees the same
-//! (EOF for EOF, reset for reset), as it would have without us; where we end the flow, it gets
-//! a DISCONNECT. There is no way back from here to another broker.
+//! whether the client's Will is published. Where the client vanished, the broker sees a plain
+//! close, never a reset: that would discard what the client said last. Where we end the flow,
+//! it gets a DISCONNECT. There is no way back from here to another broker.
 
 use core::time::Duration;
 
@@ -50,8 +50,6 @@ pub enum End {
 pub enum Farewell {
     /// Close.
     Close,
-    /// Reset, as the other side did.
-    Reset,
     /// DISCONNECT first, then close without a reset: the side has not said goodbye itself.
     /// The code is for MQTT 5; earlier versions can say it to a broker only.
     Disconnect(u8),
@@ -77,12 +75,22 @@ pub enum Close {
     },
 }
 
+/// What the broker's first answer said.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Verdict {
+    /// CONNACK success; in mode `tcp`, that TCP stands.
+    Accepted,
+    /// A CONNACK that refuses this client.
+    Refused,
+    /// Not said yet, or not in words we know: AUTH, or the answer to a CONNECT passed verbatim.
+    Open,
+}
+
 /// A flow that a broker has answered.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Committed {
     mode: Mode,
-    /// The CONNACK said success.
-    accepted: bool,
+    answer: Verdict,
     /// The client has sent DISCONNECT.
     goodbye: bool,
     client_eof: bool,
@@ -92,16 +100,16 @@ pub struct Committed {
 }
 
 impl Committed {
-    /// Committed with this CONNACK; `keepalive` is the effective one in seconds, zero
+    /// Committed with this answer; `keepalive` is the effective one in seconds, zero
     /// for none.
-    pub fn new(mode: Mode, accepted: bool, keepalive: u16) -> Committed {
+    pub fn new(mode: Mode, answer: Verdict, keepalive: u16) -> Committed {
         let (goodbye, client_eof, broker_eof) = (false, false, false);
-        Committed { mode, accepted, goodbye, client_eof, broker_eof, keepalive }
+        Committed { mode, answer, goodbye, client_eof, broker_eof, keepalive }
     }
 
     /// Whether the CONNACK said success (or TCP stands, in mode `tcp`).
     pub fn is_accepted(&self) -> bool {
-        self.accepted
+        self.answer == Verdict::Accepted
     }
 
     /// How long the client may be silent; `None` for as long as it likes.
@@ -147,11 +155,11 @@ impl Committed {
             }
             End::ClientError => {
                 self.client_eof = true;
-                self.finish(Farewell::Close, Farewell::Reset)
+                self.finish(Farewell::Close, Farewell::Close)
             }
             End::BrokerError => {
                 self.broker_eof = true;
-                self.finish(Farewell::Reset, Farewell::Close)
+                self.finish(Farewell::Close, Farewell::Close)
             }
             End::HalfClosedTooLong => self.finish(Farewell::Close, Farewell::Close),
             End::Idle => self.ended(Cause::ClientTimeout, Farewell::Close, Farewell::Close),
@@ -172,7 +180,7 @@ impl Committed {
 
     /// The two sides have ended it between them.
     fn finish(&self, client: Farewell, broker: Farewell) -> Close {
-        let ending = if !self.accepted {
+        let ending = if self.answer == Verdict::Refused {
             Ending::new(Cause::Broker, Phase::Connack)
         } else if self.mode == Mode::Tcp && (client, broker) == (Farewell::Close, Farewell::Close)
             || self.goodbye
@@ -204,7 +212,7 @@ mod tests {
     use super::*;
 
     fn mqtt() -> Committed {
-        Committed::new(Mode::Mqtt, true, 60)
+        Committed::new(Mode::Mqtt, Verdict::Accepted, 60)
     }
 
     fn code(close: Close) -> (&'static str, Farewell, Farewell) {
@@ -216,7 +224,7 @@ mod tests {
 
     #[test]
     fn a_client_that_vanishes_looks_to_the_broker_as_without_us() {
-        assert_eq!(code(mqtt().next(End::ClientError)), ("CD", Farewell::Close, Farewell::Reset));
+        assert_eq!(code(mqtt().next(End::ClientError)), ("CD", Farewell::Close, Farewell::Close));
         let mut flow = mqtt();
         assert_eq!(flow.next(End::ClientEof), Close::ShutdownBroker(Some(HALF_CLOSED_MAX)));
         assert_eq!(code(flow.next(End::BrokerEof)), ("CD", Farewell::Close, Farewell::Close));
@@ -237,7 +245,7 @@ mod tests {
         let mut said = mqtt();
         said.said_goodbye();
         assert_eq!(code(said.next(End::Stopped)).2, Farewell::Close);
-        let mut tcp = Committed::new(Mode::Tcp, true, 0);
+        let mut tcp = Committed::new(Mode::Tcp, Verdict::Accepted, 0);
         assert_eq!(code(tcp.next(End::Stopped)), ("KD", Farewell::Close, Farewell::Close));
     }
 
@@ -259,18 +267,18 @@ mod tests {
 
     #[test]
     fn a_refused_client_ends_in_the_connack_phase() {
-        let mut flow = Committed::new(Mode::Mqtt, false, 0);
+        let mut flow = Committed::new(Mode::Mqtt, Verdict::Refused, 0);
         flow.next(End::BrokerEof);
         assert_eq!(code(flow.next(End::ClientEof)).0, "SH");
     }
 
     #[test]
     fn bytes_may_be_half_closed_for_ever_and_idle_for_ever() {
-        let mut tcp = Committed::new(Mode::Tcp, true, 9);
+        let mut tcp = Committed::new(Mode::Tcp, Verdict::Accepted, 9);
         assert_eq!(tcp.idle_limit(), None);
         assert_eq!(tcp.next(End::ClientEof), Close::ShutdownBroker(None));
         assert_eq!(code(tcp.next(End::BrokerEof)).0, "--");
         assert_eq!(mqtt().idle_limit(), Some(Duration::from_secs(100)));
-        assert_eq!(Committed::new(Mode::Mqtt, true, 0).idle_limit(), None);
+        assert_eq!(Committed::new(Mode::Mqtt, Verdict::Accepted, 0).idle_limit(), None);
     }
 }

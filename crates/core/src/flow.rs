@@ -9,7 +9,7 @@
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use crate::committed::Committed;
+use crate::committed::{Committed, Verdict};
 use crate::ending::{Cause, Ending, Phase};
 use crate::id::{BrokerId, ClientKey};
 use crate::policy::{Mode, Rules, ServicePolicy};
@@ -162,6 +162,8 @@ pub enum Refusal {
     Deadline,
     /// Two brokers that accept others closed this opening in silence.
     AtFault,
+    /// The node stops.
+    Stopping,
 }
 
 impl Refusal {
@@ -172,6 +174,7 @@ impl Refusal {
             Refusal::Retries => "retries",
             Refusal::Deadline => "deadline",
             Refusal::AtFault => "opening_at_fault",
+            Refusal::Stopping => "stopping",
         }
     }
 
@@ -184,7 +187,8 @@ impl Refusal {
             | Refusal::Deadline => true,
             Refusal::Pool(Rejection::NoBroker | Rejection::Tried)
             | Refusal::Retries
-            | Refusal::AtFault => false,
+            | Refusal::AtFault
+            | Refusal::Stopping => false,
         }
     }
 }
@@ -226,6 +230,8 @@ pub struct Flow {
     deadline: Time,
     opening: Option<Opening>,
     attempt: u8,
+    /// Attempts that were given a broker.
+    attempts: u8,
     tried: Vec<BrokerId>,
     /// Closed in silence by this many brokers that accept others.
     silenced: u8,
@@ -242,6 +248,7 @@ impl Flow {
             deadline: now + policy.deadline,
             opening: None,
             attempt: 0,
+            attempts: 0,
             tried: Vec::new(),
             silenced: 0,
             follow: Follow::NotYet,
@@ -261,9 +268,9 @@ impl Flow {
         &self.tried
     }
 
-    /// Attempts that failed.
+    /// Attempts after the first.
     pub fn retries(&self) -> u8 {
-        self.attempt
+        self.attempts.saturating_sub(1)
     }
 
     /// Takes what happened, says what to do.
@@ -294,6 +301,7 @@ impl Flow {
                 if self.follow == Follow::Asked {
                     self.follow = Follow::Done;
                 }
+                self.attempts = self.attempts.saturating_add(1);
                 let patience = now + policy.connect_timeout;
                 self.state = State::Connecting(broker, patience);
                 just(Action::Connect { until: self.deadline.min(patience) })
@@ -309,14 +317,14 @@ impl Flow {
             Event::Answered(answer) => self.answered(policy, answer, now),
             Event::TimedOut => self.timed_out(policy, now),
             Event::ClientGone => self.gone(Cause::Client),
-            Event::Stopped => self.gone(Cause::Killed),
+            Event::Stopped => self.stopped(),
         }
     }
 
     fn connected(&mut self, policy: &ServicePolicy, now: Time) -> Step {
         let State::Connecting(broker, _) = self.state else { return self.gone(Cause::Internal) };
         if commits_at_connect(policy.mode) {
-            let committed = Committed::new(Mode::Tcp, true, 0);
+            let committed = Committed::new(Mode::Tcp, Verdict::Accepted, 0);
             return Step { settle: Some(Outcome::Accepted), action: Action::Commit(committed) };
         }
         let patience = now + policy.connack_timeout;
@@ -345,14 +353,15 @@ impl Flow {
                 }
                 self.failed(policy, Failure::ClosedSilently, now)
             }
-            Answer::Auth | Answer::Other => self.commit(false, None),
+            Answer::Auth | Answer::Other => self.commit(Verdict::Open, None),
             // Its level is not known, so no refusal is understood; zero is success in all.
             Answer::Connack { code, keepalive, .. } if verbatim => {
-                self.commit(code == 0, keepalive)
+                let answer = if code == 0 { Verdict::Accepted } else { Verdict::Open };
+                self.commit(answer, keepalive)
             }
             Answer::Connack { level, code, reference, keepalive } => match judge(level, code) {
-                Judgement::Accepted => self.commit(true, keepalive),
-                Judgement::PassOn if self.rules.commit => self.commit(false, None),
+                Judgement::Accepted => self.commit(Verdict::Accepted, keepalive),
+                Judgement::PassOn if self.rules.commit => self.commit(Verdict::Refused, None),
                 Judgement::PassOn => self.failed(policy, Failure::Refused, now),
                 Judgement::Elsewhere => self.failed(policy, Failure::Refused, now),
                 Judgement::Follow => match reference {
@@ -361,17 +370,24 @@ impl Flow {
                         let step = self.place(policy, Some(broker), now);
                         Step { settle: Some(Outcome::Answered), ..step }
                     }
-                    _ => self.commit(false, None),
+                    _ => self.commit(Verdict::Refused, None),
                 },
             },
         }
     }
 
-    fn commit(&mut self, accepted: bool, server_keepalive: Option<u16>) -> Step {
+    fn commit(&mut self, answer: Verdict, server_keepalive: Option<u16>) -> Step {
         let keepalive = self.opening.map_or(0, |opening| opening.keepalive);
-        let keepalive = server_keepalive.unwrap_or(keepalive);
-        let committed = Committed::new(Mode::Mqtt, accepted, keepalive);
-        let outcome = if accepted { Outcome::Accepted } else { Outcome::Answered };
+        // While the last word is open, a broker may still overrule it: then none is assumed.
+        let keepalive = match answer {
+            Verdict::Open => 0,
+            Verdict::Accepted | Verdict::Refused => server_keepalive.unwrap_or(keepalive),
+        };
+        let committed = Committed::new(Mode::Mqtt, answer, keepalive);
+        let outcome = match answer {
+            Verdict::Accepted => Outcome::Accepted,
+            Verdict::Refused | Verdict::Open => Outcome::Answered,
+        };
         Step { settle: Some(outcome), action: Action::Commit(committed) }
     }
 
@@ -477,6 +493,17 @@ impl Flow {
             (_, None) => Ending::new(Cause::BrokerTimeout, self.phase()),
         };
         just(Action::Refuse(refusal, ending))
+    }
+
+    /// The node stops: who has introduced itself is told so.
+    fn stopped(&mut self) -> Step {
+        let settle = self.broker().map(|_| Outcome::Abandoned);
+        let ending = Ending::new(Cause::Killed, self.phase());
+        let action = match self.opening {
+            Some(_) => Action::Refuse(Refusal::Stopping, ending),
+            None => Action::End(ending),
+        };
+        Step { settle, action }
     }
 
     fn gone(&mut self, cause: Cause) -> Step {

@@ -8,28 +8,37 @@
 use alloc::collections::BTreeMap;
 
 use crate::id::{BrokerId, ClientKey, FlowId};
+use crate::time::Time;
 
 /// The accepted flows of one service by client id.
 #[derive(Clone, Debug, Default)]
 pub struct Takeover {
-    flows: BTreeMap<ClientKey, (FlowId, BrokerId)>,
+    flows: BTreeMap<ClientKey, (FlowId, BrokerId, Time)>,
 }
 
 impl Takeover {
-    /// `flow` was accepted for `client` on `broker`. Returns the older flow that must end.
+    /// `flow`, whose client came at `since`, was accepted for `client` on `broker`. Returns the
+    /// flow that must end: the one whose client came first. That may be `flow` itself, where a
+    /// hung broker let its client go, come back, and be accepted elsewhere meanwhile.
     pub fn accepted(
         &mut self,
         client: ClientKey,
         flow: FlowId,
         broker: BrokerId,
+        since: Time,
     ) -> Option<FlowId> {
-        let (older, on) = self.flows.insert(client, (flow, broker))?;
-        (on != broker).then_some(older)
+        match self.flows.get(&client) {
+            Some((_, on, came)) if *came > since => (*on != broker).then_some(flow),
+            _ => {
+                let (older, on, _) = self.flows.insert(client, (flow, broker, since))?;
+                (on != broker).then_some(older)
+            }
+        }
     }
 
     /// `flow` has ended.
     pub fn ended(&mut self, client: ClientKey, flow: FlowId) {
-        if self.flows.get(&client).is_some_and(|(current, _)| *current == flow) {
+        if self.flows.get(&client).is_some_and(|(current, ..)| *current == flow) {
             self.flows.remove(&client);
         }
     }
@@ -53,12 +62,23 @@ mod tests {
     fn the_older_flow_on_another_broker_ends_and_only_that() {
         let (a, b) = (ClientKey::from_bits(1), ClientKey::from_bits(2));
         let mut table = Takeover::default();
-        assert_eq!(table.accepted(a, FlowId(1), BrokerId(0)), None);
-        assert_eq!(table.accepted(b, FlowId(2), BrokerId(0)), None);
-        assert_eq!(table.accepted(a, FlowId(3), BrokerId(0)), None, "the broker does it itself");
-        assert_eq!(table.accepted(a, FlowId(4), BrokerId(1)), Some(FlowId(3)));
+        assert_eq!(table.accepted(a, FlowId(1), BrokerId(0), Time(1)), None);
+        assert_eq!(table.accepted(b, FlowId(2), BrokerId(0), Time(2)), None);
+        assert_eq!(
+            table.accepted(a, FlowId(3), BrokerId(0), Time(3)),
+            None,
+            "the broker does it itself"
+        );
+        assert_eq!(table.accepted(a, FlowId(4), BrokerId(1), Time(4)), Some(FlowId(3)));
         table.ended(a, FlowId(3));
-        assert_eq!(table.accepted(a, FlowId(5), BrokerId(0)), Some(FlowId(4)), "4 was current");
+        assert_eq!(
+            table.accepted(a, FlowId(5), BrokerId(0), Time(5)),
+            Some(FlowId(4)),
+            "4 was current"
+        );
+        let ghost = table.accepted(a, FlowId(6), BrokerId(1), Time(4));
+        assert_eq!(ghost, Some(FlowId(6)), "its client came before that of 5");
+        table.ended(a, FlowId(6));
         table.ended(a, FlowId(5));
         table.ended(b, FlowId(2));
         assert!(table.is_empty());

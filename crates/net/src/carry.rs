@@ -5,11 +5,10 @@
 
 use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use isobar_core::admission::TooMany;
 use isobar_core::committed::Committed;
 use isobar_core::ending::{Cause, Ending, Phase};
 use isobar_core::flow::{Action, Answer, Ask, Event, Flow, OpeningFault, Refusal};
@@ -22,7 +21,7 @@ use isobar_wire::mqtt::connack::{self, scan_answer};
 use isobar_wire::mqtt::{Protocol, say};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
-use tokio::sync::SemaphorePermit;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout_at;
 
 use crate::buffer;
@@ -37,19 +36,26 @@ use crate::service::Service;
 use crate::story::{Story, Who};
 use crate::worker::Worker;
 
-/// A client that takes no packet this long gets no reason string (MQTT 5.0 section 3.2.2.3.9).
+/// A client beyond `maxconn` has this long to say which protocol it wants to be refused in.
+const TURN_AWAY_WITHIN: Duration = Duration::from_secs(2);
+/// A client that takes no packet this large gets no reason string (MQTT 5.0 section 3.2.2.3.9).
 const REASON_ROOM: u32 = 300;
 
 /// Carries one client from accept to end. The future is small: what each stage needs is in a
-/// box of its own, gone when the stage is over.
+/// box of its own, gone when the stage is over. `permit` is what a client holds that came
+/// beyond `maxconn`; any other one has been counted in.
 pub fn carry(
     worker: Arc<Worker>,
     service: Arc<Service>,
     listener: u16,
     stream: TcpStream,
     addr: SocketAddr,
+    permit: Option<OwnedSemaphorePermit>,
 ) -> impl Future<Output = ()> {
-    let opening = Box::pin(open(worker, service, listener, stream, addr));
+    // Begun here and not in the task: from now on it can be told to stop.
+    let mut story = Story::begin(&worker, &service, listener, addr);
+    story.counted = permit.is_none();
+    let opening = Box::pin(open(story, Client::new(stream, addr), permit));
     async move {
         if let Some(relay) = opening.await {
             relay.run().await;
@@ -59,62 +65,48 @@ pub fn carry(
 
 /// From accept to commit, or to the end.
 async fn open(
-    worker: Arc<Worker>,
-    service: Arc<Service>,
-    listener: u16,
-    stream: TcpStream,
-    addr: SocketAddr,
+    mut story: Story,
+    client: Client,
+    permit: Option<OwnedSemaphorePermit>,
 ) -> Option<Box<Relay>> {
-    let mut story = Story::begin(&worker, &service, listener, addr);
-    let client = Client::new(stream, addr);
-    if let Some(sources) = &service.sources {
-        let now = story.now();
-        let entered = sources.lock().unwrap_or_else(PoisonError::into_inner).enter(addr.ip(), now);
-        match entered {
-            Ok(watched) => story.watched = watched,
-            Err(too_many) => {
-                let reason = match too_many {
-                    TooMany::Flows => Reason::SourceFull,
-                    TooMany::Rate => Reason::SourceRate,
-                };
-                story.refused(reason);
-                let ending = Ending::new(Cause::Policy, Phase::Opening);
-                story.end(ending, (0, 0), Left::default(), Some(reason));
-                return None;
-            }
-        }
+    if let Err(reason) = story.watch() {
+        story.refused(reason);
+        let ending = Ending::new(Cause::Policy, Phase::Opening);
+        story.end(ending, (0, 0), Left::default(), Some(reason));
+        return None;
     }
-    story.counted = worker.node.limit.enter();
-    if story.counted {
+    if permit.is_none() {
         return attempts(story, client).await;
     }
-    // The listener accepts no one beyond the permits, so one is there.
-    let permit = worker.node.answering.try_acquire().ok();
-    turn_away(story, client, permit).await;
+    turn_away(story, client).await;
+    drop(permit);
     None
 }
 
-/// The node's `maxconn` is reached: the client is told so in its own protocol.
-async fn turn_away(story: Story, mut client: Client, permit: Option<SemaphorePermit<'_>>) {
+/// The node's `maxconn` is reached: the client is told so in its own protocol, if it says which
+/// soon enough: others wait for its permit.
+async fn turn_away(story: Story, mut client: Client) {
     let ending = Ending::new(Cause::Resource, Phase::Opening);
     let policy = story.service.policy.clone();
     story.refused(Reason::NodeFull);
-    if permit.is_some() && policy.mode == Mode::Mqtt {
-        let until = story.now() + policy.opening_timeout;
-        let until = story.worker.node.clock.instant(until);
-        let opened = timeout_at(until, client.open(policy.opening_max, false)).await;
-        if let Ok(Ok(_)) = opened {
-            refuse(&story, client, true, Reason::NodeFull.label()).await;
-        }
+    if policy.mode == Mode::Tcp {
+        return story.end(ending, (0, 0), Left::default(), Some(Reason::NodeFull));
     }
+    let until = story.now() + policy.opening_timeout.min(TURN_AWAY_WITHIN);
+    let until = story.worker.node.clock.instant(until);
+    let opening = client.open(policy.opening_max, false);
+    let opened = tokio::select! {
+        opened = timeout_at(until, opening) => opened,
+        () = stopped(&story.card) => Ok(Err(OpeningFault::ClientGone)),
+    };
     story.end(ending, (0, 0), Left::default(), Some(Reason::NodeFull));
+    if let Ok(Ok(_)) = opened {
+        refuse(client, true, Reason::NodeFull.label()).await;
+    }
 }
 
 /// Says the honest CONNACK and closes.
-async fn refuse(story: &Story, client: Client, busy: bool, reason: &str) {
-    if story.service.policy.mode == Mode::Tcp {
-        return;
-    }
+async fn refuse(client: Client, busy: bool, reason: &str) {
     let refusal = if busy { say::Refusal::Busy } else { say::Refusal::Unavailable };
     let small = client.hello.as_ref().and_then(|hello| hello.packet_max);
     let reason = if small.is_some_and(|max| max < REASON_ROOM) { "" } else { reason };
@@ -176,6 +168,8 @@ async fn attempts(story: Story, client: Client) -> Option<Box<Relay>> {
         }
         event = match step.action {
             Action::ReadOpening { until } => way.read_opening(until).await,
+            // Who has hung up meanwhile is not taken elsewhere: it may be back as another flow.
+            Action::Place(ask) if ask.attempt > 0 && way.client.has_hung_up() => Event::ClientGone,
             Action::Place(ask) => way.place(ask, flow.tried()),
             Action::Wait { until } => way.wait(until).await,
             Action::Connect { until } => way.connect(until).await,
@@ -267,7 +261,9 @@ impl Way {
     async fn wait(&mut self, until: Time) -> Event {
         let Some(mut waiting) = self.waiting.take() else { return Event::TimedOut };
         let since = self.story.now();
+        self.client.leaves_by_eof = true;
         let word = self.until(until, waiting.word()).await;
+        self.client.leaves_by_eof = false;
         self.waited += self.story.now().since(since);
         match word {
             Ok(Ok(placed)) => self.take_place(placed),
@@ -335,8 +331,10 @@ impl Way {
         self.placed = None;
         let Some(upstream) = self.upstream.take() else { return };
         match (event, self.sent) {
-            // As it would have been without us.
-            (Event::ClientGone, _) => farewell::reset(upstream.stream),
+            // As it would have been without us; but one that hung up may be back elsewhere.
+            (Event::ClientGone, true) if self.client.has_hung_up() => {
+                farewell::abandon(&self.story.worker, upstream, self.client.protocol());
+            }
             (Event::TimedOut | Event::Stopped | Event::Answered(_), true) => {
                 farewell::abandon(&self.story.worker, upstream, self.client.protocol());
             }
@@ -359,7 +357,8 @@ impl Way {
         let key = self.client.hello.as_ref().and_then(|hello| hello.key);
         let key = key.filter(|_| committed.is_accepted());
         if let Some(key) = key {
-            let older = self.story.service.accepted(key, self.story.card.id, placed.broker());
+            let (flow, since) = (self.story.card.id, self.story.since());
+            let older = self.story.service.accepted(key, flow, placed.broker(), since);
             if let Some(older) = older {
                 self.story.worker.tell(older, isobar_core::committed::End::TakenOver);
             }
@@ -374,9 +373,12 @@ impl Way {
     async fn refuse(self, refusal: Refusal, ending: Ending) {
         let reason = Reason::Refused(refusal);
         self.story.refused(reason);
-        let label = reason.label();
-        refuse(&self.story, self.client, refusal.is_busy(), label).await;
+        let is_mqtt = self.story.service.policy.mode == Mode::Mqtt;
+        // The places are given back first: the last word may take a while.
         self.story.end(ending, (0, 0), Left::default(), Some(reason));
+        if is_mqtt {
+            refuse(self.client, refusal.is_busy(), reason.label()).await;
+        }
     }
 
     fn end(self, ending: Ending, event: Event) {
@@ -470,8 +472,8 @@ mod tests {
     /// What an idle flow keeps, beside its two sockets: a task of this size and a box.
     #[test]
     fn an_idle_flow_is_small() {
-        fn future_of<A, B, C, D, E, F>(_: fn(A, B, C, D, E) -> F) -> usize {
-            size_of::<F>()
+        fn future_of<A, B, C, D, E, F, G>(_: fn(A, B, C, D, E, F) -> G) -> usize {
+            size_of::<G>()
         }
         assert!(future_of(super::carry) <= 64, "{}", future_of(super::carry));
         assert!(size_of::<super::Relay>() <= 384, "{}", size_of::<super::Relay>());

@@ -12,6 +12,7 @@ use std::task::Poll;
 use isobar_core::flow::{Opening, OpeningFault};
 use isobar_core::id::ClientKey;
 use isobar_wire::mqtt::Protocol;
+use isobar_wire::mqtt::cursor::{Cursor, Direction};
 use isobar_wire::mqtt::opening::{OpeningError, scan_opening};
 use tokio::net::TcpStream;
 
@@ -33,6 +34,8 @@ pub struct Client {
     pub opening: usize,
     /// It has sent FIN.
     pub eof: bool,
+    /// A FIN without a DISCONNECT before it is taken for its end just now.
+    pub leaves_by_eof: bool,
     /// What the CONNECT says, if it was understood.
     pub hello: Option<Hello>,
 }
@@ -57,7 +60,15 @@ pub struct Gone;
 impl Client {
     /// Just accepted.
     pub fn new(stream: TcpStream, addr: SocketAddr) -> Client {
-        Client { stream, addr, said: Vec::new(), opening: 0, eof: false, hello: None }
+        Client {
+            stream,
+            addr,
+            said: Vec::new(),
+            opening: 0,
+            eof: false,
+            leaves_by_eof: false,
+            hello: None,
+        }
     }
 
     /// Reads until the CONNECT is whole. The caller bounds the time.
@@ -102,6 +113,9 @@ impl Client {
         let max = self.opening + HELD_MAX;
         poll_fn(|cx| {
             loop {
+                if self.leaves_by_eof && self.has_hung_up() {
+                    return Poll::Ready(Gone);
+                }
                 if self.eof || self.said.len() >= max {
                     // Nothing more to read; a failure will show when we write.
                     return Poll::Pending;
@@ -116,6 +130,14 @@ impl Client {
             }
         })
         .await
+    }
+
+    /// Whether it has closed without a DISCONNECT. A client that has said everything, and
+    /// DISCONNECT at the end, may well half-close and mean it; any other one has given up.
+    pub fn has_hung_up(&self) -> bool {
+        self.eof
+            && self.hello.is_some()
+            && !Cursor::new(Direction::FromClient).advance(&self.said[self.opening..]).disconnect
     }
 
     /// The version spoken, as far as our own answers go: 3.1.1 where it is not known.

@@ -131,7 +131,7 @@ pub enum Reason {
     ClientGone,
 }
 
-const REASONS: [Reason; 16] = [
+const REASONS: [Reason; 17] = [
     Reason::Refused(Refusal::Pool(Rejection::NoBroker)),
     Reason::Refused(Refusal::Pool(Rejection::Full)),
     Reason::Refused(Refusal::Pool(Rejection::Tried)),
@@ -141,6 +141,7 @@ const REASONS: [Reason; 16] = [
     Reason::Refused(Refusal::Retries),
     Reason::Refused(Refusal::Deadline),
     Reason::Refused(Refusal::AtFault),
+    Reason::Refused(Refusal::Stopping),
     Reason::NodeFull,
     Reason::SourceFull,
     Reason::SourceRate,

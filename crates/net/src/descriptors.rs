@@ -5,8 +5,9 @@
 
 use std::io;
 
-/// Kept back: listeners, probes, pages, logs, and answers to those who cannot be served.
-pub const RESERVE: u64 = 256;
+/// Kept back: 128 for answers to those who cannot be served, 256 for pages, and as many again for
+/// listeners, probes and connections that are being given up.
+pub const RESERVE: u64 = 640;
 
 /// Descriptors of this process and what they allow.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -41,8 +42,8 @@ mod tests {
 
     #[test]
     fn two_a_flow_and_a_reserve() {
-        assert_eq!(within(20_000, 200_000).maxconn, 9_872);
-        assert_eq!(within(400_256, 200_000).maxconn, 200_000);
+        assert_eq!(within(20_000, 200_000).maxconn, 9_680);
+        assert_eq!(within(400_640, 200_000).maxconn, 200_000);
         assert_eq!(within(1_024, 100).maxconn, 100);
         assert_eq!(within(64, 100).maxconn, 1);
     }

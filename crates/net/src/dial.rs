@@ -47,11 +47,23 @@ impl Broker {
         }
     }
 
+    /// Connects for a probe: a shortage of our own ports is no news of the broker.
+    pub async fn connect_anyhow(&self) -> Result<Upstream, Failure> {
+        match self.connect().await {
+            Err(Failure::NoSourcePort) => self.connect_from(&Sources::new(&[], 0)).await,
+            connected => connected,
+        }
+    }
+
     /// Connects. The caller bounds the time.
     pub async fn connect(&self) -> Result<Upstream, Failure> {
+        self.connect_from(&self.sources).await
+    }
+
+    async fn connect_from(&self, sources: &Sources) -> Result<Upstream, Failure> {
         let mut clashes = 0;
         loop {
-            let (socket, lease) = match self.sources.socket(self.addr) {
+            let (socket, lease) = match sources.socket(self.addr) {
                 Ok(bound) => bound,
                 Err(BindError::Exhausted) => return Err(Failure::NoSourcePort),
                 Err(BindError::Os(error)) => {

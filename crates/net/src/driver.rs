@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use isobar_core::committed::End;
+use isobar_core::health::ProbeKind;
 use isobar_core::id::BrokerId;
 use isobar_core::pool::{DownCause, Fact, Notice};
 use tokio::sync::mpsc;
@@ -63,14 +64,16 @@ async fn drive(
     for (b, broker) in first.brokers.iter().enumerate() {
         // Core has at most one probe of each kind under way, so an order always finds room.
         let (order, ordered) = mpsc::channel(PROBES_MAX);
+        let (fresh, ordered_fresh) = mpsc::channel(PROBES_MAX);
         let prober = Prober {
             id: BrokerId(b as u16),
             broker: broker.clone(),
             client_id: format!("isobar-{node}-{}", broker.name),
             clock: shared.clock,
         };
+        probers.spawn(prober.clone().run(ordered_fresh, facts.clone()));
         probers.spawn(prober.run(ordered, facts.clone()));
-        orders.push(order);
+        orders.push(Orders { scheduled: order, fresh });
     }
     drop(facts);
     let mut fact = Fact::Tick;
@@ -81,7 +84,12 @@ async fn drive(
         }
         let until = until.max(shared.clock.now() + GRAIN);
         fact = tokio::select! {
-            fact = incoming.recv() => fact.unwrap_or(Fact::Tick),
+            Some(fact) = incoming.recv() => fact,
+            Some(Err(error)) = probers.join_next() => {
+                // Its broker would never be looked at again.
+                tracing::error!(%error, "a prober panicked");
+                std::process::abort();
+            }
             () = pools.stir.notified() => Fact::Tick,
             () = tokio::time::sleep_until(shared.clock.instant(until)) => Fact::Tick,
             () = ending.cancelled() => break,
@@ -92,16 +100,22 @@ async fn drive(
     let _ = tokio::time::timeout(GOODBYES, goodbyes).await;
 }
 
-fn carry_out(
-    duty: Duty,
-    orders: &[mpsc::Sender<Order>],
-    users: &[Arc<Service>],
-    shared: &NodeShared,
-) {
+/// The ways to one broker's probers.
+struct Orders {
+    scheduled: mpsc::Sender<Order>,
+    fresh: mpsc::Sender<Order>,
+}
+
+fn carry_out(duty: Duty, orders: &[Orders], users: &[Arc<Service>], shared: &NodeShared) {
     match duty {
         Duty::Probe(broker, kind, until) => {
             let order = Order { kind, until };
-            if orders[broker.index()].try_send(order).is_err() {
+            let orders = &orders[broker.index()];
+            let way = match kind {
+                ProbeKind::Fresh => &orders.fresh,
+                ProbeKind::Tcp | ProbeKind::Mqtt => &orders.scheduled,
+            };
+            if way.try_send(order).is_err() {
                 tracing::error!(?broker, "a probe was ordered before the last one ended");
             }
         }

@@ -6,6 +6,7 @@
 //! down for writing, and read to its end or a bound, in a task of its own.
 
 use std::future::poll_fn;
+use std::net::Shutdown;
 use std::time::Duration;
 
 use isobar_wire::mqtt::Protocol;
@@ -19,28 +20,42 @@ use crate::buffer;
 use crate::dial::Upstream;
 use crate::worker::Worker;
 
-/// Broker connections being read to their end at once; beyond, they are closed plainly.
-pub const FAREWELLS_MAX: usize = 1_024;
+/// Broker connections being read to their end at once; the others have been told goodbye all
+/// the same, and wait for their turn or the bound.
+pub const FAREWELLS_MAX: usize = 256;
 /// A broker has this long to take a DISCONNECT and to close.
 const BOUND: Duration = Duration::from_secs(5);
 /// A client has this long to take our last word.
 const CLIENT_BOUND: Duration = Duration::from_secs(2);
 
-/// Gives up a broker connection on which a CONNECT was sent.
+/// Gives up a broker connection on which a CONNECT was sent. The DISCONNECT goes out before
+/// this returns, however many are given up at once, unless the socket takes nothing now.
 pub fn abandon(worker: &Worker, mut upstream: Upstream, protocol: Protocol) {
+    let mut bytes = Vec::with_capacity(4);
+    say::disconnect(protocol, 0, &mut bytes);
+    let told = match upstream.stream.try_write(&bytes) {
+        Ok(n) => n,
+        Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => 0,
+        // It is gone already.
+        Err(_) => return,
+    };
+    if told == bytes.len() {
+        // Where this fails, the connection is gone already.
+        let _ = SockRef::from(&upstream.stream).shutdown(Shutdown::Write);
+    }
     let node = worker.node.clone();
     worker.tasks.spawn(async move {
-        let Ok(_place) = node.farewells.try_acquire() else { return };
-        let mut bytes = Vec::with_capacity(4);
-        say::disconnect(protocol, 0, &mut bytes);
         let stream = &mut upstream.stream;
-        let told = async {
-            stream.write_all(&bytes).await?;
-            stream.shutdown().await?;
+        let end = async {
+            if told < bytes.len() {
+                stream.write_all(&bytes[told..]).await?;
+                stream.shutdown().await?;
+            }
+            let _place = node.farewells.acquire().await;
             drain(stream).await
         };
         // Whatever goes wrong now, the connection is given up all the same.
-        let _ = timeout(BOUND, told).await;
+        let _ = timeout(BOUND, end).await;
     });
 }
 
@@ -52,13 +67,6 @@ pub async fn say_and_close(mut stream: TcpStream, bytes: &[u8]) {
         drain(&mut stream).await
     };
     let _ = timeout(CLIENT_BOUND, told).await;
-}
-
-/// Closes with a reset.
-pub fn reset(stream: TcpStream) {
-    // An error leaves a plain close.
-    let _ = SockRef::from(&stream).set_linger(Some(Duration::ZERO));
-    drop(stream);
 }
 
 /// Reads to the end, so that a close does not become a reset; at most 256 reads of it.

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 use tokio::net::TcpListener;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
 
 use crate::carry::carry;
@@ -72,33 +73,55 @@ pub async fn accept(
     stop: CancellationToken,
 ) {
     loop {
-        let node = &worker.node;
-        if node.answering.available_permits() == 0 {
-            node.accept_pauses.up();
-            tokio::select! {
-                // Held for a moment only, to know that there is one.
-                permit = node.answering.acquire() => drop(permit),
-                () = stop.cancelled() => return,
-            }
-        }
         let accepted = tokio::select! {
-            accepted = socket.accept() => accepted,
+            biased;
             () = stop.cancelled() => return,
+            accepted = socket.accept() => accepted,
         };
-        match accepted {
-            Ok((stream, addr)) => {
-                let _ = stream.set_nodelay(true);
-                let flow = carry(worker.clone(), service.clone(), listener, stream, addr);
-                worker.tasks.spawn(flow);
-            }
-            Err(error) => {
-                // Out of descriptors or memory: the client stays in the kernel's queue.
+        let (stream, addr) = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) if is_shortage(&error) => {
+                // The client stays in the kernel's queue.
                 tracing::warn!(service = %service.name, %error, "accept failed");
-                node.accept_pauses.up();
+                worker.node.accept_pauses.up();
                 tokio::time::sleep(PAUSE).await;
+                continue;
             }
-        }
+            // That client is gone already.
+            Err(_) => continue,
+        };
+        let _ = stream.set_nodelay(true);
+        let permit = match worker.node.limit.enter() {
+            true => None,
+            false => match answering(&worker, &stop).await {
+                Some(permit) => Some(permit),
+                None => return,
+            },
+        };
+        let flow = carry(worker.clone(), service.clone(), listener, stream, addr, permit);
+        worker.tasks.spawn(flow);
     }
+}
+
+/// What a client beyond `maxconn` holds while it is answered; `None` when told to stop. While
+/// there is none the listener pauses.
+async fn answering(worker: &Worker, stop: &CancellationToken) -> Option<OwnedSemaphorePermit> {
+    let node = &worker.node;
+    if let Ok(permit) = node.answering.clone().try_acquire_owned() {
+        return Some(permit);
+    }
+    node.accept_pauses.up();
+    tokio::select! {
+        permit = node.answering.clone().acquire_owned() => permit.ok(),
+        () = stop.cancelled() => None,
+    }
+}
+
+/// Out of descriptors or memory, and not a client that is gone.
+fn is_shortage(error: &io::Error) -> bool {
+    use nix::errno::Errno;
+    let shortages = [Errno::EMFILE, Errno::ENFILE, Errno::ENOMEM, Errno::ENOBUFS];
+    error.raw_os_error().is_some_and(|code| shortages.contains(&Errno::from_raw(code)))
 }
 
 /// Lets the kernel look after a client that may be silent for as long as it likes.

@@ -145,7 +145,7 @@ fn tcplog(r: &FlowRecord, line: &mut String) {
     let _ = write!(
         line,
         "{} [{date}] {} {}/{broker} {}/{}/{} {} {} {node}/{listener}/{service}/{on_broker}/{plus}{} 0/0",
-        r.client,
+        format_args!("{}:{}", r.client.ip(), r.client.port()),
         r.service,
         r.service,
         ms(r.waited),

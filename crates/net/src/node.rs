@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use isobar_core::admission::NodeLimit;
 use isobar_core::committed::End;
@@ -33,6 +33,8 @@ use crate::worker::{NodeShared, Traffic, Worker};
 
 /// Clients beyond `maxconn` that are answered at once.
 const ANSWERING_MAX: usize = 128;
+/// Whoever reads the log has this long to take the last lines.
+const LOG_WITHIN: Duration = Duration::from_secs(1);
 /// After the drain: flows that were told to end have this long to do so.
 const LAST_WORDS: Duration = Duration::from_secs(3);
 
@@ -108,7 +110,7 @@ impl Node {
         let shared = Arc::new(NodeShared {
             clock,
             limit: NodeLimit::new(descriptors.maxconn),
-            answering: Semaphore::new(ANSWERING_MAX),
+            answering: Arc::new(Semaphore::new(ANSWERING_MAX)),
             farewells: Semaphore::new(FAREWELLS_MAX),
             accept_pauses: Count::default(),
             logger,
@@ -171,7 +173,10 @@ impl Node {
             let _ = thread.join();
         }
         drop((self.services, self.pools, self.shared));
-        let _ = self.log.join();
+        let until = Instant::now() + LOG_WITHIN;
+        while !self.log.is_finished() && Instant::now() < until {
+            std::thread::sleep(Duration::from_millis(5));
+        }
     }
 
     fn run(&mut self, bound: Vec<Bound>) -> Result<(), StartError> {
@@ -185,7 +190,10 @@ impl Node {
         self.spawn("pools".into(), {
             let (pools, services) = (self.pools.clone(), self.services.clone());
             let (shared, ending) = (self.shared.clone(), self.ending.clone());
-            let node = format!("{}-{}", self.settings.site, self.settings.node);
+            // A part of its own for each process: two may have the same names by default.
+            let (site, node, own) =
+                (&self.settings.site, &self.settings.node, self.settings.seed as u32);
+            let node = format!("{site}-{node}-{own:08x}");
             driver::run(pools, services, shared, node, ending)
         })?;
         for (index, sockets) in sockets.into_iter().enumerate() {
@@ -252,6 +260,8 @@ async fn work(
         }
     }
     worker.tasks.close();
+    // Those who came while the others were told.
+    worker.registry.tell_all(End::Stopped);
     // Flows have been told; one that does not hear ends with the process.
     let _ = tokio::time::timeout(LAST_WORDS, worker.tasks.wait()).await;
 }

@@ -1,8 +1,8 @@
 //! Carrying out the probes that core asks for.
 //!
-//! One task a broker. It holds the persistent MQTT session between two checks, so that a
-//! broker that dies is noticed at once, and core is told without having asked. A fresh probe
-//! runs beside it on a connection of its own.
+//! Two tasks a broker. One holds the persistent MQTT session between two checks, so that a
+//! broker that dies is noticed at once, and core is told without having asked. Fresh probes
+//! have the other one, so that they do not wait behind a session that hangs.
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -20,7 +20,6 @@ use isobar_wire::mqtt::{Protocol, say};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
-use tokio::task::JoinSet;
 use tokio::time::timeout_at;
 
 use crate::clock::Clock;
@@ -61,19 +60,12 @@ impl Prober {
     /// waited for: core asks for no more before it has come.
     pub async fn run(self, mut orders: mpsc::Receiver<Order>, facts: mpsc::Sender<Fact>) {
         let mut session: Option<Upstream> = None;
-        let mut fresh = JoinSet::new();
         loop {
             let fact = tokio::select! {
                 order = orders.recv() => match order {
                     None => break,
-                    Some(order) if order.kind == ProbeKind::Fresh => {
-                        let prober = self.clone();
-                        fresh.spawn(async move { prober.timed(order, &mut None).await });
-                        continue;
-                    }
                     Some(order) => self.timed(order, &mut session).await,
                 },
-                Some(Ok(fact)) = fresh.join_next() => fact,
                 () = lost(&mut session) => {
                     session = None;
                     self.fact(ProbeKind::Mqtt, (CheckResult::SessionLost, None), Duration::ZERO)
@@ -109,7 +101,7 @@ impl Prober {
     }
 
     async fn tcp(&self) -> Found {
-        match self.broker.connect().await {
+        match self.broker.connect_anyhow().await {
             Ok(_) => (CheckResult::Alive, None),
             Err(failure) => (refused(failure), None),
         }
@@ -135,7 +127,7 @@ impl Prober {
 
     /// CONNECT and its answer.
     async fn hello(&self, client_id: &str, keepalive: u16) -> (Found, Option<Upstream>) {
-        let mut upstream = match self.broker.connect().await {
+        let mut upstream = match self.broker.connect_anyhow().await {
             Ok(upstream) => upstream,
             Err(failure) => return ((refused(failure), None), None),
         };
@@ -217,6 +209,7 @@ mod tests {
     use tokio::sync::oneshot;
 
     use super::*;
+    use tokio::task::JoinSet;
     use crate::settings::BrokerSettings;
 
     const SOON: Duration = Duration::from_secs(10);

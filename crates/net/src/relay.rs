@@ -96,8 +96,9 @@ impl Relay {
     ) -> Relay {
         let follows = story.service.policy.mode == Mode::Mqtt;
         let idle_limit = committed.idle_limit().map(|limit| limit.as_secs() as u32);
-        if idle_limit.is_none() && committed.is_accepted() {
+        if idle_limit.is_none() {
             listener::watch_peer(&client);
+            listener::watch_peer(&upstream.stream);
         }
         story.card.committed(placed.broker(), idle_limit, story.worker.registry.second());
         Relay {
@@ -194,6 +195,17 @@ impl Relay {
             }
             self.told = Some(self.story.card.command()?);
             self.timer = Some(Box::pin(tokio::time::sleep(BOUNDARY_WAIT)));
+        }
+        // Nothing is read from a client whose broker takes nothing: that is not its silence.
+        if self.told == Some(End::Idle) && self.inward.kept.is_some() {
+            self.story.card.forgive(self.story.worker.registry.second());
+            self.told = None;
+            self.timer = None;
+            return None;
+        }
+        // However busy it is, it waits no longer than this.
+        if self.timer.as_mut().is_some_and(|timer| timer.as_mut().poll(cx).is_ready()) {
+            return self.told;
         }
         let between = |half: &Half| half.cursor.at_boundary() && half.kept.is_none();
         let quiet = !self.follows || (between(&self.inward) && between(&self.outward));
@@ -332,7 +344,6 @@ impl Relay {
             Farewell::Disconnect(_) if whole(&inward) => {
                 farewell::abandon(&story.worker, upstream, protocol);
             }
-            Farewell::Reset => farewell::reset(upstream.stream),
             Farewell::Disconnect(_) | Farewell::Close => drop(upstream),
         }
         if let Some(key) = key {
@@ -348,7 +359,6 @@ impl Relay {
                 say::server_disconnect(code, "", &mut bytes);
                 worker.tasks.spawn(async move { farewell::say_and_close(stream, &bytes).await });
             }
-            Farewell::Reset => farewell::reset(stream),
             Farewell::Disconnect(_) | Farewell::Close => drop(stream),
         }
     }

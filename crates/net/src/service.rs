@@ -7,6 +7,7 @@ use isobar_core::admission::Sources;
 use isobar_core::id::{BrokerId, ClientKey, FlowId, ServiceId};
 use isobar_core::policy::ServicePolicy;
 use isobar_core::takeover::Takeover;
+use isobar_core::time::Time;
 
 use crate::counters::{Count, Gauge, ServiceCounters};
 use crate::dial::Broker;
@@ -101,12 +102,18 @@ impl Service {
         self.policy.members.iter().find(member).map(|m| m.broker)
     }
 
-    /// A flow was accepted for `client`; returns the older one that must end.
-    pub fn accepted(&self, client: ClientKey, flow: FlowId, on: BrokerId) -> Option<FlowId> {
+    /// A flow that came at `since` was accepted for `client`; returns the one that must end.
+    pub fn accepted(
+        &self,
+        client: ClientKey,
+        flow: FlowId,
+        on: BrokerId,
+        since: Time,
+    ) -> Option<FlowId> {
         if !self.policy.takeover {
             return None;
         }
-        let older = self.takeover().accepted(client, flow, on);
+        let older = self.takeover().accepted(client, flow, on, since);
         if older.is_some() {
             self.counters.takeovers.up();
         }

@@ -7,9 +7,11 @@ use std::net::SocketAddr;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, SystemTime};
 
+use isobar_core::admission::TooMany;
 use isobar_core::ending::{Cause, Ending, Phase};
+use isobar_core::flow::Refusal;
 use isobar_core::id::BrokerId;
-use isobar_core::pool::Left;
+use isobar_core::pool::{Left, Rejection};
 use isobar_core::time::Time;
 
 use crate::counters::Reason;
@@ -97,6 +99,25 @@ impl Story {
         }
     }
 
+    /// When its client came.
+    pub fn since(&self) -> Time {
+        self.accepted
+    }
+
+    /// Counts it in at its source address, if that has limits.
+    pub fn watch(&mut self) -> Result<(), Reason> {
+        let Some(sources) = &self.service.sources else { return Ok(()) };
+        let now = self.now();
+        // A panic between two operations on the table leaves it whole.
+        let mut sources = sources.lock().unwrap_or_else(PoisonError::into_inner);
+        self.watched = match sources.enter(self.client.ip(), now) {
+            Ok(watched) => watched,
+            Err(TooMany::Flows) => return Err(Reason::SourceFull),
+            Err(TooMany::Rate) => return Err(Reason::SourceRate),
+        };
+        Ok(())
+    }
+
     /// The time.
     pub fn now(&self) -> Time {
         self.worker.node.clock.now()
@@ -132,7 +153,10 @@ impl Story {
     pub fn refused(&self, reason: Reason) {
         self.service.counters.refused(reason);
         match reason {
-            Reason::NodeFull | Reason::SourceFull | Reason::SourceRate => {
+            Reason::NodeFull
+            | Reason::SourceFull
+            | Reason::SourceRate
+            | Reason::Refused(Refusal::Pool(Rejection::ServiceFull)) => {
                 self.listener().denied.up();
             }
             Reason::NotMqtt | Reason::TooLong | Reason::TooSlow | Reason::ClientGone => {

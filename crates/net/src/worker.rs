@@ -20,7 +20,7 @@ pub struct NodeShared {
     /// `maxconn` of the node.
     pub limit: NodeLimit,
     /// Clients beyond `maxconn` that are being answered; each holds one descriptor.
-    pub answering: Semaphore,
+    pub answering: Arc<Semaphore>,
     /// Broker connections that were given up and are being read to their end.
     pub farewells: Semaphore,
     /// Connections left in the kernel's queue for lack of descriptors.

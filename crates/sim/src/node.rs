@@ -354,7 +354,9 @@ impl World {
         if let (true, Some(client), Some(broker)) = (policy.takeover, hello.id, broker)
             && hello.nature != Nature::Verbatim
         {
-            let older = self.takeovers[service.index()].accepted(key(client), id, broker);
+            let since = self.tasks.get(&id).map_or(self.now, |task| task.since);
+            let takeover = &mut self.takeovers[service.index()];
+            let older = takeover.accepted(key(client), id, broker, since);
             if let Some(older) = older {
                 self.figures.takeovers += 1;
                 self.ends(older, End::TakenOver);

@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::config::{Settings, show_count, show_duration};
 
 /// Descriptors kept back for answers, pages and files.
-const RESERVE: u64 = 256;
+const RESERVE: u64 = isobar_net::descriptors::RESERVE;
 /// Descriptors of one flow: the client's and the broker's.
 const PER_FLOW: u64 = 2;
 

@@ -25,29 +25,40 @@ fn the_client_leaves_or_the_node_stops_in_every_phase() {
             code.push(phase);
             code
         };
+        // Who has said nothing yet is told nothing; the others are told that the node stops.
+        let ends = |flow: &mut Script, phase: char| {
+            flow.happens(event);
+            match event {
+                Event::Stopped => flow.expect_refused(Refusal::Stopping, &code(phase)),
+                _ => flow.expect_end(&code(phase)),
+            };
+        };
         let mut flow = Script::with(policy());
         flow.happens(event).expect_end(&code('R'));
         assert_eq!(flow.step.settle, None);
 
         let mut flow = Script::opened();
-        flow.happens(event).expect_end(&code('Q'));
+        ends(&mut flow, 'Q');
         assert_eq!(flow.step.settle, None);
 
         let mut flow = Script::opened();
-        flow.happens(Event::Waiting).happens(event).expect_end(&code('Q'));
+        flow.happens(Event::Waiting);
+        ends(&mut flow, 'Q');
         assert_eq!(flow.step.settle, None);
 
         let mut flow = Script::opened();
-        flow.placed(A).happens(event).expect_end(&code('C'));
+        flow.placed(A);
+        ends(&mut flow, 'C');
         flow.expect_settled(Outcome::Abandoned);
 
         let mut flow = Script::opened();
-        flow.placed(A).connected().happens(event).expect_end(&code('H'));
+        flow.placed(A).connected();
+        ends(&mut flow, 'H');
         flow.expect_settled(Outcome::Abandoned);
 
         let mut flow = Script::opens(ServicePolicy { redispatch: false, ..policy() }, |_| {});
         flow.placed(A).happens(Event::ConnectFailed(Failure::ConnectRefused));
-        flow.happens(event).expect_end(&code('C'));
+        ends(&mut flow, 'C');
         assert_eq!(flow.step.settle, None, "its token went back before the pause");
     }
 }
