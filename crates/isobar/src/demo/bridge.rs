@@ -18,6 +18,8 @@ pub(super) const CROSSES: &str = "demo/#";
 /// Messages on their way to one side. Beyond, a message is dropped, as mosquitto does at its
 /// `max_queued_messages`: waiting here could make the two sides wait for each other.
 const QUEUE: usize = 10_000;
+/// Of those, unacknowledged at once: as `max_inflight_messages` says in `docs/bridging.md`.
+const INFLIGHT: u16 = 1000;
 /// How long the hub keeps messages for a bridge that is away, in seconds.
 const SESSION_EXPIRY: u32 = 3600;
 const RETRY: Duration = Duration::from_millis(200);
@@ -36,6 +38,7 @@ pub(super) async fn run(name: &str, here: SocketAddr, hub: SocketAddr) {
 fn options(id: &str, addr: SocketAddr) -> MqttOptions {
     let mut options = MqttOptions::new(format!("bridge-{id}"), addr.ip().to_string(), addr.port());
     options.set_keep_alive(KEEPALIVE);
+    options.set_outgoing_inflight_upper_limit(INFLIGHT);
     options.set_clean_start(false);
     options.set_session_expiry_interval(Some(SESSION_EXPIRY));
     options

@@ -14,6 +14,8 @@ use tokio::time::timeout;
 
 /// Requests that may wait inside a session; beyond, `publish` and `subscribe` say no.
 const QUEUE: usize = 64;
+/// Unacknowledged PUBLISHes at once; the demo's clients have one.
+const INFLIGHT: u16 = 16;
 const KEEPALIVE: Duration = Duration::from_secs(30);
 const CLOSE_PATIENCE: Duration = Duration::from_millis(500);
 
@@ -95,6 +97,8 @@ impl Session {
             Version::V5 => {
                 let mut options = v5::MqttOptions::new(id, addr.ip().to_string(), addr.port());
                 options.set_keep_alive(KEEPALIVE);
+                // Its table has a place for each: 65,535 by default, ten megabytes a client.
+                options.set_outgoing_inflight_upper_limit(INFLIGHT);
                 let (sender, events) = v5::AsyncClient::new(options, QUEUE);
                 let events = stream::unfold(Some(events), |events| async move {
                     let mut events = events?;

@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use isobar_admin::view::{Broker as BrokerReport, BrokerState, Report};
+use isobar_admin::view::{Broker as BrokerReport, BrokerState, NodeState, Report};
 use rustix::process::Signal;
 use tokio::time::sleep;
 
@@ -30,9 +30,10 @@ pub(super) fn broker<'a>(report: &'a Report, name: &str) -> Option<&'a BrokerRep
     brokers(report).find(|broker| broker.name == name)
 }
 
-/// Whether each of them takes flows.
-pub(super) fn all_up(report: &Report) -> bool {
-    brokers(report).all(|broker| broker.state == BrokerState::Up)
+/// Whether none of them is down. One that was full may be taken for full until somebody has
+/// tried: that is no fault.
+pub(super) fn none_down(report: &Report) -> bool {
+    brokers(report).all(|broker| broker.state != BrokerState::Down)
 }
 
 fn brokers(report: &Report) -> impl Iterator<Item = &BrokerReport> {
@@ -49,7 +50,7 @@ pub(super) struct Node {
 }
 
 impl Node {
-    /// Writes the configuration, starts `isobar run`, and waits until every broker is up in its
+    /// Writes the configuration, starts `isobar run`, and waits until no broker is down in its
     /// eyes.
     pub(super) async fn start(
         dir: &Path,
@@ -71,8 +72,10 @@ impl Node {
         let deadline = Instant::now() + START_PATIENCE;
         loop {
             let problem = match node.report().await {
-                Ok(report) if all_up(&report) => return Ok(node),
-                Ok(_) => "the node does not find every broker up".to_owned(),
+                Ok(report) if report.state == NodeState::Ready && none_down(&report) => {
+                    return Ok(node);
+                }
+                Ok(_) => "the node is not ready, or finds a broker down".to_owned(),
                 Err(failure) => failure.to_string(),
             };
             if node.child.has_ended() || Instant::now() > deadline {

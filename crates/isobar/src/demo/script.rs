@@ -49,8 +49,8 @@ pub(super) struct Seen {
     pub(super) redispatched: [u64; Act::ALL.len()],
     /// Clients that are served at the end.
     pub(super) served: usize,
-    /// Whether the node finds every broker up at the end.
-    pub(super) all_up: bool,
+    /// Whether the node finds no broker down at the end.
+    pub(super) none_down: bool,
 }
 
 /// Everything that takes part, but for the processes.
@@ -104,7 +104,7 @@ impl<'a> Play<'a> {
         self.killed().await?;
 
         self.until(ARRIVAL_PATIENCE, all).await;
-        self.until_all_up(ARRIVAL_PATIENCE).await;
+        self.until_none_down(ARRIVAL_PATIENCE).await;
         self.begin(Act::After);
         self.screen.tell("calm again");
         self.pause(15).await;
@@ -113,7 +113,7 @@ impl<'a> Play<'a> {
         self.look().await;
         self.close_act();
         self.seen.served = self.fleet.ledger.census(0).0;
-        self.seen.all_up = self.report.as_ref().is_some_and(node::all_up);
+        self.seen.none_down = self.report.as_ref().is_some_and(node::none_down);
         drop(fleet);
         let (text, held) = verdict::judge(&self.fleet.ledger, &self.seen, clients);
         self.screen.print(&text);
@@ -251,9 +251,9 @@ impl<'a> Play<'a> {
         }
     }
 
-    async fn until_all_up(&mut self, patience: Duration) {
+    async fn until_none_down(&mut self, patience: Duration) {
         let deadline = Instant::now() + patience;
-        while !self.report.as_ref().is_some_and(node::all_up) && Instant::now() < deadline {
+        while !self.report.as_ref().is_some_and(node::none_down) && Instant::now() < deadline {
             sleep(LOOK_EVERY).await;
             self.look().await;
         }
