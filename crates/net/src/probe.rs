@@ -209,8 +209,8 @@ mod tests {
     use tokio::sync::oneshot;
 
     use super::*;
-    use tokio::task::JoinSet;
     use crate::settings::BrokerSettings;
+    use tokio::task::JoinSet;
 
     const SOON: Duration = Duration::from_secs(10);
 
