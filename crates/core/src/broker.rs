@@ -15,6 +15,12 @@ use crate::time::Time;
 
 /// Openings without an answer, at most, per broker: mosquitto listens with a backlog of 100.
 pub const UNANSWERED_MAX: u32 = 64;
+/// The window of a broker that has just come up, and the smallest there is. It grows by one
+/// with each prompt answer and shrinks with late and missing ones: a slow broker (one that asks
+/// a database for every password, say) cannot answer 64 within `connack_timeout`, so all would
+/// be given up, and it would be Down for being busy with the dead.
+const UNANSWERED_FIRST: u32 = 16;
+const UNANSWERED_MIN: u32 = 2;
 /// New flows a second to a broker that has just come up, and at the end of its slow start.
 const SLOW_START_FIRST: u32 = 100;
 const SLOW_START_LAST: u32 = 2_000;
@@ -79,6 +85,8 @@ pub(crate) struct Broker {
     pub(crate) fullness: Fullness,
     pub(crate) flows: Meter,
     pub(crate) unanswered: u32,
+    /// How many may be unanswered at once.
+    pub(crate) window: u32,
     pub(crate) tally: Tally,
     /// The MQTT probe holds a session there.
     pub(crate) probe_in_session: bool,
@@ -98,6 +106,7 @@ impl Broker {
             health,
             flows: Meter::default(),
             unanswered: 0,
+            window: UNANSWERED_FIRST,
             tally: Tally::default(),
             probe_in_session: false,
             last_took: None,
@@ -131,7 +140,7 @@ impl Broker {
         if self.fullness.is_full(self.flows.now(), now) {
             return Fit::No(Unfit::Full);
         }
-        if self.unanswered >= UNANSWERED_MAX {
+        if self.unanswered >= self.window {
             return Fit::Later(Time::NEVER);
         }
         match &self.slow_start {
@@ -159,6 +168,30 @@ impl Broker {
     /// It answered an opening.
     pub(crate) fn took_one(&mut self, now: Time) {
         self.last_took = Some(now);
+    }
+
+    /// An answer took this long, where `patience` is given.
+    pub(crate) fn answered_after(&mut self, took: Duration, patience: Duration) {
+        match took < patience / 4 {
+            true => self.window = (self.window + 1).min(UNANSWERED_MAX),
+            false => self.shrink(),
+        }
+    }
+
+    /// An opening was given up for other reasons, and had been unanswered for this long.
+    pub(crate) fn given_up_after(&mut self, waited: Duration, patience: Duration) {
+        if waited >= patience / 4 {
+            self.shrink();
+        }
+    }
+
+    /// It left an opening unanswered.
+    pub(crate) fn missed_one(&mut self) {
+        self.shrink();
+    }
+
+    fn shrink(&mut self) {
+        self.window = (self.window - self.window / 8 - 1).max(UNANSWERED_MIN);
     }
 
     /// Whether it answered an opening within the last few seconds.
@@ -209,6 +242,7 @@ impl Broker {
             }
             Turn::CameUp => {
                 self.tally.downtime += now.since(self.down_since);
+                self.window = self.window.min(UNANSWERED_FIRST);
                 self.begin_slow_start(now);
             }
         }

@@ -295,7 +295,10 @@ impl Flow {
             ))),
             Event::Waiting => {
                 self.state = State::Queue;
-                just(Action::Wait { until: self.deadline })
+                // Who goes last must still have time for an answer: a place just before the
+                // deadline costs the broker an opening that nobody waits for any more.
+                let reserve = (policy.connack_timeout / 2).min(policy.deadline / 4);
+                just(Action::Wait { until: self.deadline - reserve })
             }
             Event::Placed(broker) => {
                 if self.follow == Follow::Asked {

@@ -38,6 +38,7 @@ pub struct Token {
     broker: BrokerId,
     session: Option<ClientKey>,
     settled: bool,
+    since: Time,
 }
 
 impl Token {
@@ -307,6 +308,7 @@ impl Pool {
                 let token = self.seat(request.service, broker, &waiter, request.avoid, now);
                 Placement::Broker(token)
             }
+            Pick::Later(_) if !self.rules.waiting_room => Placement::Rejected(Rejection::RoomFull),
             Pick::Later(bound) => {
                 let waiter = Waiter { avoid: request.avoid.into(), ..waiter };
                 let ticket = service.room.enter(waiter, bound);
@@ -336,10 +338,12 @@ impl Pool {
         let broker = &mut self.brokers[id.index()];
         broker.unanswered -= 1;
         let accepted = broker.accepted();
+        let patience = self.services[token.service.index()].policy.connack_timeout;
         let mut proof = Proof::None;
         let turn = match outcome {
             Outcome::Accepted | Outcome::Answered => {
                 broker.took_one(now);
+                broker.answered_after(now.since(token.since), patience);
                 broker.fullness.accepted(accepted, now);
                 broker.health.answered()
             }
@@ -349,6 +353,9 @@ impl Pool {
                         broker.tally.response_errors += 1;
                     }
                     _ => broker.tally.connect_errors += 1,
+                }
+                if matches!(failure, Failure::ConnectTimedOut | Failure::NoConnack) {
+                    broker.missed_one();
                 }
                 match failure {
                     Failure::ConnectRefused | Failure::Unreachable | Failure::ConnectTimedOut => {
@@ -369,7 +376,10 @@ impl Pool {
                 proof = Proof::Suspicion;
                 Turn::Same
             }
-            Outcome::Abandoned => Turn::Same,
+            Outcome::Abandoned => {
+                broker.given_up_after(now.since(token.since), patience);
+                Turn::Same
+            }
         };
         // Whatever came of it: a trial above a learned limit is over.
         broker.fullness.untold(now);
@@ -499,7 +509,7 @@ impl Pool {
         }
         self.services[service.index()].seated(id, waiter.attempt, elsewhere, now);
         self.touch(id, now);
-        Token { service, broker: id, session: waiter.session, settled: false }
+        Token { service, broker: id, session: waiter.session, settled: false, since: now }
     }
 
     fn serve_users(&mut self, id: BrokerId, now: Time) {

@@ -43,6 +43,8 @@ pub struct Glance {
     pub active: u32,
     /// Of these, openings without an answer yet.
     pub unanswered: u32,
+    /// How many of these there may be.
+    pub window: u32,
     /// The limit learned from refusals, while one holds.
     pub learned_limit: Option<u32>,
     /// Still fed at a paced rate.
@@ -58,6 +60,7 @@ impl Pool {
             admin: b.admin,
             active: b.flows.now(),
             unanswered: b.unanswered,
+            window: b.window,
             learned_limit: b.fullness.limit(),
             slow_start: b.in_slow_start(),
         }

@@ -8,6 +8,7 @@ use core::net::{IpAddr, Ipv4Addr};
 use core::time::Duration;
 
 use super::*;
+use crate::broker::UNANSWERED_MAX;
 use crate::policy::{Balance, CheckKind, CheckPolicy, Member};
 
 const A: BrokerId = BrokerId(0);
@@ -103,6 +104,23 @@ impl Site {
             site.probed(id, kind, CheckResult::Alive);
         }
         site
+    }
+
+    /// Every broker answers so many openings promptly that its window opens wide.
+    fn warm(mut self) -> Site {
+        for b in 0..self.pool.brokers.len() {
+            while self.pool.brokers[b].window < UNANSWERED_MAX {
+                let only = Some(BrokerId(b as u16));
+                match self.ask(Request { only, attempt: 1, ..request() }) {
+                    Placement::Broker(token) => {
+                        let token = self.accepted(token);
+                        self.release(token);
+                    }
+                    other => panic!("{other:?}"),
+                }
+            }
+        }
+        self
     }
 
     fn drain(&mut self) {

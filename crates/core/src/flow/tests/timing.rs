@@ -17,7 +17,8 @@ fn who_waits_is_granted_or_turned_away_or_has_waited_long_enough() {
     let waiting = || {
         let mut flow = Script::opened();
         flow.happens(Event::Waiting);
-        assert_eq!(flow.step, just(Action::Wait { until: Time::ZERO + ms(15_000) }));
+        // Half a connack_timeout before the deadline: a place later than that is of no use.
+        assert_eq!(flow.step, just(Action::Wait { until: Time::ZERO + ms(12_500) }));
         flow
     };
     waiting().placed(A).connected().answered(connack(Level::V3, 0)).expect_commit(true);
@@ -81,4 +82,11 @@ fn a_pause_ends_at_the_deadline() {
     flow.placed(A).happens(Event::ConnectFailed(Failure::ConnectRefused)).times_out();
     flow.placed(A).happens(Event::ConnectFailed(Failure::ConnectRefused)).times_out();
     flow.expect_refused(Refusal::Deadline, "SC");
+}
+
+#[test]
+fn a_short_deadline_leaves_time_to_wait() {
+    let mut flow = Script::opens(ServicePolicy { deadline: ms(2_000), ..policy() }, |_| {});
+    flow.happens(Event::Waiting);
+    assert_eq!(flow.step, just(Action::Wait { until: Time::ZERO + ms(1_500) }));
 }

@@ -1,7 +1,6 @@
 //! Who waits, for how long, and who goes first.
 
 use super::*;
-use crate::broker::UNANSWERED_MAX;
 use crate::waiting::ROOM;
 
 fn paced(n: usize, max_new_per_second: u32) -> Site {
@@ -99,7 +98,7 @@ fn a_retry_is_not_new_and_does_not_wait_for_the_pace_of_new_flows() {
 
 #[test]
 fn those_who_can_go_to_one_broker_only_hold_up_nobody_else() {
-    let mut site = Site::plain(2);
+    let mut site = Site::plain(2).warm();
     let to_b = Request { only: Some(B), ..request() };
     let mut hung = Vec::new();
     for _ in 0..UNANSWERED_MAX {
@@ -125,7 +124,7 @@ fn those_who_can_go_to_one_broker_only_hold_up_nobody_else() {
 
 #[test]
 fn the_window_holds_64_and_an_answer_lets_the_next_one_in() {
-    let mut site = Site::plain(1);
+    let mut site = Site::plain(1).warm();
     let mut held: Vec<_> = (0..UNANSWERED_MAX).map(|_| site.placed()).collect();
     let waiting: Vec<_> = (0..3).map(|_| site.waits(request())).collect();
     let first = held.remove(0);
@@ -139,8 +138,38 @@ fn the_window_holds_64_and_an_answer_lets_the_next_one_in() {
 }
 
 #[test]
-fn the_room_is_bounded_and_leaving_makes_room() {
+fn the_window_opens_with_prompt_answers_and_closes_with_late_ones() {
     let mut site = Site::plain(1);
+    let window = |site: &Site| site.pool.glance(A, site.now).window;
+    assert_eq!(window(&site), 16, "nothing is known of it yet");
+    let tokens: Vec<_> = (0..10).map(|_| site.placed()).collect();
+    site.now = site.now + ms(1_200);
+    let held: Vec<_> = tokens.into_iter().map(|token| site.accepted(token)).collect();
+    assert_eq!(window(&site), 26);
+    held.into_iter().for_each(|token| site.release(token));
+    let mut last = window(&site);
+    for outcome in [Outcome::Accepted, Outcome::Abandoned, Outcome::Failed(Failure::NoConnack)] {
+        let mut token = site.placed();
+        site.now = site.now + ms(1_300);
+        site.settle(&mut token, outcome, None);
+        site.release(token);
+        assert!(window(&site) < last, "{outcome:?} after 1.3 s is late");
+        last = window(&site);
+    }
+    for _ in 0..100 {
+        let token = site.placed();
+        site.now = site.now + ms(1_300);
+        let token = site.accepted(token);
+        site.release(token);
+    }
+    assert_eq!(window(&site), 2, "but never shut");
+    let site = site.warm();
+    assert_eq!(window(&site), 64);
+}
+
+#[test]
+fn the_room_is_bounded_and_leaving_makes_room() {
+    let mut site = Site::plain(1).warm();
     let held: Vec<_> = (0..UNANSWERED_MAX).map(|_| site.placed()).collect();
     let mut tickets = Vec::new();
     for _ in 0..ROOM {
@@ -159,7 +188,7 @@ fn the_room_is_bounded_and_leaving_makes_room() {
 
 #[test]
 fn who_waits_is_turned_away_once_nothing_will_do() {
-    let mut site = Site::plain(2);
+    let mut site = Site::plain(2).warm();
     let held: Vec<_> = (0..2 * UNANSWERED_MAX).map(|_| site.placed()).collect();
     let waiting = [site.waits(request()), site.waits(with_session(1)), site.waits(after(&[B]))];
     site.admin(B, AdminState::Maint);
@@ -176,7 +205,7 @@ fn who_waits_is_turned_away_once_nothing_will_do() {
 
 #[test]
 fn leaving_after_the_grant_leaves_the_grant_to_be_given_back() {
-    let mut site = Site::plain(1);
+    let mut site = Site::plain(1).warm();
     let mut held: Vec<_> = (0..UNANSWERED_MAX).map(|_| site.placed()).collect();
     let Placement::Wait(ticket) = site.pool.place(site.now, &request()) else { panic!() };
     let one = held.remove(0);
@@ -190,7 +219,7 @@ fn leaving_after_the_grant_leaves_the_grant_to_be_given_back() {
 
 #[test]
 fn the_budget_is_spent_on_retries_that_are_made() {
-    let mut site = Site::plain(1);
+    let mut site = Site::plain(1).warm();
     let retry = |avoid| Request { from_budget: true, attempt: 1, avoid, ..request() };
     for _ in 0..1000 {
         let nothing = Placement::Rejected(Rejection::Tried);
