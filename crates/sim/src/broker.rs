@@ -72,6 +72,8 @@ pub struct Habits {
     pub refuses: Option<u8>,
     /// Answers every MQTT 5 CONNECT with a reference to this broker.
     pub sends_to: Option<BrokerId>,
+    /// Every so many-th CONNECT is lost in some plugin and never answered.
+    pub forgets: Option<u64>,
     /// Its sessions outlive its process.
     pub persistence: bool,
 }
@@ -85,6 +87,7 @@ impl Default for Habits {
             connect_cost: Duration::from_micros(150),
             refuses: None,
             sends_to: None,
+            forgets: None,
             persistence: true,
         }
     }
@@ -278,6 +281,9 @@ impl Mosquitto {
 
     fn hello(&mut self, conn: ConnNo, hello: Hello, says: &mut Vec<(ConnNo, Signal)>) {
         self.hellos += 1;
+        if self.habits.forgets.is_some_and(|n| self.hellos.is_multiple_of(n)) {
+            return;
+        }
         let plain = |code| Signal::Connack { code, reference: None, session_present: false };
         let (v3, v5) = (hello.level == Level::V3, hello.level == Level::V5);
         let no = match (self.habits.refuses, self.habits.sends_to, hello.nature) {

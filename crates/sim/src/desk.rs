@@ -323,7 +323,7 @@ impl Desk {
             let limit = self.brokers[broker.index()].maxconn;
             glance.state == BrokerState::Up
                 && glance.admin == AdminState::Ready
-                && glance.unanswered < UNANSWERED_MAX
+                && glance.unanswered < glance.window
                 && (!glance.slow_start || now.since(starved(broker)) > SLOW_START_APART)
                 && limit.is_none_or(|max| glance.active < max)
         };

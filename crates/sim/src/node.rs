@@ -159,9 +159,9 @@ impl World {
             from_budget: ask.from_budget,
         };
         let placement = self.desk.place(self.now, &request);
-        let refused = placement == Placement::Rejected(Rejection::Budget);
-        self.figures.retries += u64::from(ask.attempt > 0);
-        self.figures.budgeted += u64::from(ask.from_budget && !refused);
+        let made = !matches!(placement, Placement::Rejected(_));
+        self.figures.retries += u64::from(ask.attempt > 0 && made);
+        self.figures.budgeted += u64::from(ask.from_budget && made);
         let fact = match placement {
             Placement::Broker(token) => {
                 let broker = token.broker();

@@ -142,15 +142,13 @@ impl World {
 
     /// So many clients, drawn from all who are served, end their flows now.
     pub fn some_leave(&mut self, n: usize, leaving: Leaving) {
-        for i in 0..n {
-            let served: Vec<_> = (0..self.clients.len())
-                .filter(|no| matches!(self.clients[*no].place, Place::Served(_)))
-                .collect();
-            let draw =
-                self.chance.below(served.len() as u64, self.now.0, Purpose::Leaver, i as u64);
-            if let Some(no) = served.get(draw as usize) {
-                self.leaves(ClientNo(*no), leaving);
-            }
+        let is_served = |no: &usize| matches!(self.clients[*no].place, Place::Served(_));
+        let mut served: Vec<_> = (0..self.clients.len()).filter(is_served).collect();
+        for i in 0..n.min(served.len()) {
+            let left = served.len() as u64;
+            let draw = self.chance.below(left, self.now.0, Purpose::Leaver, i as u64);
+            let no = served.swap_remove(draw as usize);
+            self.leaves(ClientNo(no), leaving);
         }
     }
 

@@ -84,6 +84,23 @@ fn persistent_clients_that_wait_for_its_window_move_when_it_is_down() {
 }
 
 #[test]
+fn a_broker_slower_than_its_window_finds_its_own_pace() {
+    // 100 ms for each CONNECT: 64 at once would take longer than anybody waits.
+    for kind in ALL_CHECKS {
+        let mut world = Site::of(1).checks(kind).at_once().open();
+        world.habits(A, |habits| habits.connect_cost = ms(100));
+        let crowd = world.arrive(600, Kind { returns: Some(secs(2)), ..Kind::CLEAN }, secs(5));
+        world.run(secs(100));
+        // The last of 600 is served as early as the broker can be through with them.
+        assert_eq!(world.served(&crowd), 600, "{kind:?}");
+        assert_eq!(went_down(&world, A), 0, "{kind:?}");
+        let wasted = world.figures().attempts_all() - 600;
+        assert!(wasted <= 30, "{kind:?}: {wasted} openings that nobody waited for");
+        close(world);
+    }
+}
+
+#[test]
 fn a_slow_broker_is_not_a_hung_one() {
     let mut world = Site::of(2).open();
     world.habits(A, |habits| habits.connect_cost = ms(50));

@@ -7,7 +7,7 @@ use isobar_core::id::BrokerId;
 use isobar_core::policy::CheckKind;
 use isobar_core::pool::Notice;
 use isobar_core::report::{AdminState, BrokerState};
-use isobar_sim::{Crowd, Fault, Id, Junk, Kind, Leaving, Nature, Site, World};
+use isobar_sim::{Fault, Id, Junk, Kind, Leaving, Nature, Site, World};
 
 const A: u16 = 0;
 const B: u16 = 1;
@@ -36,7 +36,12 @@ fn close(mut world: World) {
     world.assert_sound();
 }
 
+mod ablation;
+mod balance;
 mod full;
 mod hang;
 mod outage;
+mod retries;
 mod rude;
+mod sessions;
+mod waiting;
