@@ -84,14 +84,15 @@ fn a_verbatim_connect_is_sent_once_and_proves_nothing() {
     let crowd = world.arrive(50, verbatim, secs(5));
     world.run(secs(10));
     assert_eq!(world.served(&crowd), 50);
-    // Both full, in truth: every attempt is refused in silence, and nothing is learned.
+    // Both full, in truth: every attempt is refused in silence, which is passed on, and nothing
+    // is learned.
     for broker in [A, B] {
         world.habits(broker, |habits| habits.max_connections = Some(0));
     }
     world.arrive(50, verbatim, secs(5));
     world.run(secs(10));
     assert_eq!(world.figures().attempts_all(), 100);
-    assert_eq!(world.figures().refused["retries"], 50);
+    assert_eq!(world.figures().endings["SH"], 50);
     assert_eq!(found_full(&world, A) + found_full(&world, B), 0);
     close(world);
 }
