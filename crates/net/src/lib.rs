@@ -1,7 +1,7 @@
 //! Sockets, tasks and the clock around the machines of core.
 //!
 //! Everything that moves bytes is here; nothing that decides is. A node has one thread for
-//! its pools ([`driver`]) and one a worker: each worker has listeners, a runtime and flows of
+//! its pools (`driver`) and one a worker: each worker has listeners, a runtime and flows of
 //! its own, and a flow never leaves its worker.
 
 pub mod descriptors;
