@@ -131,7 +131,7 @@ fn the_command_exits_with_0_1_or_2() {
     assert_eq!(output.status.code(), Some(0));
     let said = String::from_utf8(output.stdout).unwrap();
     assert!(said.contains("minimal.toml: good") && said.contains("192.168.0.36:1883"), "{said}");
-    assert!(said.contains("descriptors: 400_256 for maxconn = 200_000"), "{said}");
+    assert!(said.contains("descriptors: 400_640 for maxconn = 200_000"), "{said}");
 
     let folder = tempfile::tempdir().unwrap();
     let bad = folder.path().join("bad.toml");
@@ -152,7 +152,7 @@ fn the_command_speaks_json() {
     let good = json(check(&root().join("configs/minimal.toml"), &["-o", "json"]));
     assert_eq!(good["ok"], true);
     assert_eq!(good["summary"]["services"][0]["brokers"][0]["addr"], "192.168.0.36:1883");
-    assert_eq!(good["summary"]["descriptors_needed"], 400_256);
+    assert_eq!(good["summary"]["descriptors_needed"], 400_640);
 
     let output = check(Path::new("/nowhere.toml"), &["-o", "json"]);
     assert_eq!(output.status.code(), Some(1));

@@ -6,201 +6,23 @@
 //! redispatch. Which broker comes next is the pool's decision; which failure may be tried
 //! again, how often and until when, is made here.
 
+mod terms;
+
 use alloc::vec::Vec;
 use core::time::Duration;
 
+pub use terms::{Action, Answer, Ask, Event, Opening, OpeningFault, Refusal, Step};
+
 use crate::committed::{Committed, Verdict};
 use crate::ending::{Cause, Ending, Phase};
-use crate::id::{BrokerId, ClientKey};
+use crate::id::BrokerId;
 use crate::policy::{Mode, Rules, ServicePolicy};
 use crate::pool::{Outcome, Rejection};
-use crate::retry::{Failure, Judgement, Level, Retry, commits_at_connect, judge};
+use crate::retry::{Failure, Judgement, Retry, commits_at_connect, judge};
 use crate::time::Time;
 
 /// Before the same broker is tried again, where `redispatch = false` allows no other.
 const SAME_BROKER_PAUSE: Duration = Duration::from_secs(1);
-
-/// What a CONNECT says that decisions depend on.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Opening {
-    /// The client id's key; `None` where it is empty or the CONNECT was not understood.
-    pub client: Option<ClientKey>,
-    /// It has, or wants, a session that outlives the connection.
-    pub persistent: bool,
-    /// Framed as a CONNECT and not understood: one broker may judge it, once.
-    pub verbatim: bool,
-    /// Keep Alive, in seconds; 0 for none.
-    pub keepalive: u16,
-}
-
-/// Why no CONNECT came.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub enum OpeningFault {
-    /// The first bytes are not a CONNECT.
-    NotMqtt,
-    /// Longer than `opening_max`.
-    TooLong,
-    /// Not whole within `opening_timeout`.
-    TooSlow,
-    /// The client closed or reset before it was whole.
-    ClientGone,
-}
-
-/// A broker's first answer.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Answer {
-    /// A CONNACK.
-    Connack {
-        /// Whose codes.
-        level: Level,
-        /// Return or reason code.
-        code: u8,
-        /// The broker of ours that its Server Reference names.
-        reference: Option<BrokerId>,
-        /// Server Keep Alive, where it overrides the client's.
-        keepalive: Option<u16>,
-    },
-    /// MQTT 5 AUTH: an exchange that cannot be replayed has begun.
-    Auth,
-    /// Bytes that are neither; the client shall see them.
-    Other,
-    /// EOF or RST before any byte.
-    ClosedSilently {
-        /// Whether the pool knows that this broker accepts others.
-        accepts_others: bool,
-    },
-}
-
-/// What happened.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Event {
-    /// The client's connection was accepted.
-    Accepted,
-    /// Its CONNECT is whole.
-    Opened(Opening),
-    /// It will not be.
-    OpeningFailed(OpeningFault),
-    /// The pool placed the flow, at once or after a wait.
-    Placed(BrokerId),
-    /// The pool told it to wait.
-    Waiting,
-    /// The pool turned it down, at once or after a wait.
-    Rejected(Rejection),
-    /// The broker's TCP connection stands.
-    Connected,
-    /// It does not.
-    ConnectFailed(Failure),
-    /// The broker said something, or closed.
-    Answered(Answer),
-    /// The deadline of the last action has passed.
-    TimedOut,
-    /// The client is gone for good (reset; a half-close is no end).
-    ClientGone,
-    /// The node stops now.
-    Stopped,
-}
-
-/// What to do.
-#[derive(PartialEq, Eq, Debug)]
-pub enum Action {
-    /// Read the client's CONNECT.
-    ReadOpening {
-        /// Then it is too slow.
-        until: Time,
-    },
-    /// Ask the pool.
-    Place(Ask),
-    /// Wait for the pool's word.
-    Wait {
-        /// Then leave the room.
-        until: Time,
-    },
-    /// Connect to the broker that was placed.
-    Connect {
-        /// Then it has failed.
-        until: Time,
-    },
-    /// Send the CONNECT, alone, and wait for the answer.
-    AwaitAnswer {
-        /// Then it is missed.
-        until: Time,
-    },
-    /// Give the token back and do nothing for a while.
-    Pause {
-        /// Until then.
-        until: Time,
-    },
-    /// Pass the answer on and relay.
-    Commit(Committed),
-    /// Answer as a broker would that can take nobody, and close.
-    Refuse(Refusal, Ending),
-    /// Close.
-    End(Ending),
-}
-
-/// What to ask the pool.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Ask {
-    /// The session to be found.
-    pub session: Option<ClientKey>,
-    /// The one broker that will do.
-    pub only: Option<BrokerId>,
-    /// Which attempt.
-    pub attempt: u8,
-    /// Whether it draws on the retry budget.
-    pub from_budget: bool,
-}
-
-/// Why a client got our own CONNACK.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub enum Refusal {
-    /// The pool had nothing, for its reason.
-    Pool(Rejection),
-    /// `retries` are used up.
-    Retries,
-    /// `deadline` has passed.
-    Deadline,
-    /// Two brokers that accept others closed this opening in silence.
-    AtFault,
-    /// The node stops.
-    Stopping,
-}
-
-impl Refusal {
-    /// The stable word for logs and metrics.
-    pub fn label(self) -> &'static str {
-        match self {
-            Refusal::Pool(rejection) => rejection.label(),
-            Refusal::Retries => "retries",
-            Refusal::Deadline => "deadline",
-            Refusal::AtFault => "opening_at_fault",
-            Refusal::Stopping => "stopping",
-        }
-    }
-
-    /// Whether the client is told "busy" (try again soon) rather than "unavailable".
-    pub fn is_busy(self) -> bool {
-        match self {
-            Refusal::Pool(
-                Rejection::Full | Rejection::ServiceFull | Rejection::RoomFull | Rejection::Budget,
-            )
-            | Refusal::Deadline => true,
-            Refusal::Pool(Rejection::NoBroker | Rejection::Tried)
-            | Refusal::Retries
-            | Refusal::AtFault
-            | Refusal::Stopping => false,
-        }
-    }
-}
-
-/// One step: what became of the attempt, if one ended, and what to do next.
-#[derive(PartialEq, Eq, Debug)]
-pub struct Step {
-    /// To be settled with the pool; unless the action is a commit, the token goes back too.
-    pub settle: Option<Outcome>,
-    /// What to do.
-    pub action: Action,
-}
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum State {

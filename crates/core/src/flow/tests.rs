@@ -1,6 +1,8 @@
 //! Flows as scripts: what happens, and what is expected next.
 
 use super::*;
+use crate::id::ClientKey;
+use crate::retry::Level;
 use alloc::string::String;
 
 use crate::policy::{Balance, Member, OnMarkedDown};

@@ -9,7 +9,11 @@ use core::time::Duration;
 
 use super::*;
 use crate::broker::UNANSWERED_MAX;
+use crate::health::ProbeKind;
+use crate::id::{ClientKey, FlowId};
 use crate::policy::{Balance, CheckKind, CheckPolicy, Member};
+use crate::report::CheckResult;
+use crate::retry::Failure;
 
 const A: BrokerId = BrokerId(0);
 const B: BrokerId = BrokerId(1);
