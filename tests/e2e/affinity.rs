@@ -260,6 +260,7 @@ async fn affinity_can_be_off() {
     let brokers = Mosquitto::start_each("ab").await;
     let isobar = Node::new(Service::over(&brokers).set("affinity", false)).start().await;
     let outcomes = Storm::new(isobar.addr(), 40)
+        .rate(200.0)
         .connects(|i| Connect::v311(&format!("persistent-{i}")).resume())
         .run()
         .await;

@@ -24,7 +24,7 @@ async fn hang_at(per_second: u32) {
     // Well into the first slow start, so that its pace is above what comes.
     tokio::time::sleep(Duration::from_secs(4)).await;
     let warm = Storm::new(isobar.addr(), 300).connects(|i| Connect::v311(&format!("warm-{i}")));
-    let warm = warm.run().await;
+    let warm = warm.rate(500.0).run().await;
     warm.assert_all_accepted();
     assert_eq!(isobar.spread().await, [100; 3]);
 

@@ -197,7 +197,8 @@ async fn a_slow_broker_stops_its_client() {
 /// Before the CONNACK: what the client sends is held up to a bound, and comes after the CONNECT.
 #[tokio::test]
 async fn what_is_sent_before_the_connack_is_held_and_bounded() {
-    const FLOWS: u32 = 32;
+    // Fewer than a new broker may leave unanswered.
+    const FLOWS: u32 = 12;
     let _turn = alone().await;
     let (fake, isobar) = before_a_fake("mqtt").await;
     let before = isobar.rss_kib();

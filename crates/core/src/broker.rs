@@ -15,11 +15,11 @@ use crate::time::Time;
 
 /// Openings without an answer, at most, per broker: mosquitto listens with a backlog of 100.
 pub const UNANSWERED_MAX: u32 = 64;
-/// The window of a broker that has come back, and the smallest there is. It grows by one
+/// The window of a broker that has just come up, and the smallest there is. It grows by one
 /// with each prompt answer and shrinks with late and missing ones: a slow broker (one that asks
 /// a database for every password, say) cannot answer 64 within `connack_timeout`, so all would
 /// be given up, and it would be Down for being busy with the dead.
-const UNANSWERED_AGAIN: u32 = 16;
+const UNANSWERED_FIRST: u32 = 16;
 const UNANSWERED_MIN: u32 = 2;
 /// New flows a second to a broker that has just come up, and at the end of its slow start.
 const SLOW_START_FIRST: u32 = 100;
@@ -106,7 +106,7 @@ impl Broker {
             health,
             flows: Meter::default(),
             unanswered: 0,
-            window: UNANSWERED_MAX,
+            window: UNANSWERED_FIRST,
             tally: Tally::default(),
             probe_in_session: false,
             last_took: None,
@@ -242,7 +242,7 @@ impl Broker {
             }
             Turn::CameUp => {
                 self.tally.downtime += now.since(self.down_since);
-                self.window = self.window.min(UNANSWERED_AGAIN);
+                self.window = self.window.min(UNANSWERED_FIRST);
                 self.begin_slow_start(now);
             }
         }

@@ -141,11 +141,11 @@ fn the_window_holds_64_and_an_answer_lets_the_next_one_in() {
 fn the_window_opens_with_prompt_answers_and_closes_with_late_ones() {
     let mut site = Site::plain(1);
     let window = |site: &Site| site.pool.glance(A, site.now).window;
-    assert_eq!(window(&site), 64, "a burst at the start is shared evenly");
+    assert_eq!(window(&site), 16, "nothing is known of it yet");
     let tokens: Vec<_> = (0..10).map(|_| site.placed()).collect();
     site.now = site.now + ms(1_200);
     let held: Vec<_> = tokens.into_iter().map(|token| site.accepted(token)).collect();
-    assert_eq!(window(&site), 64);
+    assert_eq!(window(&site), 26);
     held.into_iter().for_each(|token| site.release(token));
     let mut last = window(&site);
     for outcome in [Outcome::Accepted, Outcome::Abandoned, Outcome::Failed(Failure::NoConnack)] {
