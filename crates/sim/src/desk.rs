@@ -10,7 +10,7 @@ use std::time::Duration;
 use isobar_core::broker::UNANSWERED_MAX;
 use isobar_core::fullness::Evidence;
 use isobar_core::id::{BrokerId, FlowId, ServiceId};
-use isobar_core::policy::{BrokerPolicy, ServicePolicy};
+use isobar_core::policy::{Balance, BrokerPolicy, Member, ServicePolicy};
 use isobar_core::pool::{
     Fact, Glance, Outcome, Output, Placement, Pool, Rejection, Request, Token,
 };
@@ -153,6 +153,9 @@ impl Desk {
                     }
                 }
                 self.gave(now, token.service(), token.broker(), settled);
+                if !settled {
+                    self.check_least(now, request, token.broker());
+                }
             }
             Placement::Wait(_) => {
                 let free = request.attempt == 0 && !settled;
@@ -241,6 +244,34 @@ impl Desk {
         }
         if let Some(why_not) = why_not {
             self.note(now, || format!("a place at {broker:?}, which is {why_not}"));
+        }
+    }
+
+    /// Under least connections, nobody who might have been chosen had fewer for its weight.
+    fn check_least(&mut self, now: Time, request: &Request<'_>, chosen: BrokerId) {
+        let policy = &self.services[request.service.index()];
+        if policy.balance != Balance::LeastConn {
+            return;
+        }
+        let open = |member: &&Member| {
+            let glance = self.pool.glance(member.broker, now);
+            let limit = self.brokers[member.broker.index()].maxconn;
+            member.broker != chosen
+                && !request.avoid.contains(&member.broker)
+                && (glance.state, glance.admin) == (BrokerState::Up, AdminState::Ready)
+                && glance.unanswered < glance.window
+                && !glance.slow_start
+                && limit.is_none_or(|max| glance.active < max)
+        };
+        let weight = |id| policy.members.iter().find(|m| m.broker == id).map_or(1, |m| m.weight);
+        // The chosen one counts this flow already.
+        let mine = u64::from(self.held[chosen.index()].active);
+        let less = policy.members.iter().filter(open).find(|other| {
+            let theirs = u64::from(self.held[other.broker.index()].active) + 1;
+            theirs * u64::from(weight(chosen)) < mine * u64::from(other.weight)
+        });
+        if let Some(less) = less.map(|member| member.broker) {
+            self.note(now, || format!("a place at {chosen:?}, though {less:?} has fewer"));
         }
     }
 

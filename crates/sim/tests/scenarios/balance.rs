@@ -162,3 +162,37 @@ fn a_world_is_a_function_of_its_seed() {
     assert_eq!(story(1), story(1));
     assert_ne!(story(1), story(2));
 }
+
+#[test]
+fn two_hundred_thousand_flows_on_one_pool_within_one() {
+    use isobar_core::id::{FlowId, ServiceId};
+    use isobar_core::pool::{Outcome, Placement, Pool, Request};
+    use isobar_core::time::Time;
+    for brokers in [2, 64] {
+        let site = Site::of(brokers).checks(None).at_once();
+        let policies = site.brokers.iter().map(|(policy, _)| policy.clone()).collect();
+        let mut pool = Pool::new(policies, site.services, 1, Time::ZERO);
+        let mut tokens = Vec::new();
+        for n in 0..200_000 {
+            let request = Request {
+                service: ServiceId(0),
+                flow: FlowId(n),
+                session: None,
+                avoid: &[],
+                only: None,
+                attempt: 0,
+                from_budget: false,
+            };
+            let Placement::Broker(mut token) = pool.place(Time(n), &request) else { panic!() };
+            pool.settle(Time(n), &mut token, Outcome::Accepted, None);
+            tokens.push(token);
+        }
+        pool.check_books();
+        let now = Time(200_000);
+        let active = |b| pool.glance(BrokerId(b), now).active;
+        let (least, most) = ((0..brokers).map(active).min(), (0..brokers).map(active).max());
+        assert!(most.unwrap() - least.unwrap() <= 1, "{least:?} to {most:?}");
+        tokens.into_iter().for_each(|token| pool.release(now, token));
+        assert_eq!(pool.report(ServiceId(0), now).flows.cur, 0);
+    }
+}

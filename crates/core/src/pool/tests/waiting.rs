@@ -240,3 +240,19 @@ fn the_budget_is_spent_on_retries_that_are_made() {
     assert_eq!(site.ask(retry(&[])), Placement::Rejected(Rejection::Budget));
     assert_eq!(site.pool.report(S, site.now).budget_denied, 2);
 }
+
+#[test]
+fn a_retry_keeps_the_place_that_its_flow_had_in_the_service() {
+    let policy = ServicePolicy { maxconn: 2, ..service(&[1, 1]) };
+    let mut site = Site::new(vec![broker("a"), broker("b")], policy);
+    let held = site.placed();
+    let token = site.placed();
+    assert_eq!(site.arrives(), Placement::Rejected(Rejection::ServiceFull));
+    let failed = token.broker();
+    site.failed(token, Failure::ConnectRefused, None);
+    match site.ask(after(&[failed])) {
+        Placement::Broker(token) => site.release(token),
+        other => panic!("{other:?}"),
+    }
+    site.release(held);
+}
