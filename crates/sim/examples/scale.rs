@@ -7,11 +7,12 @@
 //! pool's own share per flow is close to nothing, because a flow leaves no record there but
 //! counts - its token is the flow's own.
 
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use isobar_core::flow::{Event, Flow};
 use isobar_core::id::{BrokerId, ClientKey, FlowId, ServiceId};
-use isobar_core::pool::{Outcome, Placement, Pool, Request, Token};
+use isobar_core::pool::{Outcome, Output, Placement, Pool, Request, Token};
 use isobar_core::takeover::Takeover;
 use isobar_core::time::Time;
 use isobar_sim::Site;
@@ -31,6 +32,7 @@ fn main() {
         for persistent in [false, true] {
             run(brokers, persistent);
         }
+        storm(brokers);
     }
 }
 
@@ -108,6 +110,40 @@ fn run(brokers: u16, persistent: bool) {
         println!("  bytes a flow: {flow} with its token (and 8 of this measurement)");
         println!("  bytes a flow in the takeover table: {table}");
     }
+}
+
+/// Everybody at once: ten thousand wait while answers come in.
+fn storm(brokers: u16) {
+    let site = Site::of(brokers).checks(None).at_once();
+    let policies: Vec<_> = site.brokers.iter().map(|(policy, _)| policy.clone()).collect();
+    let mut pool = Pool::new(policies, site.services, 1, Time::ZERO);
+    let mut tokens = VecDeque::new();
+    let arrivals = 10_000 + 64 * u64::from(brokers);
+    let begun = Instant::now();
+    for n in 0..arrivals {
+        if let Placement::Broker(token) = pool.place(Time::ZERO, &request(n, None)) {
+            tokens.push_back(token);
+        }
+    }
+    let arriving = begun.elapsed();
+    let begun = Instant::now();
+    let mut answers = 0;
+    while let Some(mut token) = tokens.pop_front() {
+        pool.settle(Time::ZERO, &mut token, Outcome::Accepted, None);
+        answers += 1;
+        while let Some(output) = pool.poll_output() {
+            if let Output::Granted(_, _, token) = output {
+                tokens.push_back(token);
+            }
+        }
+    }
+    let answering = begun.elapsed();
+    assert_eq!(answers, arrivals);
+    println!(
+        "  {arrivals} at once: {} ns to arrive, {} ns to be answered and let the next one in",
+        arriving.as_nanos() as u64 / arrivals,
+        answering.as_nanos() as u64 / arrivals
+    );
 }
 
 fn extremes(pool: &Pool, brokers: u16, now: Time) -> (u32, u32) {
