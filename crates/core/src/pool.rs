@@ -236,7 +236,11 @@ impl Pool {
     /// One who waited goes away. `false` if it was granted or turned away before: then that
     /// output is still to be dealt with.
     pub fn leave(&mut self, service: ServiceId, ticket: Ticket) -> bool {
-        self.services[service.index()].room.leave(ticket).is_some()
+        let room = &mut self.services[service.index()].room;
+        if room.hides_some() {
+            self.next_change = Time::ZERO;
+        }
+        room.leave(ticket).is_some()
     }
 
     /// The next effect, if there is one.

@@ -39,8 +39,8 @@ pub struct Waiter {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct WaitingRoom {
     waiters: BTreeMap<Ticket, (Waiter, Option<BrokerId>)>,
-    /// Tickets that wait for one broker.
-    bound: BTreeSet<(BrokerId, Ticket)>,
+    /// Tickets that wait for one broker; retries, whom no pace of new flows holds up, apart.
+    bound: BTreeSet<(BrokerId, bool, Ticket)>,
     /// New flows, for whom any broker will do.
     new: BTreeSet<Ticket>,
     /// Retries, for whom some will not.
@@ -72,7 +72,7 @@ impl WaitingRoom {
     /// Takes a seat again, with the ticket and so the age it had.
     pub(crate) fn sit(&mut self, ticket: Ticket, waiter: Waiter, bound: Option<BrokerId>) {
         match bound {
-            Some(broker) => self.bound.insert((broker, ticket)),
+            Some(broker) => self.bound.insert((broker, waiter.attempt > 0, ticket)),
             None if waiter.attempt == 0 => self.new.insert(ticket),
             None => self.choosy.insert(ticket),
         };
@@ -84,17 +84,25 @@ impl WaitingRoom {
     pub(crate) fn leave(&mut self, ticket: Ticket) -> Option<Waiter> {
         let (waiter, bound) = self.waiters.remove(&ticket)?;
         match bound {
-            Some(broker) => self.bound.remove(&(broker, ticket)),
+            Some(broker) => self.bound.remove(&(broker, waiter.attempt > 0, ticket)),
             None if waiter.attempt == 0 => self.new.remove(&ticket),
             None => self.choosy.remove(&ticket),
         };
         Some(waiter)
     }
 
-    /// The oldest who waits for `broker` alone.
-    pub(crate) fn oldest_bound(&self, broker: BrokerId) -> Option<(Ticket, &Waiter)> {
-        let (b, ticket) = self.bound.range((broker, Ticket(0))..).next()?;
-        (*b == broker).then(|| (*ticket, &self.waiters[ticket].0))
+    /// The oldest new flow and the oldest retry of those who wait for `broker` alone.
+    pub(crate) fn oldest_bound(&self, broker: BrokerId) -> impl Iterator<Item = (Ticket, &Waiter)> {
+        [false, true].into_iter().filter_map(move |retry| {
+            let of_this = (broker, retry, Ticket(0))..=(broker, retry, Ticket(u64::MAX));
+            let (_, _, ticket) = self.bound.range(of_this).next()?;
+            Some((*ticket, &self.waiters[ticket].0))
+        })
+    }
+
+    /// Whether more are choosy than are looked at, so that one who leaves makes another seen.
+    pub(crate) fn hides_some(&self) -> bool {
+        self.choosy.len() > LOOK
     }
 
     /// The oldest new flow of those for whom any broker will do.

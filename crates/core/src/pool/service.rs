@@ -213,7 +213,7 @@ impl Service {
             }
         };
         for member in &self.policy.members {
-            if let Some((ticket, waiter)) = self.room.oldest_bound(member.broker) {
+            for (ticket, waiter) in self.room.oldest_bound(member.broker) {
                 let pick = self.pick(brokers, waiter, &waiter.avoid, now);
                 consider(ticket, pick, pick == Pick::Later(Some(member.broker)));
             }

@@ -97,6 +97,26 @@ fn a_retry_is_not_new_and_does_not_wait_for_the_pace_of_new_flows() {
 }
 
 #[test]
+fn a_retry_does_not_queue_behind_the_pace_for_its_session_s_broker_either() {
+    let mut site = paced(1, 10);
+    let mut held: Vec<_> = (0..1).map(|_| site.placed()).collect();
+    // The window is full of retries, and new flows wait for their pace.
+    let retry = Request { attempt: 1, ..with_session(1) };
+    while held.len() < 16 {
+        match site.ask(retry) {
+            Placement::Broker(token) => held.push(token),
+            other => panic!("{other:?}"),
+        }
+    }
+    site.waits(with_session(2));
+    let waits = site.waits(retry);
+    let one = held.remove(0);
+    site.release(one);
+    assert_eq!(site.grants(), [(waits, A)]);
+    held.into_iter().for_each(|token| site.release(token));
+}
+
+#[test]
 fn those_who_can_go_to_one_broker_only_hold_up_nobody_else() {
     let mut site = Site::plain(2).warm();
     let to_b = Request { only: Some(B), ..request() };
