@@ -123,14 +123,26 @@ impl Desk {
     }
 
     /// Nothing has happened for a while, and the pool did not ask to be woken: then there is
-    /// nothing for it to do either, or somebody waits in vain.
+    /// nothing for it to do either, or somebody waits in vain. A place that others took
+    /// meanwhile may be told a little later; and who waits for a session's broker may be hidden
+    /// behind another whose better broker is not back yet.
     pub(crate) fn disturb(&mut self, now: Time) {
         let before = self.outputs.len();
         self.pool.handle(now, Fact::Tick);
+        let mut free = Vec::new();
+        while let Some(output) = self.pool.poll_output() {
+            if let Output::Granted(flow, ..) = &output {
+                free.extend(self.waits.get(flow).filter(|waits| waits.free).map(|_| *flow));
+            }
+            self.take(output, now);
+        }
         self.check(now);
-        // A place that others took meanwhile may be told a little later.
-        let told = |output: &&Output| !matches!(output, Output::TurnedAway(..));
-        if let Some(output) = self.outputs.iter().skip(before).find(told) {
+        let woken = |output: &&Output| match output {
+            Output::Granted(flow, ..) => free.contains(flow),
+            Output::TurnedAway(..) => false,
+            Output::Probe { .. } | Output::ShutdownSessions(..) | Output::Notice(_) => true,
+        };
+        if let Some(output) = self.outputs.iter().skip(before).find(woken) {
             let what = format!("the pool should have asked to be woken: {output:?}");
             self.note(now, || what);
         }
@@ -293,20 +305,7 @@ impl Desk {
     /// After every call: what came out, and whether the books agree.
     fn check(&mut self, now: Time) {
         while let Some(output) = self.pool.poll_output() {
-            match &output {
-                Output::Granted(flow, _, token) => {
-                    let settled = self.answered(now, *flow).is_some_and(|waits| waits.settled);
-                    self.gave(now, token.service(), token.broker(), settled);
-                }
-                Output::TurnedAway(flow, ..) => {
-                    self.answered(now, *flow);
-                }
-                Output::Probe { until, .. } if *until <= now => {
-                    self.note(now, || String::from("a probe without any time"));
-                }
-                Output::Probe { .. } | Output::ShutdownSessions(..) | Output::Notice(_) => {}
-            }
-            self.outputs.push_back(output);
+            self.take(output, now);
         }
         self.pool.check_books();
         for b in 0..self.brokers.len() {
@@ -315,6 +314,24 @@ impl Desk {
         for s in 0..self.services.len() {
             self.check_service(ServiceId(s as u16), now);
         }
+    }
+
+    /// Something came out of the pool.
+    fn take(&mut self, output: Output, now: Time) {
+        match &output {
+            Output::Granted(flow, _, token) => {
+                let settled = self.answered(now, *flow).is_some_and(|waits| waits.settled);
+                self.gave(now, token.service(), token.broker(), settled);
+            }
+            Output::TurnedAway(flow, ..) => {
+                self.answered(now, *flow);
+            }
+            Output::Probe { until, .. } if *until <= now => {
+                self.note(now, || String::from("a probe without any time"));
+            }
+            Output::Probe { .. } | Output::ShutdownSessions(..) | Output::Notice(_) => {}
+        }
+        self.outputs.push_back(output);
     }
 
     fn check_broker(&mut self, id: BrokerId, now: Time) {

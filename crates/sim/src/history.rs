@@ -69,6 +69,10 @@ pub enum Op {
     Refuses(u16, Option<u8>),
     /// A broker sends MQTT 5 clients to another one, or no more.
     SendsTo(u16, Option<u16>),
+    /// A broker loses every so many-th CONNECT, or none.
+    Forgets(u16, Option<u64>),
+    /// So many connections of a broker are held by others.
+    Outsiders(u16, u32),
     /// The operator's word.
     Admin(u16, AdminState),
     /// So many milliseconds pass.
@@ -165,6 +169,8 @@ impl History {
                 let to = to.map(|to| BrokerId(at(to)));
                 world.habits(at(broker), |h| h.sends_to = to);
             }
+            Op::Forgets(broker, nth) => world.habits(at(broker), |h| h.forgets = nth),
+            Op::Outsiders(broker, n) => world.outsiders(at(broker), n),
             Op::Admin(broker, state) => world.admin(at(broker), state),
             Op::Pass(millis) => {
                 world.run(Duration::from_millis(millis));
@@ -174,6 +180,7 @@ impl History {
 
     fn heal(&self, broker: u16, world: &mut World) {
         world.mend(broker);
+        world.outsiders(broker, 0);
         world.admin(broker, AdminState::Ready);
         world.habits(broker, |habits| {
             let backlog = habits.backlog;

@@ -108,6 +108,9 @@ fn op() -> impl Strategy<Value = Op> {
         1 => (broker.clone(), pick(&[None, Some(0x88), Some(0x9F)]))
             .prop_map(|(b, c)| Op::Refuses(b, c)),
         1 => (broker.clone(), prop::option::of(0..3u16)).prop_map(|(b, t)| Op::SendsTo(b, t)),
+        1 => (broker.clone(), pick(&[None, Some(1), Some(2), Some(5)]))
+            .prop_map(|(b, n)| Op::Forgets(b, n)),
+        1 => (broker.clone(), pick(&[0, 2, 20])).prop_map(|(b, n)| Op::Outsiders(b, n)),
         2 => (broker, pick(&[AdminState::Ready, AdminState::Drain, AdminState::Maint]))
             .prop_map(|(b, s)| Op::Admin(b, s)),
         6 => pick(&[1, 100, 1_000, 3_000, 12_000]).prop_map(Op::Pass),
