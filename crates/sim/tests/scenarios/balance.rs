@@ -192,7 +192,9 @@ fn two_hundred_thousand_flows_on_one_pool_within_one() {
         let active = |b| pool.glance(BrokerId(b), now).active;
         let (least, most) = ((0..brokers).map(active).min(), (0..brokers).map(active).max());
         assert!(most.unwrap() - least.unwrap() <= 1, "{least:?} to {most:?}");
-        tokens.into_iter().for_each(|token| pool.release(now, token));
+        tokens.into_iter().for_each(|token| {
+            pool.release(now, token);
+        });
         assert_eq!(pool.report(ServiceId(0), now).flows.cur, 0);
     }
 }
