@@ -67,7 +67,7 @@ fn run(brokers: u16, persistent: bool) {
     let before_takeover = resident();
     for (n, token) in tokens.iter().enumerate() {
         let key = ClientKey::of(&n.to_be_bytes());
-        takeover.accepted(key, FlowId(n as u64), token.broker());
+        takeover.accepted(key, FlowId(n as u64), token.broker(), Time(n as u64));
     }
     let table = resident().saturating_sub(before_takeover);
 
