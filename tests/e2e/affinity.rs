@@ -243,6 +243,7 @@ async fn clean_clients_use_least_connections() {
     let isobar = Isobar::over(&brokers).await;
     let expiry_zero = prop::u32(prop::SESSION_EXPIRY, 0);
     let outcomes = Storm::new(isobar.addr(), 40)
+        .rate(200.0)
         .connects(move |i| match i % 2 {
             0 => Connect::v311(&format!("clean-{i}")),
             _ => Connect::v5(&format!("clean-{i}")).property(&expiry_zero),
