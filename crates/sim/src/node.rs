@@ -1,14 +1,15 @@
-//! The node: drives the machines of core as the real one does, and decides nothing.
+//! The node, up to a flow's commit: drives the machines of core as the real one does, and
+//! decides nothing.
 
 use std::time::Duration;
 
-use isobar_core::committed::{Close, Committed, End};
+use isobar_core::committed::End;
 use isobar_core::ending::{Cause, Ending, Phase};
 use isobar_core::flow::{
     Action, Answer, Ask, Event as Fact, Flow, Opening, OpeningFault, Refusal, Step,
 };
 use isobar_core::fullness::Evidence;
-use isobar_core::id::{BrokerId, FlowId, ServiceId};
+use isobar_core::id::{FlowId, ServiceId};
 use isobar_core::policy::Mode;
 use isobar_core::pool::{Outcome, Placement, Rejection, Request, Token};
 use isobar_core::retry::{Failure, Judgement, judge};
@@ -18,12 +19,12 @@ use isobar_core::waiting::Ticket;
 use crate::agenda::Event;
 use crate::broker::{Hello, Segment, Signal};
 use crate::chance::Purpose;
-use crate::client::{ClientNo, Junk, Leaving, Nature, Place, key};
+use crate::client::{ClientNo, Junk, Nature, Place, key};
 use crate::task::{Stage, Task};
 use crate::world::{Owner, World};
 
 /// From a client's connection to its CONNECT, and from a word to its reaction.
-const CLIENT_TAKES: Duration = Duration::from_micros(300);
+pub(crate) const CLIENT_TAKES: Duration = Duration::from_micros(300);
 /// A grant takes up to this long to reach its flow's task.
 const MAIL_NANOS: u64 = 100_000;
 
@@ -260,7 +261,7 @@ impl World {
         self.next(id, fact);
     }
 
-    fn say_hello(&mut self, task: &mut Task) {
+    pub(crate) fn say_hello(&mut self, task: &mut Task) {
         task.sent += 1;
         if task.hello.nature == Nature::Verbatim && task.sent > 1 {
             let (now, id) = (self.now, task.id);
@@ -289,156 +290,12 @@ impl World {
     }
 
     /// Ends the connection to the broker, if there is one, and gives the place back.
-    fn give_back(&mut self, task: &mut Task) {
+    pub(crate) fn give_back(&mut self, task: &mut Task) {
         if let Some(conn) = task.conn.take() {
             self.hang_up(conn);
         }
         if let Some(token) = task.token.take() {
             self.desk.release(self.now, token);
-        }
-    }
-
-    fn commit(&mut self, mut task: Task, committed: Committed) {
-        task.timer += 1;
-        let id = task.id;
-        match self.site.services[task.service.index()].mode {
-            Mode::Mqtt => {
-                let said = task.said;
-                task.stage = Stage::After(committed);
-                self.tasks.insert(id, task);
-                if let Some(signal) = said {
-                    self.client_hears(id, signal);
-                }
-            }
-            Mode::Tcp => {
-                self.say_hello(&mut task);
-                task.stage = Stage::After(committed);
-                self.tasks.insert(id, task);
-            }
-        }
-    }
-
-    /// The first answer of a broker reaches the client.
-    fn client_hears(&mut self, id: FlowId, signal: Signal) {
-        let Some(task) = self.tasks.get_mut(&id) else { return };
-        if task.answered {
-            return;
-        }
-        task.answered = true;
-        let (no, service, hello) = (task.client, task.service, task.hello);
-        let (broker, took) = (task.broker(), self.now.since(task.since));
-        self.in_time(id, service, took);
-        let client = &mut self.clients[no.0];
-        let Signal::Connack { code: 0, session_present, .. } = signal else {
-            let code = match signal {
-                Signal::Connack { code, .. } => code,
-                _ => 0x18,
-            };
-            *self.figures.passed_on.entry(code).or_default() += 1;
-            client.place = Place::Refused(id);
-            self.agenda.push(self.now + CLIENT_TAKES, Event::Leaves(no, id));
-            return;
-        };
-        self.figures.accepted += 1;
-        client.place = Place::Served(id);
-        client.served += 1;
-        if hello.persistent && client.has_session {
-            self.figures.sessions.0 += u64::from(session_present);
-            self.figures.sessions.1 += u64::from(!session_present);
-        }
-        client.has_session = hello.persistent;
-        if let Some(hold) = client.kind.hold {
-            self.agenda.push(self.now + hold, Event::Leaves(no, id));
-        }
-        let policy = &self.site.services[service.index()];
-        if let (true, Some(client), Some(broker)) = (policy.takeover, hello.id, broker)
-            && hello.nature != Nature::Verbatim
-        {
-            let since = self.tasks.get(&id).map_or(self.now, |task| task.since);
-            let takeover = &mut self.takeovers[service.index()];
-            let older = takeover.accepted(key(client), id, broker, since);
-            if let Some(older) = older {
-                self.figures.takeovers += 1;
-                self.ends(older, End::TakenOver);
-            }
-        }
-    }
-
-    /// A committed flow's broker says something.
-    fn relays(&mut self, id: FlowId, signal: Signal) {
-        match signal {
-            Signal::Closed => self.ends(id, End::BrokerEof),
-            Signal::Reset => self.ends(id, End::BrokerError),
-            signal => self.client_hears(id, signal),
-        }
-    }
-
-    /// Something of a committed flow has ended.
-    fn ends(&mut self, id: FlowId, end: End) {
-        let Some(mut task) = self.tasks.remove(&id) else { return };
-        let Stage::After(committed) = &mut task.stage else {
-            self.tasks.insert(id, task);
-            return;
-        };
-        let half = match committed.next(end) {
-            Close::Finish { ending, .. } => {
-                self.give_back(&mut task);
-                return self.over(&task, ending);
-            }
-            // The DISCONNECT went ahead: the broker closes.
-            Close::AwaitBroker(half) => {
-                if let Some(conn) = task.conn {
-                    self.send(conn, Segment::Fin);
-                }
-                Some(half)
-            }
-            Close::ShutdownBroker(half) => {
-                if let Some(conn) = task.conn {
-                    self.send(conn, Segment::Fin);
-                }
-                half
-            }
-            Close::ShutdownClient(half) => {
-                self.agenda.push(self.now + CLIENT_TAKES, Event::Leaves(task.client, id));
-                half
-            }
-        };
-        if !task.half_closed {
-            task.half_closed = true;
-            task.timer += 1;
-            if let Some(half) = half {
-                let until = self.now + half;
-                self.agenda.push(until, Event::Timer(id, task.timer));
-            }
-        }
-        self.tasks.insert(id, task);
-    }
-
-    /// A client ends its flow after an answer.
-    pub(crate) fn client_leaves(&mut self, no: ClientNo, id: FlowId) {
-        let client = &self.clients[no.0];
-        let served = client.place == Place::Served(id);
-        let Some(task) = self.tasks.get_mut(&id) else { return };
-        let Stage::After(committed) = &mut task.stage else { return };
-        match client.kind.leaving {
-            Leaving::Disconnect if served => {
-                committed.said_goodbye();
-                self.ends(id, End::ClientEof);
-            }
-            Leaving::Silent if served => {
-                let limit = committed.idle_limit();
-                match limit {
-                    _ if task.half_closed => {}
-                    Some(limit) => {
-                        task.timer += 1;
-                        let timer = task.timer;
-                        self.agenda.push(self.now + limit, Event::Timer(id, timer));
-                    }
-                    None => self.ends(id, End::ClientError),
-                }
-            }
-            Leaving::Reset => self.ends(id, End::ClientError),
-            Leaving::Disconnect | Leaving::Silent | Leaving::Eof => self.ends(id, End::ClientEof),
         }
     }
 
@@ -460,12 +317,18 @@ impl World {
         }
     }
 
-    /// `on_marked_down = "shutdown-sessions"`.
-    pub(crate) fn shut_down(&mut self, service: ServiceId, broker: BrokerId) {
-        let there = |task: &&Task| task.service == service && task.broker() == Some(broker);
-        let ids: Vec<_> = self.tasks.values().filter(there).map(|task| task.id).collect();
-        for id in ids {
-            self.ends(id, End::MarkedDown);
+    /// The node stops: this flow is to end now.
+    pub(crate) fn stops(&mut self, id: FlowId) {
+        let Some(task) = self.tasks.get_mut(&id) else { return };
+        match task.stage {
+            Stage::After(_) => self.ends(id, End::Stopped),
+            Stage::Before(_) => {
+                if let Some(ticket) = task.ticket.take() {
+                    let service = task.service;
+                    self.desk.leave(self.now, service, id, ticket);
+                }
+                self.next(id, Fact::Stopped);
+            }
         }
     }
 
@@ -476,7 +339,8 @@ impl World {
         self.over(&task, ending);
     }
 
-    fn in_time(&mut self, id: FlowId, service: ServiceId, took: Duration) {
+    /// Notes how long an answer took, and whether that was too long.
+    pub(crate) fn in_time(&mut self, id: FlowId, service: ServiceId, took: Duration) {
         let policy = &self.site.services[service.index()];
         self.figures.slowest = self.figures.slowest.max(took);
         if policy.mode == Mode::Mqtt && took > policy.deadline {
@@ -489,7 +353,8 @@ impl World {
     fn ended_early(&mut self, task: Task, ending: Ending) {
         let own_doing = match ending.cause {
             Cause::Client => true,
-            Cause::ClientTimeout | Cause::Policy => ending.phase == Phase::Opening,
+            // One that has not said who it is cannot be told in its own protocol.
+            Cause::ClientTimeout | Cause::Policy | Cause::Killed => ending.phase == Phase::Opening,
             // What we do not understand is the broker's to judge, also in silence.
             Cause::Broker => task.hello.nature == Nature::Verbatim,
             _ => false,
@@ -501,7 +366,8 @@ impl World {
         self.over(&task, ending);
     }
 
-    fn over(&mut self, task: &Task, ending: Ending) {
+    /// The flow is no more, and its client may come again.
+    pub(crate) fn over(&mut self, task: &Task, ending: Ending) {
         self.trace.note(self.now, 24, task.id.0, ending.index() as u64);
         if task.token.is_some() || task.conn.is_some() {
             let (now, id) = (self.now, task.id);

@@ -6,12 +6,12 @@ use std::time::Duration;
 use isobar_core::health::ProbeKind;
 use isobar_core::id::{BrokerId, FlowId, ServiceId};
 use isobar_core::pool::{Fact, Notice, Output, Pool};
-use isobar_core::report::{AdminState, BrokerState};
+use isobar_core::report::AdminState;
 use isobar_core::takeover::Takeover;
 use isobar_core::time::Time;
 
 use crate::agenda::{Agenda, Event};
-use crate::broker::{ConnNo, Fault, Habits, Knock, Mosquitto, Segment, Signal};
+use crate::broker::{ConnNo, Fault, Habits, Mosquitto};
 use crate::chance::{Chance, Purpose};
 use crate::client::{Client, ClientNo, Crowd, Kind, Leaving, Place};
 use crate::desk::Desk;
@@ -21,10 +21,8 @@ use crate::site::Site;
 use crate::task::Task;
 use crate::trace::Trace;
 
-/// From the node to a broker or back.
-const ONE_WAY: Duration = Duration::from_micros(100);
-/// A SYN is sent again after this, then twice as long, as Linux does.
-const SYN_AGAIN: Duration = Duration::from_secs(1);
+/// Times that a pool may want to be woken without time going on.
+const WOKEN_MAX: u32 = 100;
 
 /// Who on the node holds a connection.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -43,8 +41,8 @@ pub struct World {
     pub(crate) trace: Trace,
     pub(crate) desk: Desk,
     pub(crate) brokers: Vec<Mosquitto>,
-    conns: BTreeMap<ConnNo, (BrokerId, Owner)>,
-    last_conn: u64,
+    pub(crate) conns: BTreeMap<ConnNo, (BrokerId, Owner)>,
+    pub(crate) last_conn: u64,
     pub(crate) probes: Vec<[Probe; 3]>,
     pub(crate) tasks: BTreeMap<FlowId, Task>,
     pub(crate) last_flow: u64,
@@ -53,7 +51,9 @@ pub struct World {
     pub(crate) figures: Figures,
     /// When the pool wants to be woken, and the number of that wish.
     armed: (Time, u64),
-    worked: u64,
+    /// When it was woken last, and how often at that time.
+    woken: (Time, u32),
+    pub(crate) worked: u64,
 }
 
 impl World {
@@ -79,6 +79,7 @@ impl World {
             takeovers: site.services.iter().map(|_| Takeover::default()).collect(),
             figures,
             armed: (Time::NEVER, 0),
+            woken: (Time::ZERO, 0),
             worked: 0,
             site,
         };
@@ -161,6 +162,18 @@ impl World {
         }
     }
 
+    /// The node stops, and its time for draining is over; nobody comes any more.
+    pub fn stop(&mut self) {
+        for client in &mut self.clients {
+            client.retired = true;
+        }
+        let ids: Vec<_> = self.tasks.keys().copied().collect();
+        for id in ids {
+            self.stops(id);
+            self.pump();
+        }
+    }
+
     fn leaves(&mut self, no: ClientNo, leaving: Leaving) {
         let client = &mut self.clients[no.0];
         if let Place::Served(flow) | Place::Refused(flow) = client.place {
@@ -210,6 +223,9 @@ impl World {
         match event {
             Event::Tick(number) if number == self.armed.1 => {
                 self.figures.ticks += 1;
+                let again = if self.woken.0 == self.now { self.woken.1 + 1 } else { 0 };
+                assert!(again < WOKEN_MAX, "the pool wakes its driver in a loop");
+                self.woken = (self.now, again);
                 self.armed.0 = Time::NEVER;
                 self.desk.handle(self.now, Fact::Tick);
             }
@@ -272,186 +288,4 @@ impl World {
             }
         }
     }
-
-    /// Opens a connection.
-    pub(crate) fn dial(&mut self, broker: BrokerId, owner: Owner) -> ConnNo {
-        self.last_conn += 1;
-        let conn = ConnNo(self.last_conn);
-        self.conns.insert(conn, (broker, owner));
-        self.agenda.push(self.now + ONE_WAY, Event::Out(broker, conn, Segment::Syn(0)));
-        conn
-    }
-
-    /// Sends something on a connection.
-    pub(crate) fn send(&mut self, conn: ConnNo, segment: Segment) {
-        if let Some((broker, _)) = self.conns.get(&conn) {
-            self.agenda.push(self.now + ONE_WAY, Event::Out(*broker, conn, segment));
-        }
-    }
-
-    /// Ends a connection, and hears no more of it.
-    pub(crate) fn hang_up(&mut self, conn: ConnNo) {
-        self.send(conn, Segment::Fin);
-        self.conns.remove(&conn);
-    }
-
-    fn delivered(&mut self, broker: BrokerId, conn: ConnNo, segment: Segment) {
-        match segment {
-            // It was given up before this SYN was sent again.
-            Segment::Syn(n) if n > 0 && !self.conns.contains_key(&conn) => {}
-            Segment::Syn(n) => match self.brokers[broker.index()].knock(conn) {
-                Knock::Answered(signal) => self.say(vec![(conn, signal)]),
-                Knock::Dropped => {
-                    let again = self.now + SYN_AGAIN * (1 << n.min(5));
-                    self.agenda.push(again, Event::Out(broker, conn, Segment::Syn(n + 1)));
-                }
-            },
-            segment => self.brokers[broker.index()].receive(conn, segment),
-        }
-        self.work(broker);
-    }
-
-    fn heard(&mut self, conn: ConnNo, signal: Signal) {
-        let Some((_, owner)) = self.conns.get(&conn).copied() else { return };
-        if matches!(signal, Signal::Closed | Signal::Reset | Signal::Refused) {
-            self.conns.remove(&conn);
-        }
-        match owner {
-            Owner::Flow(flow) => self.flow_hears(flow, signal),
-            Owner::Probe(broker, kind) => self.probe_hears(broker, kind, signal),
-        }
-    }
-
-    fn say(&mut self, says: Vec<(ConnNo, Signal)>) {
-        for (conn, signal) in says {
-            self.agenda.push(self.now + ONE_WAY, Event::In(conn, signal));
-        }
-    }
-
-    fn work(&mut self, broker: BrokerId) {
-        if let Some(cost) = self.brokers[broker.index()].begin() {
-            self.worked += 1;
-            let most = cost.as_nanos() as u64 / 4;
-            let more = self.chance.below(most, u64::from(broker.0), Purpose::Work, self.worked);
-            let at = self.now + cost + Duration::from_nanos(more);
-            self.agenda.push(at, Event::Worked(broker, self.brokers[broker.index()].life));
-        }
-    }
-
-    /// How many of these clients a broker has taken.
-    pub fn served(&self, crowd: &Crowd) -> usize {
-        let served = |no: &usize| matches!(self.clients[*no].place, Place::Served(_));
-        crowd.0.clone().filter(served).count()
-    }
-
-    /// How many of these clients have ever been taken.
-    pub fn ever_served(&self, crowd: &Crowd) -> usize {
-        crowd.0.clone().filter(|no| self.clients[*no].served > 0).count()
-    }
-
-    /// Where these clients are, in truth: for each broker, how many.
-    pub fn spread(&self, crowd: &Crowd) -> Vec<usize> {
-        let mut spread = vec![0; self.brokers.len()];
-        for no in crowd.0.clone() {
-            if let Some(broker) = self.home(no) {
-                spread[broker.index()] += 1;
-            }
-        }
-        spread
-    }
-
-    /// The broker that has taken each of these clients.
-    pub fn homes(&self, crowd: &Crowd) -> Vec<Option<BrokerId>> {
-        crowd.0.clone().map(|no| self.home(no)).collect()
-    }
-
-    fn home(&self, no: usize) -> Option<BrokerId> {
-        match self.clients[no].place {
-            Place::Served(flow) => self.tasks.get(&flow).and_then(Task::broker),
-            Place::Away | Place::Opening(_) | Place::Refused(_) => None,
-        }
-    }
-
-    /// What the pool thinks of a broker.
-    pub fn state(&self, broker: u16) -> BrokerState {
-        self.desk.glance(BrokerId(broker), self.now).state
-    }
-
-    /// Flows that the pool counts at a broker.
-    pub fn active(&self, broker: u16) -> u32 {
-        self.desk.glance(BrokerId(broker), self.now).active
-    }
-
-    /// The truth about a broker: connections now and at most, CONNECTs looked at, connections
-    /// closed in silence, SYNs dropped.
-    pub fn truth(&self, broker: u16) -> Truth {
-        let b = &self.brokers[usize::from(broker)];
-        Truth {
-            is_well: b.is_well(),
-            connections: b.connections(),
-            most: b.most as u32,
-            hellos: b.hellos,
-            silenced: b.silenced,
-            dropped: b.dropped,
-        }
-    }
-
-    /// What became of everyone so far.
-    pub fn figures(&self) -> &Figures {
-        &self.figures
-    }
-
-    /// The time.
-    pub fn now(&self) -> Time {
-        self.now
-    }
-
-    /// Flows that are not over, and places that are out or on their way.
-    pub fn unfinished(&self) -> (usize, u32) {
-        (self.tasks.len(), self.desk.tokens_out())
-    }
-
-    /// Who waits for a place.
-    pub fn waiting(&self) -> usize {
-        self.desk.waiting()
-    }
-
-    /// The whole history so far, hashed.
-    pub fn hash(&self) -> u64 {
-        self.trace.hash()
-    }
-
-    /// Writes down something that should not be so.
-    pub(crate) fn accuse(&mut self, what: String) {
-        let now = self.now;
-        self.desk.note(now, || what);
-    }
-
-    /// What the checkers found.
-    pub fn violations(&self) -> &[String] {
-        &self.desk.violations
-    }
-
-    /// Panics if the checkers found anything.
-    pub fn assert_sound(&self) {
-        let found = self.violations();
-        assert!(found.is_empty(), "seed {}: {found:#?}", self.site.seed);
-    }
-}
-
-/// What only the world knows of a broker.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Truth {
-    /// It runs.
-    pub is_well: bool,
-    /// Connections it holds.
-    pub connections: u32,
-    /// Most connections at once from the node, in this world.
-    pub most: u32,
-    /// CONNECTs it has looked at.
-    pub hellos: u64,
-    /// Connections it has closed without a word.
-    pub silenced: u64,
-    /// SYNs its host has dropped.
-    pub dropped: u64,
 }

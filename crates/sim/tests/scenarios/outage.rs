@@ -114,3 +114,25 @@ fn sessions_are_shut_down_where_the_operator_wants_it() {
         close(world);
     }
 }
+
+#[test]
+fn a_node_that_stops_tells_everybody_and_gives_every_place_back() {
+    let mut world = Site::of(2).at_once().open();
+    let served = world.arrive(100, Kind::CLEAN, secs(2));
+    world.run(secs(5));
+    world.fault(A, Fault::Hang);
+    world.habits(B, |habits| habits.connect_cost = ms(20));
+    // Some wait in the room, some for A, some for B, some have not said a word yet.
+    world.arrive(300, Kind::CLEAN, ms(100));
+    world.arrive(10, Kind { junk: Some(Junk::Slow), ..Kind::CLEAN }, ms(100));
+    world.run(ms(150));
+    assert!(world.waiting() > 50 && world.served(&served) == 100);
+    let before = world.figures().accepted;
+    world.stop();
+    world.run(secs(20));
+    assert_eq!(world.unfinished(), (0, 0));
+    let figures = world.figures();
+    assert_eq!((figures.endings["KD"], figures.endings["KR"]), (before, 10));
+    assert_eq!(figures.refused["stopping"], 400 - before);
+    close(world);
+}
