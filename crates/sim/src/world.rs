@@ -21,7 +21,7 @@ use crate::site::Site;
 use crate::task::Task;
 use crate::trace::Trace;
 
-/// Times that a pool may want to be woken without time going on.
+/// Times that a pool may want to be woken without anything happening and without time going on.
 const WOKEN_MAX: u32 = 100;
 
 /// Who on the node holds a connection.
@@ -51,7 +51,7 @@ pub struct World {
     pub(crate) figures: Figures,
     /// When the pool wants to be woken, and the number of that wish.
     armed: (Time, u64),
-    /// When it was woken last, and how often at that time.
+    /// How often it was woken since anything else happened, at one time.
     woken: (Time, u32),
     pub(crate) worked: u64,
 }
@@ -220,6 +220,9 @@ impl World {
     }
 
     fn happens(&mut self, event: Event) {
+        if !matches!(event, Event::Tick(_)) {
+            self.woken.1 = 0;
+        }
         match event {
             Event::Tick(number) if number == self.armed.1 => {
                 self.figures.ticks += 1;
