@@ -15,16 +15,15 @@ use isobar_core::flow::{Action, Answer, Ask, Event, Flow, OpeningFault, Refusal}
 use isobar_core::fullness::Evidence;
 use isobar_core::policy::Mode;
 use isobar_core::pool::{Left, Outcome};
-use isobar_core::retry::{Failure, Level};
+use isobar_core::retry::Failure;
 use isobar_core::time::Time;
-use isobar_wire::mqtt::connack::{self, scan_answer};
-use isobar_wire::mqtt::{Protocol, say};
+use isobar_wire::mqtt::say;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout_at;
 
-use crate::buffer;
+use crate::answer::{First, first_answer};
 use crate::client::{Client, Gone};
 use crate::counters::Reason;
 use crate::dial::{Broker, Upstream};
@@ -424,45 +423,6 @@ async fn stopped(card: &crate::registry::Card) {
         }
     })
     .await;
-}
-
-enum First {
-    Answer(Answer, Option<u8>),
-    Silence,
-}
-
-/// Reads until the broker's first packet is whole, or it closes. `protocol` is `None` for a
-/// CONNECT that was not understood: then any byte is the answer.
-async fn first_answer(
-    stream: &mut TcpStream,
-    answer: &mut Vec<u8>,
-    protocol: Option<Protocol>,
-    service: &Service,
-) -> First {
-    loop {
-        let max = connack::ANSWER_MAX;
-        let read = poll_fn(|cx| buffer::poll_read_onto(stream, answer, max, cx)).await;
-        let closed = !matches!(read, Ok(n) if n > 0);
-        if answer.is_empty() {
-            return First::Silence;
-        }
-        let Some(protocol) = protocol else { return First::Answer(Answer::Other, None) };
-        match scan_answer(answer, protocol) {
-            Ok(Some(connack::Answer::Connack(connack))) => {
-                let level = match protocol {
-                    Protocol::V31 | Protocol::V311 => Level::V3,
-                    Protocol::V5 => Level::V5,
-                };
-                let reference = connack.server_reference.and_then(|r| service.broker_named(r));
-                let keepalive = connack.server_keepalive;
-                let facts = Answer::Connack { level, code: connack.code, reference, keepalive };
-                return First::Answer(facts, Some(connack.code));
-            }
-            Ok(Some(connack::Answer::Auth { .. })) => return First::Answer(Answer::Auth, None),
-            Ok(None) if !closed => {}
-            Ok(None) | Err(_) => return First::Answer(Answer::Other, None),
-        }
-    }
 }
 
 #[cfg(test)]
