@@ -67,7 +67,9 @@ async fn a_broker_is_killed_while_500_clients_connect() {
         first_try.len(),
         redispatched.len()
     );
-    assert!(added <= Duration::from_millis(5), "a redispatch adds {added:?}");
+    // On a machine where a first try itself takes milliseconds, a second one does so too.
+    let bound = Duration::from_millis(5).max(4 * near);
+    assert!(added <= bound, "a redispatch adds {added:?}, more than {bound:?}");
     for line in isobar.log().matching(was_redispatched) {
         println!("  {line}");
     }
