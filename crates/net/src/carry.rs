@@ -23,6 +23,7 @@ use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout_at;
 
+use crate::alarm::Alarm;
 use crate::answer::{First, first_answer};
 use crate::client::{Client, Gone};
 use crate::counters::Reason;
@@ -125,6 +126,7 @@ struct Way {
     /// The CONNECT has been sent on `upstream`.
     sent: bool,
     waited: Duration,
+    alarm: Alarm,
 }
 
 /// Something other than what is awaited happened.
@@ -147,7 +149,8 @@ impl From<Interrupt> for Event {
 /// Attempts until one commits, or nothing is left to try.
 async fn attempts(story: Story, client: Client) -> Option<Box<Relay>> {
     let policy = story.service.policy.clone();
-    let mut flow = Flow::new(&policy, story.now());
+    let mut flow = Flow::new(&policy, story.since());
+    let clock = story.worker.node.clock;
     let mut way = Way {
         story,
         client,
@@ -157,6 +160,7 @@ async fn attempts(story: Story, client: Client) -> Option<Box<Relay>> {
         answer: Vec::new(),
         sent: false,
         waited: Duration::ZERO,
+        alarm: Alarm::new(clock),
     };
     let mut event = Event::Accepted;
     loop {
@@ -194,10 +198,6 @@ async fn attempts(story: Story, client: Client) -> Option<Box<Relay>> {
 }
 
 impl Way {
-    fn service(&self) -> Arc<Service> {
-        self.story.service.clone()
-    }
-
     fn broker(&self) -> Option<Arc<Broker>> {
         let placed = self.placed.as_ref()?;
         Some(self.story.service.broker(placed.broker()).clone())
@@ -209,22 +209,21 @@ impl Way {
         until: Time,
         wanted: impl Future<Output = T>,
     ) -> Result<T, Interrupt> {
-        watch(&self.story, &mut self.client, until, wanted).await
+        watch(&self.story, &mut self.client, &mut self.alarm, until, wanted).await
     }
 
     async fn read_opening(&mut self, until: Time) -> Event {
-        let service = self.service();
-        let until = self.story.worker.node.clock.instant(until);
+        let service = &self.story.service;
         let keep_id = service.log_clients;
         let opening = self.client.open(service.policy.opening_max, keep_id);
-        let card = self.story.card.clone();
         let opened = tokio::select! {
             biased;
-            opened = timeout_at(until, opening) => opened,
-            () = stopped(&card) => return Event::Stopped,
+            opened = opening => opened,
+            () = stopped(&self.story.card) => return Event::Stopped,
+            () = self.alarm.rings(until) => Err(OpeningFault::TooSlow),
         };
         match opened {
-            Ok(Ok(opening)) => {
+            Ok(opening) => {
                 if let Some(hello) = &mut self.client.hello
                     && let Some(id) = hello.id.take()
                 {
@@ -233,8 +232,7 @@ impl Way {
                 }
                 Event::Opened(opening)
             }
-            Ok(Err(fault)) => Event::OpeningFailed(fault),
-            Err(_) => Event::OpeningFailed(OpeningFault::TooSlow),
+            Err(fault) => Event::OpeningFailed(fault),
         }
     }
 
@@ -300,7 +298,8 @@ impl Way {
             let _ = upstream.stream.write_all(&opening).await;
             first_answer(&mut upstream.stream, &mut answer, protocol, &self.story.service).await
         };
-        let came = watch(&self.story, &mut self.client, until, exchange).await;
+        let (story, alarm) = (&self.story, &mut self.alarm);
+        let came = watch(story, &mut self.client, alarm, until, exchange).await;
         self.upstream = Some(upstream);
         self.answer = answer;
         match came {
@@ -400,16 +399,16 @@ impl Way {
 async fn watch<T>(
     story: &Story,
     client: &mut Client,
+    alarm: &mut Alarm,
     until: Time,
     wanted: impl Future<Output = T>,
 ) -> Result<T, Interrupt> {
-    let deadline = tokio::time::sleep_until(story.worker.node.clock.instant(until));
     tokio::select! {
         biased;
         came = wanted => Ok(came),
         Gone = client.hold() => Err(Interrupt::ClientGone),
         () = stopped(&story.card) => Err(Interrupt::Stopped),
-        () = deadline => Err(Interrupt::TimedOut),
+        () = alarm.rings(until) => Err(Interrupt::TimedOut),
     }
 }
 

@@ -23,9 +23,9 @@ impl Clock {
 
     /// The moment tokio shall wake us for `at`; far ahead for [`Time::NEVER`].
     pub fn instant(&self, at: Time) -> tokio::time::Instant {
-        // A year is as good as never, and no platform overflows on it.
-        const YEAR: u64 = 365 * 24 * 3_600 * 1_000_000_000;
-        let ahead = at.0.min(self.now().0.saturating_add(YEAR));
+        // A century is as good as never, and no platform overflows on it.
+        const CENTURY: u64 = 100 * 365 * 24 * 3_600 * 1_000_000_000;
+        let ahead = at.0.min(CENTURY);
         tokio::time::Instant::from_std(self.beginning + std::time::Duration::from_nanos(ahead))
     }
 }

@@ -8,6 +8,7 @@ pub mod descriptors;
 pub mod node;
 pub mod settings;
 
+mod alarm;
 mod answer;
 mod buffer;
 mod carry;

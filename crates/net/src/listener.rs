@@ -56,6 +56,8 @@ fn socket(addr: SocketAddr, shared: bool) -> io::Result<Socket> {
         socket.set_only_v6(true)?;
     }
     socket.set_nonblocking(true)?;
+    #[cfg(target_os = "linux")]
+    socket.set_tcp_nodelay(true)?;
     socket.bind(&addr.into())?;
     if !shared {
         // Binding alone is not yet a conflict with a socket of SO_REUSEADDR: listening is.
@@ -90,6 +92,8 @@ pub async fn accept(
             // That client is gone already.
             Err(_) => continue,
         };
+        // On Linux it has this from the listening socket, for nothing.
+        #[cfg(not(target_os = "linux"))]
         let _ = stream.set_nodelay(true);
         let permit = match worker.node.limit.enter() {
             true => None,
@@ -132,4 +136,19 @@ pub fn watch_peer(stream: &tokio::net::TcpStream) {
     let _ = socket.set_tcp_keepalive(&keepalive);
     #[cfg(target_os = "linux")]
     let _ = socket.set_tcp_user_timeout(Some(UNACKNOWLEDGED_MAX));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_accepted_sends_small_packets_at_once() {
+        let (addr, mut sockets) =
+            bind("127.0.0.1:0".parse().expect("an address"), 1).expect("free");
+        let socket = TcpListener::from_std(sockets.remove(0)).expect("it does not block");
+        let _client = tokio::net::TcpStream::connect(addr).await.expect("it listens");
+        let (stream, _) = socket.accept().await.expect("a client waits");
+        assert_eq!(stream.nodelay().expect("it can be asked"), cfg!(target_os = "linux"));
+    }
 }
