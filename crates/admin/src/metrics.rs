@@ -15,7 +15,9 @@ mod tests;
 use family::{BROKER, Family, LISTENER, NODE, SERVICE};
 use text::{Kind, Number, Text};
 
-use crate::view::{AdminState, Broker, BrokerState, Counted, NodeState, Report, Service};
+use crate::view::{
+    AdminState, Broker, BrokerState, Counted, Histogram, NodeState, Report, Service,
+};
 
 /// The whole report in the text format 0.0.4.
 pub(crate) fn render(report: &Report) -> String {
@@ -40,7 +42,8 @@ pub(crate) fn render(report: &Report) -> String {
     }
     by_reason(&mut text, &REJECTIONS, report, |service| &service.rejected);
     by_reason(&mut text, &ENDINGS, report, |service| &service.endings);
-    connack(&mut text, report);
+    histogram(&mut text, &CONNACK, report, |service| &service.connack);
+    histogram(&mut text, &LOCK_HOLD, report, |service| &service.lock_hold);
     for family in BROKER {
         text.family(family.kind, family.name, family.help);
         each_broker(report, |labels, broker| text.maybe(labels, (family.number)(broker)));
@@ -111,6 +114,11 @@ const CONNACK: Labelled = Labelled {
     kind: Kind::Histogram,
     help: "Time from accept to CONNACK.",
 };
+const LOCK_HOLD: Labelled = Labelled {
+    name: "isobar_service_lock_hold_seconds",
+    kind: Kind::Histogram,
+    help: "Time that the lock over a service's brokers was held, one call in 64 measured.",
+};
 
 fn one_hot(
     text: &mut Text,
@@ -149,19 +157,20 @@ fn by_reason(
     }
 }
 
-fn connack(text: &mut Text, report: &Report) {
-    text.family(CONNACK.kind, CONNACK.name, CONNACK.help);
+fn histogram(text: &mut Text, family: &Labelled, report: &Report, of: fn(&Service) -> &Histogram) {
+    text.family(family.kind, family.name, family.help);
     for service in &report.services {
         let labels = [("service", &*service.name)];
-        for bucket in &service.connack.buckets {
+        let histogram = of(service);
+        for bucket in &histogram.buckets {
             let le = bucket.le_seconds.to_string();
             let labels = [labels[0], ("le", &le)];
             text.sample("_bucket", &labels, Number::Count(bucket.count));
         }
         let labels_inf = [labels[0], ("le", "+Inf")];
-        text.sample("_bucket", &labels_inf, Number::Count(service.connack.count));
-        text.sample("_sum", &labels, Number::Real(service.connack.sum_seconds));
-        text.sample("_count", &labels, Number::Count(service.connack.count));
+        text.sample("_bucket", &labels_inf, Number::Count(histogram.count));
+        text.sample("_sum", &labels, Number::Real(histogram.sum_seconds));
+        text.sample("_count", &labels, Number::Count(histogram.count));
     }
 }
 

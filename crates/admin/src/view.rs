@@ -112,6 +112,9 @@ pub struct Service {
     pub endings: Vec<Counted>,
     /// Time from accept to CONNACK.
     pub connack: Histogram,
+    /// How long the lock over its brokers was held, one call in 64.
+    #[serde(default)]
+    pub lock_hold: Histogram,
 }
 
 /// How much of the client's protocol a service understands.

@@ -16,7 +16,7 @@ use crate::load::Report;
 use crate::measure::{Measure, Sizes};
 use crate::stats::Sample;
 use crate::trial::{Cpus, Ground, Setting};
-use crate::{calls, ports, procfs};
+use crate::{calls, lock, ports, procfs};
 
 /// Descriptors that a proxy needs besides two a flow; Isobar keeps 256 back for answers.
 const SPARE_DESCRIPTORS: u64 = 600;
@@ -136,6 +136,17 @@ impl Bench {
             all.push(calls::count(&mut self.ground, contender, self.sizes.traced_messages)?);
         }
         self.findings.add_calls(all);
+        Ok(())
+    }
+
+    /// Reads how long Isobar's lock is held, once with each of its modes.
+    pub(crate) fn time_lock(&mut self) -> Result<()> {
+        let work = Measure::Connect.work(&self.sizes);
+        for contender in self.contenders.iter().filter(|c| matches!(c.kind, Kind::Isobar(_))) {
+            eprintln!("lock {}", contender.name);
+            let holds = lock::measure(&mut self.ground, contender, &work)?;
+            self.findings.locks.push(holds);
+        }
         Ok(())
     }
 

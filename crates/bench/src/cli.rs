@@ -33,6 +33,8 @@ pub(crate) enum Command {
     Idle(Options),
     /// System calls per echoed message, by `strace -c -f`.
     Calls(Options),
+    /// How long Isobar's lock over a service's brokers is held, while clients connect.
+    Lock(Options),
     /// CPU per connect as a range of source ports fills, in a network namespace.
     Ports(Options),
     /// `perf record` of one contender during one measure.

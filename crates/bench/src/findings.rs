@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use crate::calls::Calls;
+use crate::lock::Holds;
 use crate::measure::{CALLS, Figure};
 use crate::ports::Series;
 use crate::stats::{Ratio, Sample};
@@ -20,6 +21,7 @@ pub(crate) struct Findings {
     pub(crate) rows: Vec<Row>,
     pub(crate) calls: Vec<Calls>,
     pub(crate) ports: Vec<Series>,
+    pub(crate) locks: Vec<Holds>,
     /// Odd things that a reader should know.
     pub(crate) notes: Vec<String>,
 }
@@ -74,6 +76,9 @@ impl Findings {
             text += "\nCPU per connect (us) as a range of ports fills; growth: last third of the \
                      steps over the first\n";
             text += &columns(&self.ports_table());
+        }
+        for holds in &self.locks {
+            let _ = writeln!(text, "{}", holds.to_text());
         }
         for note in &self.notes {
             let _ = writeln!(text, "note: {note}");

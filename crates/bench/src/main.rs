@@ -16,6 +16,7 @@ mod failure;
 mod findings;
 mod keep;
 mod load;
+mod lock;
 mod measure;
 mod mqtt;
 mod ports;
@@ -67,6 +68,7 @@ fn run(command: Command) -> Result<()> {
         Command::Bulk(options) => measure(&options, |bench| bench.alternate(Measure::Bulk)),
         Command::Idle(options) => measure(&options, |bench| bench.alternate(Measure::Idle)),
         Command::Calls(options) => measure(&options, Bench::count_calls),
+        Command::Lock(options) => measure(&options, Bench::time_lock),
         Command::Ports(options) => measure(&options, Bench::fill_ports),
         Command::Profile(options) => profile(&options),
         Command::Broker { cpu, addrs } => {

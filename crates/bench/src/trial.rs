@@ -63,6 +63,8 @@ pub(crate) struct Subject<'a> {
     pub(crate) pid: u32,
     pub(crate) directory: &'a Path,
     pub(crate) load_cpu: usize,
+    /// Where Isobar's admin server listens.
+    pub(crate) admin: SocketAddr,
 }
 
 impl Ground {
@@ -105,10 +107,11 @@ impl Ground {
         self.trials += 1;
         let (_broker, broker_pid, brokers) = self.start_broker(setting)?;
         let listen = self.addrs(3, ADDRS)?;
+        let admin = self.addrs(0, 1)?[0];
         let layout = Layout {
             listen: listen.clone(),
             brokers,
-            admin: self.addrs(0, 1)?[0],
+            admin,
             maxconn: self.maxconn,
             log: self.log,
             source: setting.source.clone(),
@@ -127,7 +130,8 @@ impl Ground {
             limit_s: LOAD_LIMIT.as_secs(),
             work: work.clone(),
         };
-        let subject = Subject { pid, directory: &self.directory, load_cpu: self.cpus.load };
+        let directory = &self.directory;
+        let subject = Subject { pid, directory, load_cpu: self.cpus.load, admin };
         let result = run_load(setting, &plan, &subject, attach);
         result.map_err(|failure| {
             // What the proxy said is the likeliest reason.

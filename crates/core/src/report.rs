@@ -198,19 +198,22 @@ pub struct ServiceReport {
     pub rejected: Vec<Counted>,
     /// Flows by their two-character ending.
     pub endings: Vec<Counted>,
-    /// Time from accept to CONNACK: cumulative counts per upper bound, in seconds, last is all.
-    pub connack_seconds: Histogram,
+    /// Time from accept to CONNACK.
+    pub connack: Histogram,
+    /// How long the lock of its pool was held, one call in 64; services that share brokers
+    /// share the pool.
+    pub lock_hold: Histogram,
 }
 
 /// A cumulative histogram, as Prometheus has it.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct Histogram {
-    /// Upper bounds in microseconds, ascending; an infinite one follows implicitly.
-    pub bounds_us: &'static [u64],
+    /// Upper bounds in nanoseconds, ascending; an infinite one follows implicitly.
+    pub bounds_ns: &'static [u64],
     /// Observations not above each bound, then all of them: one more than the bounds.
     pub cumulative: Vec<u64>,
-    /// Sum of all observations, in microseconds.
-    pub sum_us: u64,
+    /// Sum of all observations, in nanoseconds.
+    pub sum_ns: u64,
 }
 
 impl Eq for Histogram {}

@@ -167,19 +167,71 @@ impl Reason {
     }
 }
 
-/// Upper bounds of the time from accept to CONNACK, in microseconds.
-const BOUNDS_US: &[u64] = &[
-    250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000,
-    2_500_000, 5_000_000, 10_000_000,
+/// Upper bounds of the time from accept to CONNACK, in nanoseconds.
+const CONNACK_NS: &[u64] = &[
+    250_000,
+    500_000,
+    1_000_000,
+    2_500_000,
+    5_000_000,
+    10_000_000,
+    25_000_000,
+    50_000_000,
+    100_000_000,
+    250_000_000,
+    500_000_000,
+    1_000_000_000,
+    2_500_000_000,
+    5_000_000_000,
+    10_000_000_000,
 ];
+
+/// Observations by bound, with many writers. `N` is one more than the bounds.
+#[derive(Debug)]
+pub struct Observed<const N: usize> {
+    bounds_ns: &'static [u64],
+    counts: [Count; N],
+    sum_ns: Count,
+}
+
+impl<const N: usize> Observed<N> {
+    /// None so far.
+    pub fn new(bounds_ns: &'static [u64]) -> Observed<N> {
+        assert_eq!(bounds_ns.len() + 1, N, "one count a bound and one for all above");
+        let counts = std::array::from_fn(|_| Count::default());
+        Observed { bounds_ns, counts, sum_ns: Count::default() }
+    }
+
+    /// One more.
+    pub fn add(&self, took: Duration) {
+        let ns = took.as_nanos().min(u128::from(u64::MAX)) as u64;
+        let above = self.bounds_ns.iter().position(|bound| ns <= *bound);
+        self.counts[above.unwrap_or(N - 1)].up();
+        self.sum_ns.add(ns);
+    }
+
+    /// All of them.
+    pub fn histogram(&self) -> Histogram {
+        let mut sum = 0;
+        let cumulative = self.counts.iter().map(|count| {
+            sum += count.value();
+            sum
+        });
+        Histogram {
+            bounds_ns: self.bounds_ns,
+            cumulative: cumulative.collect(),
+            sum_ns: self.sum_ns.value(),
+        }
+    }
+}
 
 /// What a service counts.
 #[derive(Debug)]
 pub struct ServiceCounters {
     endings: [Count; Ending::COUNT],
     reasons: [Count; REASONS.len()],
-    connack: [Count; BOUNDS_US.len() + 1],
-    connack_us: Count,
+    /// From accept to CONNACK.
+    pub connack: Observed<{ CONNACK_NS.len() + 1 }>,
     /// Older flows ended for their client id.
     pub takeovers: Count,
 }
@@ -189,8 +241,7 @@ impl Default for ServiceCounters {
         ServiceCounters {
             endings: std::array::from_fn(|_| Count::default()),
             reasons: std::array::from_fn(|_| Count::default()),
-            connack: std::array::from_fn(|_| Count::default()),
-            connack_us: Count::default(),
+            connack: Observed::new(CONNACK_NS),
             takeovers: Count::default(),
         }
     }
@@ -209,14 +260,6 @@ impl ServiceCounters {
         }
     }
 
-    /// A CONNACK came so long after the accept.
-    pub fn connack_after(&self, took: Duration) {
-        let us = took.as_micros() as u64;
-        let at = BOUNDS_US.iter().position(|bound| us <= *bound).unwrap_or(BOUNDS_US.len());
-        self.connack[at].up();
-        self.connack_us.add(us);
-    }
-
     /// Endings that have occurred.
     pub fn endings(&self) -> Vec<Counted> {
         let counted = |(i, count): (usize, &Count)| {
@@ -233,19 +276,5 @@ impl ServiceCounters {
             count: count.value(),
         };
         REASONS.iter().zip(&self.reasons).map(counted).collect()
-    }
-
-    /// The time from accept to CONNACK.
-    pub fn connack(&self) -> Histogram {
-        let mut sum = 0;
-        let cumulative = self.connack.iter().map(|count| {
-            sum += count.value();
-            sum
-        });
-        Histogram {
-            bounds_us: BOUNDS_US,
-            cumulative: cumulative.collect(),
-            sum_us: self.connack_us.value(),
-        }
     }
 }

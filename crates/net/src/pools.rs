@@ -7,7 +7,9 @@
 //! that may be wrong must not be traded on.
 
 use std::collections::HashMap;
+use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Instant;
 
 use isobar_core::flow::Ask;
 use isobar_core::fullness::Evidence;
@@ -17,11 +19,20 @@ use isobar_core::policy::{BrokerPolicy, ServicePolicy};
 use isobar_core::pool::{
     Fact, Left, Notice, Outcome, Output, Placement, Pool, Rejection, Request, ServiceFigures, Token,
 };
+use isobar_core::report::Histogram;
 use isobar_core::time::Time;
 use isobar_core::waiting::Ticket;
 use tokio::sync::{Notify, oneshot};
 
 use crate::clock::Clock;
+use crate::counters::Observed;
+
+/// One call in so many has its hold of the lock measured: two looks at the clock would cost
+/// each of them a third of the time it takes.
+const MEASURED: u64 = 64;
+/// Upper bounds of a hold, in nanoseconds.
+const HOLD_NS: &[u64] =
+    &[50, 100, 150, 200, 300, 400, 600, 1_000, 2_000, 5_000, 10_000, 50_000, 200_000, 1_000_000];
 
 /// The answer one waits for.
 pub type Word = Result<Placed, Rejection>;
@@ -33,13 +44,45 @@ pub struct Pools {
     /// Something may be due sooner than the driver's timer says.
     pub stir: Notify,
     clock: Clock,
+    holds: Observed<{ HOLD_NS.len() + 1 }>,
 }
 
 #[derive(Debug)]
 struct Inner {
     pool: Pool,
+    /// Times the lock was taken.
+    taken: u64,
     /// Bounded by the waiting rooms.
     waiting: HashMap<FlowId, oneshot::Sender<Word>>,
+}
+
+/// The lock, held; some of its holds are measured.
+struct Held<'a> {
+    inner: MutexGuard<'a, Inner>,
+    since: Option<Instant>,
+    holds: &'a Observed<{ HOLD_NS.len() + 1 }>,
+}
+
+impl Deref for Held<'_> {
+    type Target = Inner;
+
+    fn deref(&self) -> &Inner {
+        &self.inner
+    }
+}
+
+impl DerefMut for Held<'_> {
+    fn deref_mut(&mut self) -> &mut Inner {
+        &mut self.inner
+    }
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        if let Some(since) = self.since {
+            self.holds.add(since.elapsed());
+        }
+    }
 }
 
 /// What the driver of a pool has to do.
@@ -90,8 +133,8 @@ impl Pools {
         clock: Clock,
     ) -> Arc<Pools> {
         let pool = Pool::new(brokers, services, seed, clock.now());
-        let inner = Mutex::new(Inner { pool, waiting: HashMap::new() });
-        Arc::new(Pools { inner, stir: Notify::new(), clock })
+        let inner = Mutex::new(Inner { pool, taken: 0, waiting: HashMap::new() });
+        Arc::new(Pools { inner, stir: Notify::new(), clock, holds: Observed::new(HOLD_NS) })
     }
 
     /// Asks for a place.
@@ -146,6 +189,11 @@ impl Pools {
         self.lock().pool.report(service, self.clock.now())
     }
 
+    /// How long the lock was held, as far as that was measured.
+    pub fn lock_hold(&self) -> Histogram {
+        self.holds.histogram()
+    }
+
     /// Whether every broker has given a first sign.
     pub fn is_known(&self) -> bool {
         self.lock().pool.is_known()
@@ -155,18 +203,19 @@ impl Pools {
         Placed { pools: self.clone(), token: Some(token) }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Inner> {
-        match self.inner.lock() {
-            Ok(inner) => inner,
-            Err(_) => {
-                tracing::error!("a panic while the books were open: they cannot be trusted");
-                std::process::abort()
-            }
-        }
+    fn lock(&self) -> Held<'_> {
+        let Ok(mut inner) = self.inner.lock() else {
+            tracing::error!("a panic while the books were open: they cannot be trusted");
+            std::process::abort()
+        };
+        inner.taken += 1;
+        let measured = inner.taken.is_multiple_of(MEASURED);
+        let since = measured.then(Instant::now);
+        Held { inner, since, holds: &self.holds }
     }
 
     /// Ends a call: those who waited get their word after the lock is gone.
-    fn finish(self: &Arc<Pools>, mut inner: MutexGuard<'_, Inner>) {
+    fn finish(self: &Arc<Pools>, mut inner: Held<'_>) {
         let words = self.drain(&mut inner, None);
         drop(inner);
         speak(words);

@@ -92,7 +92,8 @@ impl Node {
             takeovers: service.counters.takeovers.value(),
             rejected: service.counters.rejected(),
             endings: service.counters.endings(),
-            connack_seconds: service.counters.connack(),
+            connack: service.counters.connack.histogram(),
+            lock_hold: service.pools.lock_hold(),
         }
     }
 }

@@ -146,7 +146,7 @@ impl Story {
     pub fn committed(&mut self, code: Option<u8>) {
         self.connack = code;
         let took = self.now().since(self.accepted);
-        self.service.counters.connack_after(took);
+        self.service.counters.connack.add(took);
     }
 
     /// A limit or fault turned it down.

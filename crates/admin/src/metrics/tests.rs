@@ -125,7 +125,9 @@ fn the_documentation_lists_every_family() {
     for labelled in [&REJECTIONS, &ENDINGS] {
         row(labelled.name, labelled.kind, "`service` `reason`", labelled.help);
     }
-    row(CONNACK.name, CONNACK.kind, "`service`", CONNACK.help);
+    for family in [CONNACK, LOCK_HOLD] {
+        row(family.name, family.kind, "`service`", family.help);
+    }
     BROKER.iter().for_each(|f| row(f.name, f.kind, "`service` `broker`", f.help));
     for labelled in [&BROKER_STATE, &BROKER_ADMIN_STATE] {
         row(labelled.name, labelled.kind, "`service` `broker` `state`", labelled.help);

@@ -68,7 +68,8 @@ impl From<core::ServiceReport> for Service {
             takeovers: service.takeovers,
             rejected: service.rejected.into_iter().map(Counted::from).collect(),
             endings: service.endings.into_iter().map(Counted::from).collect(),
-            connack: service.connack_seconds.into(),
+            connack: service.connack.into(),
+            lock_hold: service.lock_hold.into(),
         }
     }
 }
@@ -155,19 +156,19 @@ impl From<core::Histogram> for Histogram {
     fn from(histogram: core::Histogram) -> Histogram {
         let at = |index: usize| histogram.cumulative.get(index).copied().unwrap_or(0);
         let buckets = histogram
-            .bounds_us
+            .bounds_ns
             .iter()
             .enumerate()
-            .map(|(index, &bound_us)| Bucket { le_seconds: seconds(bound_us), count: at(index) });
+            .map(|(index, &bound_ns)| Bucket { le_seconds: seconds(bound_ns), count: at(index) });
         Histogram {
             buckets: buckets.collect(),
-            count: at(histogram.bounds_us.len()),
-            sum_seconds: seconds(histogram.sum_us),
+            count: at(histogram.bounds_ns.len()),
+            sum_seconds: seconds(histogram.sum_ns),
         }
     }
 }
 
-/// Divides rather than multiplies by 1e-6, so that 250 us is written 0.00025.
-fn seconds(us: u64) -> f64 {
-    us as f64 / 1e6
+/// Divides rather than multiplies by 1e-9, so that 250 us is written 0.00025.
+fn seconds(ns: u64) -> f64 {
+    ns as f64 / 1e9
 }

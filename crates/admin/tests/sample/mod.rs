@@ -62,7 +62,8 @@ pub(crate) fn bare_service(name: &str) -> ServiceReport {
         takeovers: 0,
         rejected: vec![],
         endings: vec![],
-        connack_seconds: Histogram::default(),
+        connack: Histogram::default(),
+        lock_hold: Histogram::default(),
     }
 }
 
@@ -80,7 +81,7 @@ pub(crate) fn hostile() -> NodeReport {
         service.name = format!("{HOSTILE}{}", service.name);
         service.flows = huge();
         service.traffic = Traffic { bytes_in: u64::MAX, bytes_out: u64::MAX };
-        service.connack_seconds.sum_us = u64::MAX;
+        service.connack.sum_ns = u64::MAX;
         for listener in &mut service.listeners {
             listener.addr.push_str(HOSTILE);
             listener.flows = huge();
@@ -159,21 +160,31 @@ fn mqtt() -> ServiceReport {
             ("sC", 311),
             ("KD", 8_806),
         ]),
-        connack_seconds: Histogram {
-            bounds_us: BOUNDS_US,
+        connack: Histogram {
+            bounds_ns: BOUNDS_NS,
             cumulative: vec![
                 120_400, 2_801_220, 6_004_118, 7_402_911, 7_930_221, 8_100_020, 8_160_004,
                 8_190_077, 8_208_114, 8_211_800, 8_213_700, 8_213_990, 8_214_001,
             ],
-            sum_us: 31_204_118_220,
+            sum_ns: 31_204_118_220_000,
         },
         ..bare_service("mqtt")
     }
 }
 
-const BOUNDS_US: &[u64] = &[
-    250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 1_000_000, 5_000_000,
-    15_000_000,
+const BOUNDS_NS: &[u64] = &[
+    250_000,
+    500_000,
+    1_000_000,
+    2_500_000,
+    5_000_000,
+    10_000_000,
+    25_000_000,
+    50_000_000,
+    100_000_000,
+    1_000_000_000,
+    5_000_000_000,
+    15_000_000_000,
 ];
 
 fn brokers() -> Vec<BrokerReport> {
