@@ -142,6 +142,7 @@ impl Flow {
             Event::Answered(answer) => self.answered(policy, answer, now),
             Event::TimedOut => self.timed_out(policy, now),
             Event::ClientGone => self.gone(Cause::Client),
+            Event::TakenOver => self.gone(Cause::TakenOver),
             Event::Stopped => self.stopped(),
         }
     }

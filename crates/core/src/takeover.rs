@@ -36,6 +36,13 @@ impl Takeover {
         }
     }
 
+    /// Whether a flow was accepted for `client` whose client came after `since`. One that came
+    /// then and still tries is to be taken to no further broker: on the later one's it would
+    /// throw that out.
+    pub fn has_later(&self, client: ClientKey, since: Time) -> bool {
+        self.flows.get(&client).is_some_and(|(_, _, came)| *came > since)
+    }
+
     /// `flow` has ended.
     pub fn ended(&mut self, client: ClientKey, flow: FlowId) {
         if self.flows.get(&client).is_some_and(|(current, ..)| *current == flow) {
@@ -78,8 +85,11 @@ mod tests {
         );
         let ghost = table.accepted(a, FlowId(6), BrokerId(1), Time(4));
         assert_eq!(ghost, Some(FlowId(6)), "its client came before that of 5");
+        assert!(table.has_later(a, Time(4)));
+        assert!(!table.has_later(a, Time(5)), "that is the one there is");
         table.ended(a, FlowId(6));
         table.ended(a, FlowId(5));
+        assert!(!table.has_later(a, Time(4)), "it has gone");
         table.ended(b, FlowId(2));
         assert!(table.is_empty());
     }

@@ -176,6 +176,8 @@ async fn attempts(story: Story, client: Client) -> Option<Box<Relay>> {
             Action::Place(ask) => way.place(ask, flow.tried()),
             Action::Wait { until } => way.wait(until).await,
             Action::Connect { until } => way.connect(until).await,
+            // Nor is one that has fallen silent and is back: its CONNECT would throw itself out.
+            Action::AwaitAnswer { .. } if way.has_later() => Event::TakenOver,
             Action::AwaitAnswer { until } => way.answer(until).await,
             Action::Pause { until } => {
                 let pause = std::future::pending::<()>();
@@ -201,6 +203,15 @@ impl Way {
     fn broker(&self) -> Option<Arc<Broker>> {
         let placed = self.placed.as_ref()?;
         Some(self.story.service.broker(placed.broker()).clone())
+    }
+
+    /// Whether its client was accepted meanwhile on a later connection. Asked only where there
+    /// was time for that.
+    fn has_later(&self) -> bool {
+        let story = &self.story;
+        let late = story.retries > 0 || !self.waited.is_zero();
+        let key = self.client.hello.as_ref().and_then(|hello| hello.key).filter(|_| late);
+        key.is_some_and(|key| story.service.has_later(key, story.since()))
     }
 
     /// Waits for `wanted`, the deadline, the client's end or a command.

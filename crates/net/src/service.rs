@@ -120,6 +120,11 @@ impl Service {
         older
     }
 
+    /// Whether `client` was accepted on a connection that came after `since`.
+    pub fn has_later(&self, client: ClientKey, since: Time) -> bool {
+        self.policy.takeover && self.takeover().has_later(client, since)
+    }
+
     /// The flow that was accepted for `client` has ended.
     pub fn ended(&self, client: ClientKey, flow: FlowId) {
         if self.policy.takeover {

@@ -83,6 +83,8 @@ pub enum Event {
     TimedOut,
     /// The client is gone for good (reset; a half-close is no end).
     ClientGone,
+    /// The client has come back and was accepted meanwhile.
+    TakenOver,
     /// The node stops now.
     Stopped,
 }

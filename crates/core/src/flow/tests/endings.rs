@@ -19,7 +19,8 @@ fn openings_that_never_become_whole() {
 
 #[test]
 fn the_client_leaves_or_the_node_stops_in_every_phase() {
-    for (event, cause) in [(Event::ClientGone, 'C'), (Event::Stopped, 'K')] {
+    let events = [(Event::ClientGone, 'C'), (Event::TakenOver, 'T'), (Event::Stopped, 'K')];
+    for (event, cause) in events {
         let code = |phase: char| {
             let mut code = String::from(cause);
             code.push(phase);
