@@ -77,6 +77,7 @@ pub struct Relay {
 }
 
 /// What a half came to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Came {
     Eof,
     SourceFailed,
@@ -258,27 +259,15 @@ impl Relay {
 
     /// What an ended half means for the flow.
     fn ended(&mut self, direction: Direction, came: &Poll<Option<Came>>) -> Option<End> {
-        let Poll::Ready(Some(came)) = came else { return None };
-        let half = self.half(direction);
-        half.dead = true;
-        match (direction, came) {
-            (Direction::FromClient, Came::Eof) => Some(End::ClientEof),
-            (Direction::FromClient, Came::SourceFailed) => Some(End::ClientError),
-            (Direction::FromBroker, Came::Eof) => Some(End::BrokerEof),
-            (Direction::FromBroker, Came::SourceFailed) => Some(End::BrokerError),
-            // A side that takes no more may still have said something, such as why: that is
-            // read to its end first.
-            (Direction::FromClient, Came::DestinationFailed) => {
-                let over = self.outward.dead;
-                self.arm(Some(BOUNDARY_WAIT));
-                over.then_some(End::BrokerError)
-            }
-            (Direction::FromBroker, Came::DestinationFailed) => {
-                let over = self.inward.dead;
-                self.arm(Some(BOUNDARY_WAIT));
-                over.then_some(End::ClientError)
-            }
+        let Poll::Ready(Some(came)) = *came else { return None };
+        self.half(direction).dead = true;
+        // A side that takes no more may still have said something, such as why: that is read to
+        // its end first.
+        if came == Came::DestinationFailed {
+            self.arm(Some(BOUNDARY_WAIT));
         }
+        let both = self.inward.dead && self.outward.dead;
+        meaning(direction, came, both, self.told.is_some())
     }
 
     fn half(&mut self, direction: Direction) -> &mut Half {
@@ -364,6 +353,22 @@ impl Relay {
     }
 }
 
+/// What it means for the flow that one half has ended, or that now `both` have. Where the flow
+/// is `told` to end, what becomes of its client changes nothing: passed on, it would keep the
+/// DISCONNECT from the broker.
+fn meaning(direction: Direction, came: Came, both: bool, told: bool) -> Option<End> {
+    match (direction, came) {
+        (Direction::FromClient, Came::Eof | Came::SourceFailed) if told => None,
+        (Direction::FromBroker, Came::DestinationFailed) if told => None,
+        (Direction::FromClient, Came::Eof) => Some(End::ClientEof),
+        (Direction::FromClient, Came::SourceFailed) => Some(End::ClientError),
+        (Direction::FromBroker, Came::Eof) => Some(End::BrokerEof),
+        (Direction::FromBroker, Came::SourceFailed) => Some(End::BrokerError),
+        (Direction::FromClient, Came::DestinationFailed) => both.then_some(End::BrokerError),
+        (Direction::FromBroker, Came::DestinationFailed) => both.then_some(End::ClientError),
+    }
+}
+
 impl Half {
     fn new(direction: Direction) -> Half {
         Half { kept: None, bytes: 0, dead: false, cursor: Cursor::new(direction) }
@@ -411,3 +416,6 @@ impl Half {
         Poll::Ready(Ok(()))
     }
 }
+
+#[cfg(test)]
+mod tests;
