@@ -170,6 +170,7 @@ pub struct Node {
     lines: Vec<String>,
     services: Vec<Service>,
     files: Vec<(String, String)>,
+    log_unread: bool,
 }
 
 impl Node {
@@ -191,6 +192,12 @@ impl Node {
     /// A file beside the configuration.
     pub fn file(mut self, name: &str, content: &str) -> Node {
         self.files.push((name.to_owned(), content.to_owned()));
+        self
+    }
+
+    /// Nobody reads its flow log; see [`Isobar::rest_of_log`].
+    pub fn log_unread(mut self) -> Node {
+        self.log_unread = true;
         self
     }
 
@@ -217,7 +224,8 @@ impl Node {
         for (name, content) in &self.files {
             std::fs::write(dir.path().join(name), content).expect("it is writable");
         }
-        Isobar::launch_in(dir, &text, binds, admin)
+        let spawn = if self.log_unread { Proc::spawn_unread } else { Proc::spawn };
+        Isobar::spawn_in(spawn, dir, &text, binds, admin)
     }
 }
 
@@ -250,10 +258,20 @@ impl Isobar {
         binds: Vec<Vec<SocketAddr>>,
         admin: SocketAddr,
     ) -> Isobar {
+        Isobar::spawn_in(Proc::spawn, dir, text, binds, admin)
+    }
+
+    fn spawn_in(
+        spawn: fn(&str, &Path, &[&str]) -> Proc,
+        dir: TempDir,
+        text: &str,
+        binds: Vec<Vec<SocketAddr>>,
+        admin: SocketAddr,
+    ) -> Isobar {
         let path = dir.path().join("isobar.toml");
         std::fs::write(&path, text).expect("it is writable");
         let path = path.to_str().expect("temporary paths are UTF-8");
-        let proc = Proc::spawn("isobar", binary(), &["run", "-c", path]);
+        let proc = spawn("isobar", binary(), &["run", "-c", path]);
         Isobar { proc, binds, admin, admin_headers: String::new(), dir }
     }
 
@@ -337,6 +355,11 @@ impl Isobar {
     /// The flow log so far.
     pub fn log(&self) -> &Lines {
         &self.proc.stdout
+    }
+
+    /// The part of the flow log that the pipe took, where nobody has read it and it has ended.
+    pub fn rest_of_log(&mut self) -> String {
+        self.proc.read_rest()
     }
 
     /// What it tells its operator.

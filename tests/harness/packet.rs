@@ -322,6 +322,18 @@ impl Packet {
 }
 
 impl Connack {
+    /// Panics unless it says, in the words of `version`, that no server is to be had just now.
+    pub fn assert_honest(&self, version: Version) {
+        assert!(!self.session_present, "{self:?}");
+        match version {
+            Version::V31 | Version::V311 => assert_eq!(self.code, 3, "{self:?}"),
+            Version::V5 => {
+                assert!([0x88, 0x89, 0x97].contains(&self.code), "{self:?}");
+                assert!(self.reason_string().is_some_and(|r| !r.is_empty()), "{self:?}");
+            }
+        }
+    }
+
     /// The reason string of 5.0, if one came.
     pub fn reason_string(&self) -> Option<String> {
         let found = find_property(&self.properties, prop::REASON_STRING)?;

@@ -75,6 +75,13 @@ impl Proc {
     /// Starts `program`. It is killed by the kernel if the test's thread dies without running
     /// destructors (`setpriv --pdeathsig`, where there is one).
     pub fn spawn(name: &str, program: &Path, args: &[&str]) -> Proc {
+        let mut proc = Proc::spawn_unread(name, program, args);
+        proc.stdout = Lines::follow(proc.child.stdout.take().expect("it is piped"));
+        proc
+    }
+
+    /// Starts it with a standard output that nobody reads: a pipe, until it is full.
+    pub fn spawn_unread(name: &str, program: &Path, args: &[&str]) -> Proc {
         super::raise_descriptor_limit();
         let mut command = if Path::new("/usr/bin/setpriv").exists() {
             let mut c = Command::new("/usr/bin/setpriv");
@@ -90,9 +97,16 @@ impl Proc {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap_or_else(|e| panic!("cannot start {name}: {e}"));
-        let stdout = Lines::follow(child.stdout.take().expect("it is piped"));
         let stderr = Lines::follow(child.stderr.take().expect("it is piped"));
-        Proc { name: name.to_owned(), child, stdout, stderr }
+        Proc { name: name.to_owned(), child, stdout: Lines::default(), stderr }
+    }
+
+    /// What is left in the pipe of one that was [`Proc::spawn_unread`] and has ended.
+    pub fn read_rest(&mut self) -> String {
+        let mut rest = String::new();
+        let mut pipe = self.child.stdout.take().expect("nobody has read it");
+        pipe.read_to_string(&mut rest).expect("lines are UTF-8");
+        rest
     }
 
     /// The process id.
