@@ -15,6 +15,7 @@ mod balance;
 mod baseline;
 mod figures_agree;
 mod full;
+mod ghosts;
 mod gone;
 mod haproxy_equivalent;
 mod hung;
