@@ -27,6 +27,7 @@ mod other_clients;
 mod proxy_protocol;
 mod refused;
 mod relay;
+mod source_ports;
 mod stopping;
 mod takeover;
 mod tcp_mode;
