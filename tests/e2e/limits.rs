@@ -20,13 +20,7 @@ async fn beyond(node: Node, places: usize, versions: [Version; 2]) -> Isobar {
     assert_eq!(outcomes.accepted(), places);
     for outcome in outcomes.0.iter().filter(|o| !o.accepted()) {
         let connack = outcome.result.as_ref().expect("an answer, never a bare close");
-        match versions[outcome.index % 2] {
-            Version::V5 => {
-                assert!([0x88, 0x89, 0x97].contains(&connack.code), "{connack:?}");
-                assert!(connack.reason_string().is_some(), "{connack:?}");
-            }
-            _ => assert_eq!(connack.code, 3),
-        }
+        connack.assert_honest(versions[outcome.index % 2]);
         let line = isobar.line_of(outcome.addr.expect("connected")).await;
         assert!(line.contains("<NOSRV>") && !line.contains(" -- "), "{line}");
     }
@@ -73,6 +67,73 @@ async fn maxconn_of_the_node() {
     println!("{report}");
     assert_eq!(num(&report, "/flows/limit"), 30);
     assert_eq!(num(&report, "/services/0/listeners/0/denied"), 10);
+}
+
+/// A burst on the node, in which each client speaks its version of [`MIXED`].
+fn burst(isobar: &Isobar, clients: usize) -> Storm {
+    Storm::new(isobar.addr(), clients)
+        .concurrency(clients)
+        .connects(|i| Connect::new(MIXED[i % 2], &format!("burst-{i}")))
+}
+
+/// Each is told so in its own protocol, and then comes the end, in order: no reset.
+async fn assert_turned_away(outcomes: impl Iterator<Item = Outcome>) {
+    for outcome in outcomes {
+        let (index, result) = (outcome.index, outcome.result);
+        let connack = result.unwrap_or_else(|e| panic!("client {index}: {e:?} and no CONNACK"));
+        connack.assert_honest(MIXED[index % 2]);
+        let mut client = outcome.client.expect("it got a CONNACK");
+        let end = client.read_to_end(PATIENCE).await;
+        assert_eq!(end, (vec![], Failure::ClosedSilently), "client {index}");
+    }
+}
+
+/// Many more than are answered at once: who finds no turn waits for it, and is not cut.
+#[tokio::test]
+async fn a_burst_beyond_maxconn_of_the_node() {
+    let _turn = alone().await;
+    let brokers = one_broker().await;
+    let isobar = Node::new(Service::over(&brokers)).set("maxconn", 50).start().await;
+    let outcomes = burst(&isobar, 400).run().await;
+    let first = outcomes.0.iter().map(|o| o.began).min().expect("400");
+    let last = outcomes.0.iter().map(|o| o.began).max().expect("400");
+    println!("400 within {:.0?}: {}", last - first, outcomes.summary());
+    assert_eq!(outcomes.accepted(), 50, "{}", outcomes.summary());
+    let (served, refused): (Vec<_>, Vec<_>) = outcomes.0.into_iter().partition(Outcome::accepted);
+    assert_turned_away(refused.into_iter()).await;
+    assert_eq!(num(&isobar.service().await, "/listeners/0/denied"), 350);
+    let mut served: Vec<Client> = served.into_iter().filter_map(|o| o.client).collect();
+    for client in &mut served {
+        client.ping().await.expect("who is in stays in");
+    }
+    for client in served {
+        client.disconnect().await;
+    }
+    isobar.wait_flows(0).await;
+    let again = burst(&isobar, 50).run().await;
+    again.assert_all_accepted();
+}
+
+/// Who says nothing holds up those behind for a moment, and no longer.
+#[tokio::test]
+async fn the_silent_beyond_maxconn_hold_nobody_up_for_long() {
+    let _turn = alone().await;
+    let brokers = one_broker().await;
+    let isobar = Node::new(Service::over(&brokers)).set("maxconn", 50).start().await;
+    let served = burst(&isobar, 50).run().await;
+    served.assert_all_accepted();
+    let mut silent = Vec::new();
+    for _ in 0..300 {
+        silent.push(Client::open(isobar.addr(), None).await.expect("a listener"));
+    }
+    let outcomes = burst(&isobar, 100).run().await;
+    println!("behind 300 silent ones: {}", outcomes.summary());
+    assert_eq!(outcomes.accepted(), 0, "{}", outcomes.summary());
+    assert_turned_away(outcomes.0.into_iter()).await;
+    for mut client in served.into_clients() {
+        client.ping().await.expect("who is in stays in");
+    }
+    drop(silent);
 }
 
 /// One address has its share; others are not touched by it.
