@@ -108,3 +108,71 @@ async fn a_flow_that_the_node_ends_fires_no_will() {
     }
     println!("60 flows ended by the node, no Will; {told} clients of 5.0 got a DISCONNECT");
 }
+
+/// More than the node reads to their end at once, and more than it has ever done at once.
+const MANY: usize = 1_500;
+
+/// Waits until a broker has seen as many of [`MANY`] go as it had, and asserts that each said
+/// goodbye first.
+async fn assert_all_said_goodbye(broker: &Mosquitto, flows: u64) {
+    let seen = |what: &str| {
+        broker.log().matching(|l| l.contains(": Client many-") && l.contains(what)).len() as u64
+    };
+    eventually(&format!("{} has seen all of them go", broker.name), PATIENCE, async || {
+        seen(" disconnected.") + seen(" closed its connection") >= flows
+    })
+    .await;
+    assert_eq!(seen(" disconnected."), flows, "each with a DISCONNECT, on {}", broker.name);
+}
+
+/// A watcher that has seen no Will so far does see this one.
+async fn assert_sees_a_will(broker: &Mosquitto, wills: &mut Watcher) {
+    let connect = with_will(Version::V311, "vanished");
+    Client::connected(broker.addr, &connect).await.vanish();
+    let will = wills.next(PATIENCE).await.expect("a Will of one that vanished");
+    assert_eq!(will.topic, "wills/vanished");
+}
+
+async fn many_are_ended_at_once(one_hangs: bool) {
+    let _turn = alone().await;
+    let brokers = Mosquitto::start_each("ab").await;
+    let node = Node::new(Service::over(&brokers)).set("drain_timeout", "500ms");
+    let mut isobar = node.start().await;
+    let mut wills = [brokers[0].watch("wills/#").await, brokers[1].watch("wills/#").await];
+    let outcomes = Storm::new(isobar.addr(), MANY)
+        .connects(|i| with_will(VERSIONS[i % 3], &format!("many-{i}")))
+        .run()
+        .await;
+    outcomes.assert_all_accepted();
+    let spread = isobar.spread().await;
+    assert!(spread.iter().all(|n| *n >= 700), "{spread:?}");
+    if one_hangs {
+        brokers[1].stop();
+    }
+    isobar.sigterm();
+    assert!(isobar.wait_exit(PATIENCE).await.success());
+    brokers[1].cont();
+    let log = isobar.log().clone();
+    eventually("each flow has its line", PATIENCE, async || log.count(" KD ") == MANY).await;
+    for (i, broker) in brokers.iter().enumerate() {
+        assert_all_said_goodbye(broker, spread[i]).await;
+        assert_eq!(wills[i].so_far().await, [], "no Will on {}", broker.name);
+    }
+    // Until here it was not the clients that closed.
+    drop(outcomes);
+    for (broker, wills) in brokers.iter().zip(&mut wills) {
+        assert_sees_a_will(broker, wills).await;
+    }
+    println!("{MANY} flows ended at once, {spread:?}, and no Will");
+}
+
+#[tokio::test]
+async fn many_flows_that_the_node_ends_at_once_fire_no_will() {
+    many_are_ended_at_once(false).await;
+}
+
+/// It reads its 750 goodbyes when the node is long gone.
+#[tokio::test]
+async fn many_flows_that_end_while_a_broker_hangs_fire_no_will() {
+    many_are_ended_at_once(true).await;
+}
