@@ -103,3 +103,105 @@ async fn an_idle_node_stops_at_once() {
     println!("exit {status} after {:.0?}", began.elapsed());
     assert!(status.success());
 }
+
+/// A log that nobody reads fills its pipe; neither clients nor the stop wait for that.
+#[tokio::test]
+async fn nobody_reads_the_log() {
+    let _turn = alone().await;
+    let brokers = Mosquitto::start_each("ab").await;
+    let node = Node::new(Service::over(&brokers)).set("drain_timeout", "1s").log_unread();
+    let mut isobar = node.start().await;
+    // Some 80 bytes a line; a pipe holds 64 KiB.
+    let passing = Storm::new(isobar.addr(), 2_000).run().await;
+    passing.assert_all_accepted();
+    passing.disconnect().await;
+    isobar.wait_flows(0).await;
+    let staying = Storm::new(isobar.addr(), 40).run().await;
+    staying.assert_all_accepted();
+    let began = Instant::now();
+    isobar.sigterm();
+    let status = isobar.wait_exit(Duration::from_secs(12)).await;
+    let took = began.elapsed();
+    let written = isobar.rest_of_log().lines().count();
+    println!("exit {status} after {took:.1?}, drain_timeout 1 s; {written} lines in the pipe");
+    assert!(status.success());
+    assert!(written < 2_000, "the pipe was full");
+    for mut client in staying.into_clients() {
+        let (_, end) = client.read_to_end(PATIENCE).await;
+        assert_ne!(end, Failure::TimedOut, "each flow was ended");
+    }
+}
+
+const VERSIONS: [Version; 3] = [Version::V31, Version::V311, Version::V5];
+
+/// Openings that a hung broker has not answered, and those that wait behind them: each gets
+/// its CONNACK from the node when it stops, and the broker is told not to mind.
+async fn openings_at_the_stop(drain_timeout: &str, signals: usize) {
+    let broker = Mosquitto::start("a").await;
+    let mut wills = broker.watch("wills/#").await;
+    // A check by TCP does not notice the hang.
+    let service = Service::new("mqtt")
+        .broker(Broker::of(&broker).check("tcp"))
+        .set("connack_timeout", "2m")
+        .set("deadline", "5m");
+    let node = Node::new(service).set("drain_timeout", drain_timeout);
+    let mut isobar = node.start().await;
+    broker.stop();
+    let storm = Storm::new(isobar.addr(), 60).connects(|i| {
+        let id = format!("opening-{i}");
+        Connect::new(VERSIONS[i % 3], &id).will(Will::new(&format!("wills/{id}"), "gone"))
+    });
+    let storm = tokio::spawn(storm.patience(PATIENCE * 2).run());
+    let sent = until("all of them wait", PATIENCE, async || {
+        let service = isobar.service().await;
+        let sent = num(&brokers(&service)[0], "/unanswered");
+        (sent + num(&service, "/waiting") == 60).then_some(sent)
+    })
+    .await;
+    println!("{sent} wait for a CONNACK, {} for a place", 60 - sent);
+    assert!(0 < sent && sent < 60, "some of each");
+    for _ in 0..signals {
+        isobar.sigterm();
+        eventually("it is stopping", PATIENCE, async || {
+            isobar.stderr().count("stopping: no new clients") == 1
+        })
+        .await;
+    }
+    let outcomes = storm.await.expect("the storm ends");
+    println!("{}", outcomes.summary());
+    assert!(isobar.wait_exit(PATIENCE).await.success());
+    for outcome in outcomes.0 {
+        let (index, result) = (outcome.index, outcome.result);
+        let connack = result.unwrap_or_else(|e| panic!("client {index}: {e:?} and no CONNACK"));
+        connack.assert_honest(VERSIONS[index % 3]);
+        let mut client = outcome.client.expect("it got a CONNACK");
+        assert_eq!(client.read_to_end(PATIENCE).await, (vec![], Failure::ClosedSilently));
+    }
+    // Those that waited for a place may have been given one meanwhile.
+    let log = isobar.log().clone();
+    eventually("each has its line", PATIENCE, async || {
+        [" KH ", " KC ", " KQ "].iter().map(|ending| log.count(ending)).sum::<usize>() == 60
+    })
+    .await;
+    let unanswered = log.count(" KH ");
+    assert!(unanswered as u64 >= sent, "{unanswered}");
+    broker.cont();
+    let goodbyes = || {
+        let ours = |l: &str| l.contains(": Client opening-") && l.contains(" disconnected.");
+        broker.log().matching(ours).len()
+    };
+    eventually("it has read a goodbye of each", PATIENCE, async || goodbyes() == unanswered).await;
+    assert_eq!(wills.so_far().await, []);
+}
+
+#[tokio::test]
+async fn openings_are_answered_at_the_bound() {
+    let _turn = alone().await;
+    openings_at_the_stop("1s", 1).await;
+}
+
+#[tokio::test]
+async fn openings_are_answered_at_a_second_sigterm() {
+    let _turn = alone().await;
+    openings_at_the_stop("10m", 2).await;
+}
