@@ -183,6 +183,66 @@ async fn one_that_fell_silent_does_not_throw_itself_out() {
     tokio::join!(a, b, c);
 }
 
+/// Its CONNECT is whole only when its client is served on a later connection.
+#[tokio::test]
+async fn one_whose_connect_was_held_up_does_not_throw_itself_out() {
+    let _turn = beside().await;
+    for version in VERSIONS {
+        let mut house = House::open("1m").await;
+        let mut ghost = Client::open(house.isobar.addr(), None).await.expect("a listener");
+        let connect = twin(version).encode();
+        let (head, rest) = connect.split_at(connect.len() / 2);
+        ghost.send(head).await.expect("it takes half a CONNECT");
+        house.isobar.wait_flows(2).await;
+        let mut live = Client::connected(house.isobar.addr(), &twin(version)).await;
+        ghost.send(rest).await.expect("it takes the other half");
+        assert_eq!(ghost.read_connack().await, Err(Failure::ClosedSilently));
+        let line = house.isobar.line_of(ghost.local_addr()).await;
+        assert!(line.contains(" TH "), "{line}");
+        live.ping().await.expect("the live flow is not ended");
+        house.assert_no_wills().await;
+    }
+}
+
+/// The first broker it is sent to takes its time to connect; then nobody waits there any more.
+async fn outdated_before_its_first_connect_is_sent(version: Version, goes: Goes) {
+    let (slow, _crowd) = FakeBroker::crowded().await;
+    let fast = Mosquitto::start("fast").await;
+    // By (flows + 1) / weight: 1/3 against 1/2, then 2/3.
+    let service = Service::new("mqtt")
+        .broker(Broker::at("slow", slow.addr).check_line("false").set("weight", 3))
+        .broker(Broker::of(&fast).set("weight", 2))
+        .set("connect_timeout", "30s")
+        .set("deadline", "1m");
+    let isobar = Node::new(service).start().await;
+    let mut ghost = Client::open(isobar.addr(), None).await.expect("a listener");
+    ghost.send(&twin(version).encode()).await.expect("it takes a CONNECT");
+    eventually("it is placed", PATIENCE, async || isobar.spread().await == [1, 0]).await;
+    let (ghost, _rest) = goes.away(ghost);
+    let mut live = Client::connected(isobar.addr(), &twin(version)).await;
+    assert_eq!(isobar.spread().await, [1, 1], "the ghost still connects");
+    let _first_of_the_crowd = slow.accept().await;
+    let mut connection = slow.accept().await;
+    let said = connection.read_to_end(PATIENCE).await;
+    assert_eq!(said, (vec![], Failure::ClosedSilently), "no CONNECT");
+    let line = isobar.line_of(ghost).await;
+    println!("{version:?} {goes:?}: {line}");
+    let ending = match goes {
+        Goes::Closes => "CH",
+        Goes::FallsSilent => "TH",
+    };
+    assert!(line.contains(&format!(" {ending} ")), "{line}");
+    live.ping().await.expect("the live flow is not ended");
+}
+
+#[tokio::test]
+async fn one_that_went_while_it_was_connected_is_not_sent() {
+    let _turn = beside().await;
+    for goes in [Goes::Closes, Goes::FallsSilent] {
+        outdated_before_its_first_connect_is_sent(Version::V311, goes).await;
+    }
+}
+
 /// It resets, which ends its attempt at once. What it said is in the broker's socket, and its
 /// Will fires when the broker reads that, as without the node; the live flow is not touched.
 #[tokio::test]

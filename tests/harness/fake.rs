@@ -4,7 +4,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::time::timeout;
 
 use super::addr::fresh_ip;
@@ -23,6 +23,21 @@ impl FakeBroker {
         let listener = TcpListener::bind((fresh_ip(), 0)).await.expect("the loopback");
         let addr = listener.local_addr().expect("it is bound");
         FakeBroker { listener, addr }
+    }
+
+    /// Listens, and its queue is full: a further connection stands only some time after one of
+    /// those that are given has been accepted.
+    pub async fn crowded() -> (FakeBroker, Vec<TcpStream>) {
+        let socket = TcpSocket::new_v4().expect("a socket");
+        socket.bind(SocketAddr::new(fresh_ip(), 0)).expect("the loopback");
+        let listener = socket.listen(0).expect("it is bound");
+        let addr = listener.local_addr().expect("it is bound");
+        let mut crowd = Vec::new();
+        while let Ok(stream) = timeout(Duration::from_millis(500), TcpStream::connect(addr)).await {
+            crowd.push(stream.expect("a listener"));
+            assert!(crowd.len() < 10, "the queue is not bounded");
+        }
+        (FakeBroker { listener, addr }, crowd)
     }
 
     /// The next connection, before a byte of it was read.

@@ -40,6 +40,8 @@ use crate::worker::Worker;
 const TURN_AWAY_WITHIN: Duration = Duration::from_secs(2);
 /// A client that takes no packet this large gets no reason string (MQTT 5.0 section 3.2.2.3.9).
 const REASON_ROOM: u32 = 300;
+/// No client is back on a further connection sooner than this.
+const BACK_AFTER: Duration = Duration::from_millis(5);
 
 /// Carries one client from accept to end. The future is small: what each stage needs is in a
 /// box of its own, gone when the stage is over. `permit` is what a client holds that came
@@ -177,8 +179,10 @@ async fn attempts(story: Story, client: Client) -> Option<Box<Relay>> {
             Action::Wait { until } => way.wait(until).await,
             Action::Connect { until } => way.connect(until).await,
             // Nor is one that has fallen silent and is back: its CONNECT would throw itself out.
-            Action::AwaitAnswer { .. } if way.has_later() => Event::TakenOver,
-            Action::AwaitAnswer { until } => way.answer(until).await,
+            Action::AwaitAnswer { until } => match way.outdated() {
+                Some(event) => event,
+                None => way.answer(until).await,
+            },
             Action::Pause { until } => {
                 let pause = std::future::pending::<()>();
                 match way.until(until, pause).await {
@@ -205,13 +209,21 @@ impl Way {
         Some(self.story.service.broker(placed.broker()).clone())
     }
 
-    /// Whether its client was accepted meanwhile on a later connection. Asked only where there
-    /// was time for that.
-    fn has_later(&self) -> bool {
+    /// What has become of the client while its CONNECT was read, waited for a place or for a
+    /// broker's connection, so that it is not to be sent any more: it has hung up, or was
+    /// accepted on a later connection. Asked only where there was time for that. A window
+    /// remains: the table has accepted flows only. A later one that still waits for its own
+    /// CONNACK is not seen, and may be thrown out where both come to one broker.
+    fn outdated(&self) -> Option<Event> {
         let story = &self.story;
-        let late = story.retries > 0 || !self.waited.is_zero();
-        let key = self.client.hello.as_ref().and_then(|hello| hello.key).filter(|_| late);
-        key.is_some_and(|key| story.service.has_later(key, story.since()))
+        if story.now().since(story.since()) < BACK_AFTER {
+            return None;
+        }
+        if self.client.has_hung_up() {
+            return Some(Event::ClientGone);
+        }
+        let key = self.client.hello.as_ref()?.key?;
+        story.service.has_later(key, story.since()).then_some(Event::TakenOver)
     }
 
     /// Waits for `wanted`, the deadline, the client's end or a command.
