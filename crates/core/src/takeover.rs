@@ -19,7 +19,9 @@ pub struct Takeover {
 impl Takeover {
     /// `flow`, whose client came at `since`, was accepted for `client` on `broker`. Returns the
     /// flow that must end: the one whose client came first. That may be `flow` itself, where a
-    /// hung broker let its client go, come back, and be accepted elsewhere meanwhile.
+    /// hung broker let its client go, come back, and be accepted elsewhere meanwhile. On the
+    /// same broker it is the one accepted last that stays, whoever came first, and it is listed
+    /// as having come when the later of the two did: that is when the client was last there.
     pub fn accepted(
         &mut self,
         client: ClientKey,
@@ -28,9 +30,10 @@ impl Takeover {
         since: Time,
     ) -> Option<FlowId> {
         match self.flows.get(&client) {
-            Some((_, on, came)) if *came > since => (*on != broker).then_some(flow),
-            _ => {
-                let (older, on, _) = self.flows.insert(client, (flow, broker, since))?;
+            Some((_, on, came)) if *came > since && *on != broker => Some(flow),
+            listed => {
+                let came = listed.map_or(since, |(_, _, came)| since.max(*came));
+                let (older, on, _) = self.flows.insert(client, (flow, broker, came))?;
                 (on != broker).then_some(older)
             }
         }
@@ -91,6 +94,22 @@ mod tests {
         table.ended(a, FlowId(5));
         assert!(!table.has_later(a, Time(4)), "it has gone");
         table.ended(b, FlowId(2));
+        assert!(table.is_empty());
+    }
+
+    #[test]
+    fn on_the_same_broker_the_survivor_is_listed_whoever_came_first() {
+        let (a, broker) = (ClientKey::from_bits(1), BrokerId(0));
+        let mut table = Takeover::default();
+        assert_eq!(table.accepted(a, FlowId(2), broker, Time(2)), None);
+        assert_eq!(table.accepted(a, FlowId(1), broker, Time(1)), None, "the broker ends 2");
+        table.ended(a, FlowId(2));
+        assert_eq!(table.len(), 1, "1 is there");
+        assert!(table.has_later(a, Time(1)), "the client was there later than that");
+        assert!(!table.has_later(a, Time(2)));
+        assert_eq!(table.accepted(a, FlowId(3), BrokerId(1), Time(3)), Some(FlowId(1)));
+        table.ended(a, FlowId(1));
+        table.ended(a, FlowId(3));
         assert!(table.is_empty());
     }
 }
