@@ -142,11 +142,12 @@ async fn given_up(version: Version, goes: Goes) {
     let mut live = house.comes_back(version).await;
     let line = house.isobar.line_of(ghost).await;
     println!("{version:?} {goes:?}: {line}");
-    let ending = match goes {
-        Goes::Closes => "CQ",
-        Goes::FallsSilent => "TH",
+    let (ending, takeovers) = match goes {
+        Goes::Closes => ("CQ", 0),
+        Goes::FallsSilent => ("TH", 1),
     };
     assert!(line.contains(&format!(" {ending} ")), "{line}");
+    assert_eq!(num(&house.isobar.service().await, "/takeovers"), takeovers);
     live.ping().await.expect("the live flow is not ended");
     house.a_goes_on().await;
     house.assert_no_wills().await;
@@ -200,6 +201,7 @@ async fn one_whose_connect_was_held_up_does_not_throw_itself_out() {
         let line = house.isobar.line_of(ghost.local_addr()).await;
         assert!(line.contains(" TH "), "{line}");
         live.ping().await.expect("the live flow is not ended");
+        assert_eq!(num(&house.isobar.service().await, "/takeovers"), 1);
         house.assert_no_wills().await;
     }
 }
@@ -227,11 +229,12 @@ async fn outdated_before_its_first_connect_is_sent(version: Version, goes: Goes)
     assert_eq!(said, (vec![], Failure::ClosedSilently), "no CONNECT");
     let line = isobar.line_of(ghost).await;
     println!("{version:?} {goes:?}: {line}");
-    let ending = match goes {
-        Goes::Closes => "CH",
-        Goes::FallsSilent => "TH",
+    let (ending, takeovers) = match goes {
+        Goes::Closes => ("CH", 0),
+        Goes::FallsSilent => ("TH", 1),
     };
     assert!(line.contains(&format!(" {ending} ")), "{line}");
+    assert_eq!(num(&isobar.service().await, "/takeovers"), takeovers);
     live.ping().await.expect("the live flow is not ended");
 }
 

@@ -413,6 +413,9 @@ impl Way {
         if let Some(reason) = reason {
             self.story.refused(reason);
         }
+        if event == Event::TakenOver {
+            self.story.service.counters.takeovers.up();
+        }
         self.story.end(ending, (0, 0), Left::default(), reason);
     }
 }
