@@ -104,18 +104,29 @@ async fn an_idle_node_stops_at_once() {
     assert!(status.success());
 }
 
-/// A log that nobody reads fills its pipe; neither clients nor the stop wait for that.
+/// Lines that wait in the node for their pipe.
+const LINES_WAITING: u64 = 4_096;
+
+/// A log that nobody reads fills its pipe and the queue before it; neither clients nor the stop
+/// wait for that, and what is lost is counted.
 #[tokio::test]
 async fn nobody_reads_the_log() {
     let _turn = alone().await;
     let brokers = Mosquitto::start_each("ab").await;
     let node = Node::new(Service::over(&brokers)).set("drain_timeout", "1s").log_unread();
     let mut isobar = node.start().await;
-    // Some 80 bytes a line; a pipe holds 64 KiB.
-    let passing = Storm::new(isobar.addr(), 2_000).run().await;
-    passing.assert_all_accepted();
-    passing.disconnect().await;
-    isobar.wait_flows(0).await;
+    // Some 80 bytes a line; a pipe holds 64 KiB, and the writer's buffer 8 KiB.
+    for _ in 0..4 {
+        let passing = Storm::new(isobar.addr(), 1_600).run().await;
+        passing.assert_all_accepted();
+        passing.disconnect().await;
+        isobar.wait_flows(0).await;
+    }
+    let dropped = num(&isobar.report().await, "/log_lines_dropped");
+    println!("{dropped} of 6,400 lines dropped");
+    assert!((1..=6_400 - LINES_WAITING).contains(&dropped), "{dropped}");
+    let sample = format!("isobar_node_log_lines_dropped_total{{site=\"test\"}} {dropped}\n");
+    assert!(isobar.metrics().await.contains(&sample), "{sample}");
     let staying = Storm::new(isobar.addr(), 40).run().await;
     staying.assert_all_accepted();
     let began = Instant::now();

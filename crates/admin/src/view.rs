@@ -33,6 +33,9 @@ pub struct Report {
     pub descriptors_limit: u64,
     /// Times the listeners paused for lack of descriptors.
     pub accept_pauses: u64,
+    /// Flow lines dropped because nobody read the log fast enough.
+    #[serde(default)]
+    pub log_lines_dropped: u64,
     /// In the order of the configuration.
     pub services: Vec<Service>,
 }

@@ -56,6 +56,11 @@ pub(super) const NODE: &[Family<Report>] = &[
         "Times the listeners paused for lack of descriptors.",
         |n| count(n.accept_pauses),
     ),
+    counter(
+        "isobar_node_log_lines_dropped_total",
+        "Flow lines dropped because nobody read the log fast enough.",
+        |n| count(n.log_lines_dropped),
+    ),
 ];
 
 pub(super) const LISTENER: &[Family<Listener>] = &[

@@ -20,6 +20,7 @@ fn numbers_are_where_they_belong() {
         (r#"isobar_node_flows_current{site="fra"}"#, "131402"),
         (r#"isobar_node_flows_limit{site="fra"}"#, "200000"),
         (r#"isobar_node_flows_limit_wanted{site="fra"}"#, "250000"),
+        (r#"isobar_node_log_lines_dropped_total{site="fra"}"#, "1207"),
         (r#"isobar_node_state{site="fra",state="ready"}"#, "1"),
         (r#"isobar_node_state{site="fra",state="stopping"}"#, "0"),
         (

@@ -22,6 +22,7 @@ impl From<core::NodeReport> for Report {
             maxconn_wanted: node.maxconn_wanted.into(),
             descriptors_limit: node.descriptors,
             accept_pauses: node.accept_pauses,
+            log_lines_dropped: node.log_lines_dropped,
             services: node.services.into_iter().map(Service::from).collect(),
         }
     }

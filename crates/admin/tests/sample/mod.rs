@@ -20,7 +20,7 @@ pub(crate) fn rich() -> NodeReport {
         maxconn_wanted: 250_000,
         descriptors: 524_288,
         accept_pauses: 0,
-        log_lines_dropped: 0,
+        log_lines_dropped: 1_207,
         services: vec![mqtt(), legacy()],
     }
 }
@@ -77,6 +77,7 @@ pub(crate) fn hostile() -> NodeReport {
     report.maxconn_wanted = u32::MAX;
     report.descriptors = u64::MAX;
     report.accept_pauses = u64::MAX;
+    report.log_lines_dropped = u64::MAX;
     for service in &mut report.services {
         service.name = format!("{HOSTILE}{}", service.name);
         service.flows = huge();
