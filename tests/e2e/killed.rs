@@ -67,8 +67,13 @@ async fn a_broker_is_killed_while_500_clients_connect() {
         first_try.len(),
         redispatched.len()
     );
-    // On a machine where a first try itself takes milliseconds, a second one does so too.
-    let bound = Duration::from_millis(5).max(4 * near);
+    // What a redispatch may add, and a second try, which costs what the first one does.
+    let bound = Duration::from_millis(5) + near;
+    if near > Duration::from_millis(1) {
+        println!(
+            "a slow machine: near a kill a first try took {near:.2?}; the bound is {bound:.2?}"
+        );
+    }
     assert!(added <= bound, "a redispatch adds {added:?}, more than {bound:?}");
     for line in isobar.log().matching(was_redispatched) {
         println!("  {line}");
