@@ -154,6 +154,12 @@ async fn page_status_metrics_and_sys_agree() {
     assert_eq!(num(service, "/listeners/0/flows/total"), 334, "the junk was accepted, not placed");
     assert_eq!(num(service, "/listeners/0/bad_openings"), 1);
     assert_eq!(num(service, "/connack/count"), 333);
+    // One hold in 64, of several a client; probes and reports take the lock too.
+    let holds = num(service, "/lock_hold/count");
+    assert!(holds > 333 / 64, "{holds} holds of the lock were measured");
+    let sample =
+        samples.iter().find(|(k, _)| k.starts_with("isobar_service_lock_hold_seconds_count{"));
+    assert!(sample.is_some_and(|(_, count)| *count >= holds as f64), "{sample:?} and {holds}");
     assert!(sum("/traffic/in_bytes") >= 20_000 && sum("/traffic/out_bytes") >= 20_000);
     assert_eq!(sum("/traffic/in_bytes"), num(service, "/traffic/in_bytes"));
     assert_eq!(counted(service, "/endings", "--"), 33, "{}", service["endings"]);

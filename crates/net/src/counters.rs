@@ -278,3 +278,21 @@ impl ServiceCounters {
         REASONS.iter().zip(&self.reasons).map(counted).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_observation_is_counted_up_to_its_bound_and_in_all_above() {
+        let observed = Observed::<4>::new(&[100, 300, 1_000]);
+        assert_eq!(observed.histogram().cumulative, [0; 4]);
+        for ns in [0, 100, 101, 300, 1_000, 1_001, 5_000] {
+            observed.add(Duration::from_nanos(ns));
+        }
+        let histogram = observed.histogram();
+        assert_eq!(histogram.bounds_ns, [100, 300, 1_000]);
+        assert_eq!(histogram.cumulative, [2, 4, 5, 7], "a bound is in its own bucket");
+        assert_eq!(histogram.sum_ns, 7_502);
+    }
+}

@@ -41,6 +41,16 @@ fn numbers_are_where_they_belong() {
         ),
         (r#"isobar_service_connack_seconds_sum{site="fra",service="mqtt"}"#, "31204.11822"),
         (r#"isobar_service_connack_seconds_count{site="fra",service="mqtt"}"#, "8214001"),
+        (
+            r#"isobar_service_lock_hold_seconds_bucket{site="fra",service="mqtt",le="0.0000003"}"#,
+            "301204",
+        ),
+        (
+            r#"isobar_service_lock_hold_seconds_bucket{site="fra",service="mqtt",le="+Inf"}"#,
+            "423601",
+        ),
+        (r#"isobar_service_lock_hold_seconds_sum{site="fra",service="mqtt"}"#, "0.157579572"),
+        (r#"isobar_service_lock_hold_seconds_count{site="fra",service="mqtt"}"#, "423601"),
         (r#"isobar_broker_state{site="fra",service="mqtt",broker="serv3",state="full"}"#, "1"),
         (r#"isobar_broker_state{site="fra",service="mqtt",broker="serv3",state="up"}"#, "0"),
         (

@@ -169,6 +169,11 @@ fn mqtt() -> ServiceReport {
             ],
             sum_ns: 31_204_118_220_000,
         },
+        lock_hold: Histogram {
+            bounds_ns: &[100, 300, 1_000, 1_000_000],
+            cumulative: vec![40_118, 301_204, 423_110, 423_599, 423_601],
+            sum_ns: 157_579_572,
+        },
         ..bare_service("mqtt")
     }
 }
