@@ -88,6 +88,13 @@ async fn assert_turned_away(outcomes: impl Iterator<Item = Outcome>) {
     }
 }
 
+/// More came than are answered at once, and the listener waited for some of these.
+async fn assert_paused(isobar: &Isobar) {
+    let pauses = num(&isobar.report().await, "/accept_pauses");
+    println!("{pauses} pauses");
+    assert!(pauses > 0, "nobody had to wait");
+}
+
 /// Many more than are answered at once: who finds no turn waits for it, and is not cut.
 #[tokio::test]
 async fn a_burst_beyond_maxconn_of_the_node() {
@@ -102,6 +109,7 @@ async fn a_burst_beyond_maxconn_of_the_node() {
     let (served, refused): (Vec<_>, Vec<_>) = outcomes.0.into_iter().partition(Outcome::accepted);
     assert_turned_away(refused.into_iter()).await;
     assert_eq!(num(&isobar.service().await, "/listeners/0/denied"), 350);
+    assert_paused(&isobar).await;
     let mut served: Vec<Client> = served.into_iter().filter_map(|o| o.client).collect();
     for client in &mut served {
         client.ping().await.expect("who is in stays in");
@@ -119,15 +127,19 @@ async fn a_burst_beyond_maxconn_of_the_node() {
 async fn the_silent_beyond_maxconn_hold_nobody_up_for_long() {
     let _turn = alone().await;
     let brokers = one_broker().await;
-    let isobar = Node::new(Service::over(&brokers)).set("maxconn", 50).start().await;
+    // The service's patience is not what ends their turn.
+    let service = Service::over(&brokers).set("opening_timeout", "1m").set("deadline", "2m");
+    let isobar = Node::new(service).set("maxconn", 50).start().await;
     let served = burst(&isobar, 50).run().await;
     served.assert_all_accepted();
     let mut silent = Vec::new();
     for _ in 0..300 {
         silent.push(Client::open(isobar.addr(), None).await.expect("a listener"));
     }
-    let outcomes = burst(&isobar, 100).run().await;
+    // 128 at once, 2 s each.
+    let outcomes = burst(&isobar, 100).patience(Duration::from_secs(15)).run().await;
     println!("behind 300 silent ones: {}", outcomes.summary());
+    assert_paused(&isobar).await;
     assert_eq!(outcomes.accepted(), 0, "{}", outcomes.summary());
     assert_turned_away(outcomes.0.into_iter()).await;
     for mut client in served.into_clients() {
