@@ -20,7 +20,7 @@ async fn beyond(node: Node, places: usize, versions: [Version; 2]) -> Isobar {
     assert_eq!(outcomes.accepted(), places);
     for outcome in outcomes.0.iter().filter(|o| !o.accepted()) {
         let connack = outcome.result.as_ref().expect("an answer, never a bare close");
-        connack.assert_honest(versions[outcome.index % 2]);
+        connack.assert_honest(versions[outcome.index % 2], Connack::BUSY);
         let line = isobar.line_of(outcome.addr.expect("connected")).await;
         assert!(line.contains("<NOSRV>") && !line.contains(" -- "), "{line}");
     }
@@ -81,7 +81,7 @@ async fn assert_turned_away(outcomes: impl Iterator<Item = Outcome>) {
     for outcome in outcomes {
         let (index, result) = (outcome.index, outcome.result);
         let connack = result.unwrap_or_else(|e| panic!("client {index}: {e:?} and no CONNACK"));
-        connack.assert_honest(MIXED[index % 2]);
+        connack.assert_honest(MIXED[index % 2], Connack::BUSY);
         let mut client = outcome.client.expect("it got a CONNACK");
         let end = client.read_to_end(PATIENCE).await;
         assert_eq!(end, (vec![], Failure::ClosedSilently), "client {index}");

@@ -43,7 +43,7 @@ async fn arrive(isobar: &Isobar, clients: usize) -> (Vec<Client>, usize) {
         if connack.code == 0 {
             served.extend(outcome.client);
         } else {
-            connack.assert_honest(VERSIONS[index % 3]);
+            connack.assert_honest(VERSIONS[index % 3], Connack::UNAVAILABLE);
             let line = isobar.line_of(outcome.addr.expect("connected")).await;
             assert!(line.contains(" RC "), "{line}");
             refused += 1;

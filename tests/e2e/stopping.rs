@@ -184,7 +184,7 @@ async fn openings_at_the_stop(drain_timeout: &str, signals: usize) {
     for outcome in outcomes.0 {
         let (index, result) = (outcome.index, outcome.result);
         let connack = result.unwrap_or_else(|e| panic!("client {index}: {e:?} and no CONNACK"));
-        connack.assert_honest(VERSIONS[index % 3]);
+        connack.assert_honest(VERSIONS[index % 3], Connack::UNAVAILABLE);
         let mut client = outcome.client.expect("it got a CONNACK");
         assert_eq!(client.read_to_end(PATIENCE).await, (vec![], Failure::ClosedSilently));
     }

@@ -322,13 +322,19 @@ impl Packet {
 }
 
 impl Connack {
-    /// Panics unless it says, in the words of `version`, that no server is to be had just now.
-    pub fn assert_honest(&self, version: Version) {
+    /// The code of 5.0 for a server that is not to be had at all.
+    pub const UNAVAILABLE: u8 = 0x88;
+    /// The code of 5.0 for one that has no room just now.
+    pub const BUSY: u8 = 0x89;
+
+    /// Panics unless it says, in the words of `version`, that no server is to be had just now:
+    /// 3, or `code` in 5.0, and why.
+    pub fn assert_honest(&self, version: Version, code: u8) {
         assert!(!self.session_present, "{self:?}");
         match version {
             Version::V31 | Version::V311 => assert_eq!(self.code, 3, "{self:?}"),
             Version::V5 => {
-                assert!([0x88, 0x89, 0x97].contains(&self.code), "{self:?}");
+                assert_eq!(self.code, code, "{self:?}");
                 assert!(self.reason_string().is_some_and(|r| !r.is_empty()), "{self:?}");
             }
         }
