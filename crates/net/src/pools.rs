@@ -27,8 +27,8 @@ use tokio::sync::{Notify, oneshot};
 use crate::clock::Clock;
 use crate::counters::Observed;
 
-/// One call in so many has its hold of the lock measured: two looks at the clock would cost
-/// each of them a third of the time it takes.
+/// One call in so many has its hold of the lock measured: looking at the clock would make each
+/// hold longer by about a tenth.
 const MEASURED: u64 = 64;
 /// Upper bounds of a hold, in nanoseconds.
 const HOLD_NS: &[u64] =
