@@ -1,8 +1,10 @@
 //! One timer for all waits of a flow on its way to the commit.
 //!
-//! Each wait has its own end, and mostly a later one than the wait before it, which was over
-//! long before its own. So the timer is left where it stands while the new end is later, and
-//! set anew only when it goes off too early: an undisturbed flow sets one timer, once.
+//! Each wait has its own end, and is mostly over long before it. So the timer is left where it
+//! stands while the new end is later, and set anew when it goes off too early or the new end is
+//! sooner. With the defaults an undisturbed flow sets it twice: for its CONNECT (10 s), and for
+//! the broker's connection, which must stand sooner (2 s); the wait for the CONNACK (5 s) finds
+//! it set.
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
