@@ -58,7 +58,8 @@ struct Inner {
 
 /// The lock, held; some of its holds are measured.
 struct Held<'a> {
-    inner: MutexGuard<'a, Inner>,
+    /// Until this is dropped.
+    inner: Option<MutexGuard<'a, Inner>>,
     since: Option<Instant>,
     holds: &'a Observed<{ HOLD_NS.len() + 1 }>,
 }
@@ -67,20 +68,23 @@ impl Deref for Held<'_> {
     type Target = Inner;
 
     fn deref(&self) -> &Inner {
-        &self.inner
+        self.inner.as_ref().expect("the guard is taken out only when this is dropped")
     }
 }
 
 impl DerefMut for Held<'_> {
     fn deref_mut(&mut self) -> &mut Inner {
-        &mut self.inner
+        self.inner.as_mut().expect("the guard is taken out only when this is dropped")
     }
 }
 
 impl Drop for Held<'_> {
     fn drop(&mut self) {
-        if let Some(since) = self.since {
-            self.holds.add(since.elapsed());
+        let held = self.since.map(|since| since.elapsed());
+        // Counting it needs no lock.
+        self.inner = None;
+        if let Some(held) = held {
+            self.holds.add(held);
         }
     }
 }
@@ -211,7 +215,7 @@ impl Pools {
         inner.taken += 1;
         let measured = inner.taken.is_multiple_of(MEASURED);
         let since = measured.then(Instant::now);
-        Held { inner, since, holds: &self.holds }
+        Held { inner: Some(inner), since, holds: &self.holds }
     }
 
     /// Ends a call: those who waited get their word after the lock is gone.
@@ -340,5 +344,24 @@ impl Drop for Waiting {
         let sender = inner.waiting.remove(&self.flow);
         drop(inner);
         drop(sender);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_hold_in_64_is_measured_and_the_lock_is_free_after_each() {
+        let pools = Pools::new(Vec::new(), Vec::new(), 1, Clock::start());
+        for _ in 0..10 * MEASURED {
+            let held = pools.lock();
+            assert!(pools.inner.try_lock().is_err(), "it is held");
+            drop(held);
+            assert!(pools.inner.try_lock().is_ok(), "it is free");
+        }
+        let holds = pools.lock_hold();
+        assert_eq!(holds.cumulative.last(), Some(&10));
+        assert!(holds.sum_ns > 0);
     }
 }
