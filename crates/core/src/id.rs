@@ -16,6 +16,14 @@ pub struct BrokerId(pub u16);
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
 pub struct ServiceId(pub u16);
 
+/// A site's index in this node's table of sites.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
+pub struct SiteId(pub u16);
+
+/// Another node's index in this node's table of peers.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
+pub struct PeerId(pub u16);
+
 /// One client's byte stream on this node; never used twice.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
 pub struct FlowId(pub u64);
@@ -29,6 +37,20 @@ impl BrokerId {
 
 impl ServiceId {
     /// The index into tables ordered by service.
+    pub fn index(self) -> usize {
+        usize::from(self.0)
+    }
+}
+
+impl SiteId {
+    /// The index into tables ordered by site.
+    pub fn index(self) -> usize {
+        usize::from(self.0)
+    }
+}
+
+impl PeerId {
+    /// The index into tables ordered by peer.
     pub fn index(self) -> usize {
         usize::from(self.0)
     }

@@ -21,6 +21,7 @@ pub mod health;
 pub mod id;
 pub mod leastconn;
 pub mod meter;
+pub mod outlook;
 pub mod policy;
 pub mod pool;
 pub mod report;

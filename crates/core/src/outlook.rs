@@ -1,0 +1,71 @@
+//! What the mesh knows of other sites, as services read it: who could take a flow now?
+//!
+//! The mesh publishes a new one whenever an answer changes, under one generation number;
+//! services, DNS and the page read it without the mesh's lock. It says what is, and chooses
+//! nothing: choosing is `spill`'s.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use crate::id::{PeerId, ServiceId, SiteId};
+
+/// What we hold of a site.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Standing {
+    /// New flows may go there.
+    Reachable,
+    /// It asked for no new flows.
+    Draining,
+    /// Silent for a moment: no new flows, undone at the next word from it. Mine alone.
+    Avoided,
+    /// Silent for longer: witnesses are asked.
+    Suspect,
+    /// Gone, by the word of witnesses too.
+    Dead,
+}
+
+/// One node of a site that has a data connection to us or could have one.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Door {
+    /// The node.
+    pub peer: PeerId,
+    /// Whether a data connection stands; without one a flow pays a handshake more.
+    pub warm: bool,
+}
+
+/// A site as a place for one service's flows.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Candidate {
+    /// The site.
+    pub site: SiteId,
+    /// What we hold of it.
+    pub standing: Standing,
+    /// Smoothed round trip to it, of the fastest of its links.
+    pub rtt: Duration,
+    /// Flows that it would still take from others, by its last word less what we have sent
+    /// there since.
+    pub headroom: u32,
+    /// Flows a second that it takes from others, all senders together.
+    pub admit_per_second: u32,
+    /// Its living nodes, warm ones first. Never empty.
+    pub doors: Vec<Door>,
+}
+
+/// All sites but our own, for all services.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Outlook {
+    /// Grows with every change; DNS answers and pages carry it too.
+    pub generation: u64,
+    /// Names of sites by [`SiteId`], our own among them.
+    pub sites: Vec<String>,
+    /// Candidates by [`ServiceId`], ordered by site. Sites that are Dead are left out.
+    pub services: Vec<Vec<Candidate>>,
+}
+
+impl Outlook {
+    /// Candidates for a service; none where there is no mesh.
+    pub fn candidates(&self, service: ServiceId) -> &[Candidate] {
+        self.services.get(service.index()).map_or(&[], Vec::as_slice)
+    }
+}
