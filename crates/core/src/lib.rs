@@ -20,6 +20,7 @@ pub mod fullness;
 pub mod health;
 pub mod id;
 pub mod leastconn;
+pub mod mesh;
 pub mod meter;
 pub mod outlook;
 pub mod policy;
