@@ -1,0 +1,510 @@
+//! What a message does: whose word may be taken on this link, and what it changes.
+
+use alloc::vec::Vec;
+
+use super::digest::{Merged, Page, Spot};
+use super::link::{FOREIGN_NUMBERS_MAX, Phase};
+use super::message::{
+    Doubt, Ears, Heartbeat, Held, LOAD_PAGES_MAX, Message, NODES_MAX, Names, OwnerName,
+    ServiceName, Stamp, Verdict, Vote,
+};
+use super::own::{JUMP_MAX, is_urgent};
+use super::roster::{HOME, ME, PEERS_MAX, is_name};
+use super::site::Ballot;
+use super::terms::{Channel, Identity, LinkId, Notice, RaiseReason, Refusal};
+use super::{Mesh, Reason};
+use crate::id::{PeerId, SiteId};
+use crate::time::Time;
+
+impl Mesh {
+    pub(super) fn heard(&mut self, now: Time, id: LinkId, message: &Message) {
+        let Some(link) = self.links.get_mut(&id) else { return };
+        match (&link.phase, message) {
+            (_, Message::Hello(hello)) => return self.hear_hello(now, id, hello),
+            (Phase::Up, _) => link.heard_at = now,
+            (Phase::Contending(..), Message::Names(names)) => {
+                return self.hear_names(now, id, names);
+            }
+            _ => return,
+        }
+        let peer = link.peer;
+        self.heard_from(now, peer);
+        match message {
+            Message::Hello(_) => {}
+            Message::Names(names) => self.hear_names(now, id, names),
+            Message::Heartbeat(beat) => self.hear_heartbeat(now, id, beat),
+            Message::Ping { token } => {
+                let pong = Message::Pong { token: *token };
+                self.say(Vec::from([id]), Channel::Datagram, pong);
+            }
+            Message::Pong { token } => self.hear_pong(id, *token),
+            Message::Held(held) => self.hear_held(now, id, held),
+            Message::WitnessAsk { site } => self.hear_question(now, id, *site),
+            Message::Vote(vote) => self.hear_vote(now, id, vote),
+            Message::Ears(ears) => self.hear_ears(now, id, ears),
+            Message::Verdict(verdict) => self.hear_verdict(now, id, verdict),
+            Message::About(page) => self.hear_page(now, id, Page::About(page.clone())),
+            Message::Shape(page) => self.hear_page(now, id, Page::Shape(page.clone())),
+            Message::Load(pages) => {
+                for page in pages.iter().take(LOAD_PAGES_MAX) {
+                    self.hear_page(now, id, Page::Load(page.clone()));
+                }
+            }
+            Message::Counts(page) => self.hear_page(now, id, Page::Counts(page.clone())),
+            Message::Offer(offer) => self.hear_offer(now, id, offer),
+            Message::Want(want) => self.hear_want(now, id, want),
+            Message::Peers(peers) => self.hear_peers(now, peers),
+            Message::Leave { owner, incarnation } => {
+                self.hear_leave(now, id, *owner, *incarnation);
+            }
+        }
+    }
+
+    /// A word came from that very node: it lives, whatever it said.
+    fn heard_from(&mut self, now: Time, peer: PeerId) {
+        self.vouched(now, peer);
+        let site = self.site_of(peer);
+        if !self.rules.incarnations && !self.roster.peer(peer).is_up() {
+            self.roster.peer_mut(peer).buried = 0;
+            self.reborn(now, peer);
+        }
+        if site == HOME || !self.roster.peer(peer).is_up() {
+            return;
+        }
+        let site = &mut self.roster.sites[site.index()];
+        site.heard_at = now;
+        if let Some(ear) = site.ear_mut(ME, peer) {
+            ear.heard_at = now;
+        }
+    }
+
+    pub(super) fn vouched(&mut self, now: Time, peer: PeerId) {
+        self.roster.peer_mut(peer).vouched_at = Some(now);
+    }
+
+    /// A higher incarnation of that node is known: it is another life.
+    pub(super) fn advance(&mut self, now: Time, peer: PeerId, incarnation: u64) {
+        if peer == ME || !self.roster.peer_mut(peer).record.advance(incarnation) {
+            return;
+        }
+        self.reborn(now, peer);
+    }
+
+    /// Takes in that a node speaks in a higher incarnation.
+    fn reborn(&mut self, now: Time, peer: PeerId) {
+        self.outlook_stale = true;
+        self.siblings_stale = true;
+        let site = self.site_of(peer);
+        if !self.roster.peer(peer).is_up() {
+            return;
+        }
+        let site = &mut self.roster.sites[site.index()];
+        if site.dead {
+            site.dead = false;
+            site.votes.clear();
+            site.heard_at = now;
+            self.stand(now, self.site_of(peer), Reason::Returned);
+        }
+    }
+
+    fn hear_heartbeat(&mut self, now: Time, id: LinkId, beat: &Heartbeat) {
+        let link = self.links.get_mut(&id).expect("the caller has it");
+        let peer = link.peer;
+        if (beat.incarnation, beat.seq) <= link.beats_in {
+            return;
+        }
+        link.beats_in = (beat.incarnation, beat.seq);
+        link.wanted_there = beat.wanted;
+        link.deaf = core::time::Duration::from_millis(u64::from(beat.silence));
+        let held = self.roster.peer(peer).record.incarnation();
+        if beat.incarnation > held {
+            self.advance(now, peer, beat.incarnation);
+            self.heard_from(now, peer);
+        }
+        if self.is_not_well(now, id, beat.incarnation) {
+            return;
+        }
+        self.hear_mask(now, id, beat.hears);
+        let (about, shape, load) = self.roster.peer(peer).record.newest();
+        let link = self.links.get_mut(&id).expect("the caller has it");
+        // What is on its way now gets one more heartbeat's time to arrive.
+        let behind = beat.about > about || beat.shape > shape || beat.load > load;
+        let ask = behind && link.behind;
+        link.behind = behind && !ask;
+        if ask {
+            self.ask_for(id, Vec::from([peer]));
+        }
+    }
+
+    /// It speaks in an incarnation that is dead or outlived: it is told, and not listened to.
+    fn is_not_well(&mut self, now: Time, id: LinkId, incarnation: u64) -> bool {
+        let peer = self.links[&id].peer;
+        let p = self.roster.peer(peer);
+        let (held, grave) = (p.record.incarnation(), p.buried.max(p.left));
+        if !self.rules.incarnations || (incarnation >= held && incarnation > grave) {
+            return false;
+        }
+        let (incarnation, doubt) =
+            if held > grave { (held, Doubt::Old) } else { (held.max(grave), Doubt::Dead) };
+        let link = self.links.get_mut(&id).expect("the caller has it");
+        let told = link.told_dead_at;
+        if told.is_none_or(|at| now.since(at) >= core::time::Duration::from_millis(200)) {
+            link.told_dead_at = Some(now);
+            let held = Message::Held(Held { incarnation, doubt });
+            self.say(Vec::from([id]), Channel::Datagram, held);
+            if doubt == Doubt::Dead {
+                self.tell_verdict(Vec::from([id]), self.site_of(peer));
+            }
+        }
+        true
+    }
+
+    /// The nodes of its own site that the far end hears.
+    fn hear_mask(&mut self, now: Time, id: LinkId, raw: u64) {
+        let link = &self.links[&id];
+        let (peer, site, deaf) = (link.peer, self.roster.peer(link.peer).site, link.deaf);
+        let mask = self.translated(id, site, raw);
+        self.links.get_mut(&id).expect("the caller has it").mask = mask;
+        self.vouch_for(now, site, mask);
+        if let Some(ear) = self.roster.sites[site.index()].ear_mut(ME, peer) {
+            (ear.mask, ear.deaf) = (mask, deaf);
+        }
+    }
+
+    /// A set of slots in their numbering, in ours.
+    fn translated(&self, id: LinkId, site: SiteId, raw: u64) -> u64 {
+        let theirs = &self.links[&id].theirs;
+        let of_site = theirs.slots.range((site, 0)..=(site, u8::MAX));
+        let heard = of_site.filter(|((_, slot), _)| raw & (1 << slot) != 0);
+        heard
+            .map(|(_, peer)| 1 << self.roster.peer(*peer).slot)
+            .fold(0, |mask, bit: u64| mask | bit)
+    }
+
+    fn vouch_for(&mut self, now: Time, site: SiteId, mut mask: u64) {
+        while mask != 0 {
+            let slot = mask.trailing_zeros() as usize;
+            mask &= mask - 1;
+            if let Some(&peer) = self.roster.site(site).nodes.get(slot) {
+                self.vouched(now, peer);
+            }
+        }
+    }
+
+    fn hear_held(&mut self, now: Time, id: LinkId, held: &Held) {
+        match held.doubt {
+            Doubt::Suspect => self.heartbeat(now, id),
+            Doubt::Dead if held.incarnation >= self.own.incarnation() => {
+                self.raise(now, held.incarnation, RaiseReason::CalledDead);
+            }
+            Doubt::Old if held.incarnation > self.own.incarnation() => {
+                self.raise(now, held.incarnation, RaiseReason::Held);
+            }
+            Doubt::Dead | Doubt::Old => {}
+        }
+    }
+
+    fn hear_question(&mut self, now: Time, id: LinkId, site: u16) {
+        let Some(&site) = self.links[&id].theirs.sites.get(&site) else { return };
+        let silence = self.heard_ago(now, site);
+        let silence = silence.map(|d| u32::try_from(d.as_millis()).unwrap_or(u32::MAX));
+        let vote = Vote { site: site.0, witness: HOME.0, silence };
+        self.say(Vec::from([id]), Channel::Datagram, Message::Vote(vote));
+    }
+
+    fn hear_vote(&mut self, now: Time, id: LinkId, vote: &Vote) {
+        let link = &self.links[&id];
+        let from = self.site_of(link.peer);
+        let sites = &link.theirs.sites;
+        let (Some(&site), Some(&witness)) = (sites.get(&vote.site), sites.get(&vote.witness))
+        else {
+            return;
+        };
+        if witness == HOME || site == HOME || (witness != from && from != HOME) {
+            return;
+        }
+        let silence = vote.silence.map(|ms| core::time::Duration::from_millis(u64::from(ms)));
+        let ballot = Ballot { at: now, heard_at: silence.map(|silence| now - silence) };
+        self.roster.sites[site.index()].votes.insert(witness, ballot);
+        if from != HOME {
+            let vote = Vote { site: site.0, witness: witness.0, silence: vote.silence };
+            let siblings = self.up_links(|peer| peer.site == HOME);
+            self.say(siblings, Channel::Datagram, Message::Vote(vote));
+        }
+    }
+
+    fn hear_ears(&mut self, now: Time, id: LinkId, ears: &Ears) {
+        let by = self.links[&id].peer;
+        if !self.is_sibling(by) {
+            return self.refuse(now, by, Refusal::NotItsToTell);
+        }
+        for told in &ears.ears {
+            let Some(&of) = self.links[&id].theirs.owners.get(&told.owner) else { continue };
+            let site = self.site_of(of);
+            if site == HOME || of == ME {
+                continue;
+            }
+            let mask = self.translated(id, site, told.hears);
+            let ms = |ms: u16| core::time::Duration::from_millis(u64::from(ms));
+            let ear = self.roster.sites[site.index()].listen(by, of, now);
+            ear.well = told.silence == 0;
+            ear.heard_at = now - ms(told.silence);
+            ear.told_at = now;
+            (ear.deaf, ear.rtt, ear.mask) = (ms(told.deaf), ms(told.rtt), mask);
+            if told.silence == 0 {
+                self.vouched(now, of);
+                self.vouch_for(now, site, mask);
+                self.roster.sites[site.index()].heard_at = now;
+            }
+        }
+    }
+
+    fn hear_verdict(&mut self, now: Time, id: LinkId, verdict: &Verdict) {
+        let link = &self.links[&id];
+        let (from, theirs) = (link.peer, &link.theirs);
+        let Some(&site) = theirs.sites.get(&verdict.site) else { return };
+        let graves: Vec<(PeerId, u64)> = verdict
+            .graves
+            .iter()
+            .take(NODES_MAX)
+            .filter_map(|grave| Some((*theirs.owners.get(&grave.owner)?, grave.incarnation)))
+            .filter(|(peer, _)| self.site_of(*peer) == site)
+            .collect();
+        if site == HOME {
+            return self.hear_own_verdict(now, from, &graves);
+        }
+        if !self.is_sibling(from) {
+            return self.refuse(now, from, Refusal::NotItsToTell);
+        }
+        self.bury(now, site, &graves, Reason::ToldBySibling);
+    }
+
+    /// Someone holds nodes of our site dead: those that live begin a new life, and siblings that
+    /// nobody tells are told by us.
+    fn hear_own_verdict(&mut self, now: Time, from: PeerId, graves: &[(PeerId, u64)]) {
+        for &(peer, incarnation) in graves {
+            if peer == ME && incarnation >= self.own.incarnation() {
+                self.raise(now, incarnation, RaiseReason::CalledDead);
+            }
+        }
+        if self.is_sibling(from) {
+            return;
+        }
+        let living = graves.iter().filter(|(peer, incarnation)| {
+            let p = self.roster.peer(*peer);
+            *peer != ME && p.record.incarnation() <= *incarnation
+        });
+        let living: Vec<(PeerId, u64)> = living.copied().collect();
+        for (peer, incarnation) in living {
+            let Some(link) = self.roster.peer(peer).news else { continue };
+            let held = Message::Held(Held { incarnation, doubt: Doubt::Dead });
+            self.say(Vec::from([link]), Channel::Datagram, held);
+        }
+    }
+
+    fn hear_leave(&mut self, now: Time, id: LinkId, owner: u16, incarnation: u64) {
+        let from = self.links[&id].peer;
+        let Some(owner) = self.owner_on(now, id, owner) else { return };
+        let peer = self.roster.peer_mut(owner);
+        if incarnation < peer.record.incarnation() || peer.left >= incarnation {
+            return;
+        }
+        peer.left = incarnation;
+        peer.living = false;
+        self.roster.version += 1;
+        self.notice(Notice::NodeLeft(owner));
+        let site = self.site_of(owner);
+        self.pass_on_leave(from, owner, incarnation);
+        self.all_left(now, site);
+        self.outlook_stale = true;
+        self.siblings_stale = true;
+    }
+
+    /// Names their numbers stand for. Another site may name its own nodes, and sites that we
+    /// know; a sibling may name anyone.
+    fn hear_names(&mut self, now: Time, id: LinkId, names: &Names) {
+        let from = self.links[&id].peer;
+        let trusted = self.is_sibling(from) || !self.rules.provenance;
+        for name in &names.sites {
+            let known = self.roster.find_site(&name.name);
+            let site = match known {
+                None if trusted && is_name(&name.name) => {
+                    self.roster.admit_site(&name.name).map_err(|t| self.table_full(now, t)).ok()
+                }
+                known => known,
+            };
+            let sites = &mut self.links.get_mut(&id).expect("the caller has it").theirs.sites;
+            if let Some(site) = site
+                && sites.len() < super::SITES_MAX
+            {
+                sites.insert(name.number, site);
+            }
+        }
+        for name in &names.owners {
+            self.hear_owner_name(now, id, name, trusted);
+        }
+        for name in &names.services {
+            self.hear_service_name(now, id, name);
+        }
+    }
+
+    fn hear_owner_name(&mut self, now: Time, id: LinkId, name: &OwnerName, trusted: bool) {
+        let link = &self.links[&id];
+        let from = link.peer;
+        let Some(&site) = link.theirs.sites.get(&name.site) else { return };
+        if !is_name(&name.node) || usize::from(name.slot) >= NODES_MAX {
+            return self.refuse(now, from, Refusal::BadName);
+        }
+        if !trusted && site != self.site_of(from) && site != HOME {
+            return self.refuse(now, from, Refusal::NotItsToTell);
+        }
+        let identity =
+            Identity { site: self.roster.site(site).name.clone(), node: name.node.clone() };
+        let strange = !trusted && site == HOME;
+        let peer = if strange { self.roster.find(&identity) } else { self.admit(now, &identity) };
+        let Some(peer) = peer else { return };
+        let theirs = &mut self.links.get_mut(&id).expect("the caller has it").theirs;
+        let most = if trusted { PEERS_MAX } else { FOREIGN_NUMBERS_MAX };
+        if theirs.owners.len() < most || theirs.owners.contains_key(&name.number) {
+            theirs.owners.insert(name.number, peer);
+            theirs.slots.insert((site, name.slot), peer);
+        }
+    }
+
+    pub(super) fn hear_service_name(&mut self, now: Time, id: LinkId, name: &ServiceName) {
+        let from = self.links[&id].peer;
+        if !is_name(&name.name) {
+            return self.refuse(now, from, Refusal::BadName);
+        }
+        let number = self.roster.admit_service(&name.name, false).unwrap_or_else(|table| {
+            self.table_full(now, table);
+            NO_ROOM
+        });
+        let theirs = &mut self.links.get_mut(&id).expect("the caller has it").theirs;
+        if theirs.services.len() < super::SERVICE_NAMES_MAX {
+            theirs.services.insert(name.number, number);
+        }
+    }
+
+    /// The owner of that number, if this link may speak of it.
+    pub(super) fn owner_on(&mut self, now: Time, id: LinkId, number: u16) -> Option<PeerId> {
+        let link = &self.links[&id];
+        let from = link.peer;
+        let Some(&owner) = link.theirs.owners.get(&number) else {
+            self.refuse(now, from, Refusal::BadNumber);
+            return None;
+        };
+        let theirs = self.site_of(owner) == self.site_of(from);
+        if !theirs && !self.is_sibling(from) && self.rules.provenance {
+            self.refuse(now, from, Refusal::NotItsToTell);
+            return None;
+        }
+        Some(owner)
+    }
+
+    fn hear_page(&mut self, now: Time, id: LinkId, page: Page) {
+        let from = self.links[&id].peer;
+        let Some(page) = self.in_our_numbers(now, id, page) else { return };
+        let (owner, stamp, spot) = (owner_of(&page), page.stamp(), page.spot());
+        if !page.is_placed() {
+            return self.refuse(now, from, Refusal::BadNumber);
+        }
+        if owner == ME {
+            return self.hear_of_oneself(now, from, stamp);
+        }
+        let peer = self.roster.peer(owner);
+        let held = peer.record.incarnation();
+        if owner != from && held > 0 && stamp.incarnation > held.saturating_add(JUMP_MAX) {
+            self.notice(Notice::JumpClamped { owner, said: stamp.incarnation });
+            return self.refuse(now, from, Refusal::Jump);
+        }
+        if self.rules.incarnations && stamp.incarnation <= peer.buried.max(peer.left) {
+            return;
+        }
+        let urgent = match &page {
+            Page::Load(new) => {
+                let old = peer.record.loads().find(|old| old.page == new.page);
+                old.is_some_and(|old| is_urgent(&old.services, &new.services))
+            }
+            _ => !matches!(spot, Spot::Counts(_)),
+        };
+        let record = &mut self.roster.peer_mut(owner).record;
+        match record.merge(page, self.rules.incarnations) {
+            Merged::Reborn => self.reborn(now, owner),
+            Merged::Newer => {}
+            Merged::Same => return self.relay.told_by(self.is_sibling(from), owner, spot),
+            Merged::Older => return,
+        }
+        if self.roster.peer(owner).vouched_at.is_none() {
+            // Nobody would pass on a page of a node that none of its site has ever heard.
+            self.vouched(now, owner);
+        }
+        match spot {
+            Spot::Counts(_) => self.siblings_stale = true,
+            _ => self.outlook_stale = true,
+        }
+        self.siblings_stale |= self.is_sibling(owner);
+        self.pass_on(from, owner, spot, urgent);
+    }
+
+    /// Someone tells us of ourselves: of a life before, or of one who speaks in our name.
+    fn hear_of_oneself(&mut self, now: Time, from: PeerId, stamp: Stamp) {
+        self.refuse(now, from, Refusal::OfOurselves);
+        if stamp.incarnation > self.own.incarnation() {
+            self.raise(now, stamp.incarnation, RaiseReason::Held);
+        }
+    }
+
+    /// The page with owner and services in our numbers; `None` if it is not the link's to tell,
+    /// or if a number in it was not named.
+    fn in_our_numbers(&mut self, now: Time, id: LinkId, mut page: Page) -> Option<Page> {
+        let owner = self.owner_on(now, id, owner_of(&page).0)?;
+        let sibling = self.is_sibling(self.links[&id].peer);
+        let services = &self.links[&id].theirs.services;
+        let named = match &mut page {
+            Page::About(page) => {
+                page.owner = owner.0;
+                true
+            }
+            Page::Shape(page) => {
+                page.owner = owner.0;
+                let named = page.services.iter_mut().all(|s| renumber(services, &mut s.service));
+                page.services.retain(|s| s.service != NO_ROOM);
+                named
+            }
+            Page::Load(page) => {
+                page.owner = owner.0;
+                let named = page.services.iter_mut().all(|s| renumber(services, &mut s.service));
+                page.services.retain(|s| s.service != NO_ROOM);
+                named
+            }
+            Page::Counts(page) => {
+                page.owner = owner.0;
+                if !sibling || self.site_of(owner) != HOME {
+                    let from = self.links[&id].peer;
+                    self.refuse(now, from, Refusal::NotItsToTell);
+                    return None;
+                }
+                true
+            }
+        };
+        // A datagram may overtake the names it needs; heartbeats will tell that it is missing.
+        named.then_some(page)
+    }
+}
+
+/// Stands for a service that our table has no room for.
+const NO_ROOM: u16 = u16::MAX;
+
+fn renumber(services: &alloc::collections::BTreeMap<u16, u16>, number: &mut u16) -> bool {
+    services.get(number).map(|ours| *number = *ours).is_some()
+}
+
+pub(super) fn owner_of(page: &Page) -> PeerId {
+    PeerId(match page {
+        Page::About(page) => page.owner,
+        Page::Shape(page) => page.owner,
+        Page::Load(page) => page.owner,
+        Page::Counts(page) => page.owner,
+    })
+}

@@ -1,0 +1,189 @@
+//! One site, as this node sees it: its nodes, the links that hear it, what was sent there.
+
+use alloc::collections::BTreeMap;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use crate::id::{PeerId, ServiceId, SiteId};
+use crate::outlook::Standing;
+use crate::time::Time;
+
+/// A correction lasts until the site's own counts have had time to arrive.
+const CORRECTED_FOR: Duration = Duration::from_millis(1_500);
+
+/// One link between our site and another, as it hears.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ear {
+    /// The node at our end: this one, or a sibling that told us.
+    pub(crate) by: PeerId,
+    /// The node at the far end.
+    pub(crate) of: PeerId,
+    /// Last word from there. Of a sibling's ear that hears as it should: when that was told.
+    pub(crate) heard_at: Time,
+    /// A sibling's ear that hears as it should: no silence until it says so.
+    pub(crate) well: bool,
+    /// When a sibling told of it; ears that are not told again are dropped.
+    pub(crate) told_at: Time,
+    /// For how long the far end has not heard ours.
+    pub(crate) deaf: Duration,
+    /// Smoothed round trip; zero while unknown.
+    pub(crate) rtt: Duration,
+    /// Slots of the nodes that the far end hears in its own site.
+    pub(crate) mask: u64,
+}
+
+/// A witness's last word on a suspect.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ballot {
+    /// When it came.
+    pub(crate) at: Time,
+    /// When the witness's site last heard the suspect; `None` for never.
+    pub(crate) heard_at: Option<Time>,
+}
+
+/// What we sent to a site for one service, as long as its own counts do not show it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Sent {
+    recent: u32,
+    before: u32,
+    turned: Time,
+    ceiling: Option<(u32, Time)>,
+}
+
+impl Sent {
+    fn turn(&mut self, now: Time) {
+        if now.since(self.turned) < CORRECTED_FOR / 2 {
+            return;
+        }
+        let stale = now.since(self.turned) >= CORRECTED_FOR;
+        self.before = if stale { 0 } else { self.recent };
+        (self.recent, self.turned) = (0, now);
+        self.ceiling = self.ceiling.filter(|(_, until)| *until > now);
+    }
+
+    fn correct(&self, headroom: u32) -> u32 {
+        let left = self.ceiling.map_or(headroom, |(ceiling, _)| headroom.min(ceiling));
+        left.saturating_sub(self.recent).saturating_sub(self.before)
+    }
+}
+
+/// A site.
+#[derive(Clone, Debug)]
+pub(crate) struct Site {
+    pub(crate) name: String,
+    /// The same on every node.
+    pub(crate) hash: u64,
+    /// By slot.
+    pub(crate) nodes: Vec<PeerId>,
+    /// `None` until it was heard of by news.
+    pub(crate) standing: Option<Standing>,
+    pub(crate) since: Time,
+    /// A verdict stands, or all have left.
+    pub(crate) dead: bool,
+    /// Last word from it, to anyone of ours who would tell.
+    pub(crate) heard_at: Time,
+    pub(crate) ears: Vec<Ear>,
+    /// When witnesses were last asked about it.
+    pub(crate) asked_at: Time,
+    pub(crate) votes: BTreeMap<SiteId, Ballot>,
+    pub(crate) sent: BTreeMap<ServiceId, Sent>,
+}
+
+impl Site {
+    pub(crate) fn new(name: String, hash: u64) -> Site {
+        Site {
+            name,
+            hash,
+            nodes: Vec::new(),
+            standing: None,
+            since: Time::ZERO,
+            dead: false,
+            heard_at: Time::ZERO,
+            ears: Vec::new(),
+            asked_at: Time::ZERO,
+            votes: BTreeMap::new(),
+            sent: BTreeMap::new(),
+        }
+    }
+
+    /// It counts as a site of the mesh: one of whom there is news, and that is not gone.
+    pub(crate) fn is_member(&self) -> bool {
+        self.standing.is_some() && !self.dead
+    }
+
+    pub(crate) fn ear_mut(&mut self, by: PeerId, of: PeerId) -> Option<&mut Ear> {
+        self.ears.iter_mut().find(|ear| ear.by == by && ear.of == of)
+    }
+
+    /// The ear of that link, which may be new.
+    pub(crate) fn listen(&mut self, by: PeerId, of: PeerId, now: Time) -> &mut Ear {
+        let at = self.ears.iter().position(|ear| ear.by == by && ear.of == of);
+        let at = at.unwrap_or_else(|| {
+            let (deaf, rtt) = (Duration::ZERO, Duration::ZERO);
+            let (heard_at, told_at) = (now, now);
+            self.ears.push(Ear { by, of, heard_at, well: false, told_at, deaf, rtt, mask: 0 });
+            self.ears.len() - 1
+        });
+        &mut self.ears[at]
+    }
+
+    /// The fastest of its links.
+    pub(crate) fn rtt(&self) -> Duration {
+        let known = self.ears.iter().map(|ear| ear.rtt).filter(|rtt| !rtt.is_zero());
+        known.min().unwrap_or_default()
+    }
+
+    pub(crate) fn sent(&mut self, now: Time, service: ServiceId, flows: u32) {
+        let sent = self.sent.entry(service).or_default();
+        sent.turn(now);
+        sent.recent = sent.recent.saturating_add(flows);
+    }
+
+    /// It said what it has left, knowing all that we sent.
+    pub(crate) fn refused(&mut self, now: Time, service: ServiceId, headroom: u32) {
+        let ceiling = Some((headroom, now + CORRECTED_FOR));
+        let sent = Sent { ceiling, turned: now, ..Sent::default() };
+        self.sent.insert(service, sent);
+    }
+
+    /// What it has left, by its own word `headroom` less what it cannot know yet.
+    pub(crate) fn corrected(&mut self, now: Time, service: ServiceId, headroom: u32) -> u32 {
+        let Some(sent) = self.sent.get_mut(&service) else { return headroom };
+        sent.turn(now);
+        sent.correct(headroom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(ms: u64) -> Time {
+        Time::ZERO + Duration::from_millis(ms)
+    }
+
+    #[test]
+    fn what_was_sent_counts_until_the_site_can_have_said_so() {
+        let mut site = Site::new(String::from("nyc"), 0);
+        let service = ServiceId(0);
+        assert_eq!(site.corrected(at(0), service, 100), 100);
+        site.sent(at(10_000), service, 30);
+        site.sent(at(10_300), service, 20);
+        assert_eq!(site.corrected(at(10_400), service, 100), 50);
+        assert_eq!(site.corrected(at(10_800), service, 100), 50);
+        assert_eq!(site.corrected(at(12_600), service, 100), 100);
+    }
+
+    #[test]
+    fn a_refusal_tells_better_than_the_last_page() {
+        let mut site = Site::new(String::from("nyc"), 0);
+        let service = ServiceId(0);
+        site.sent(at(1_000), service, 30);
+        site.refused(at(1_100), service, 5);
+        assert_eq!(site.corrected(at(1_100), service, 100), 5);
+        site.sent(at(1_200), service, 2);
+        assert_eq!(site.corrected(at(1_300), service, 100), 3);
+        assert_eq!(site.corrected(at(4_000), service, 100), 100);
+    }
+}

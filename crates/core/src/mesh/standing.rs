@@ -1,0 +1,328 @@
+//! What is held of each node and site: judged at every beat from what links hear.
+//!
+//! All nodes of a site judge alike: siblings tell each other what their links hear and what
+//! witnesses answered, so whoever has a link to a witness asks it for all.
+
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use super::Mesh;
+use super::detector::{
+    ASK_EVERY, DEAD_UNWITNESSED, HEARD, Hearing, Inquest, Sign, VOTE_HOLDS, WITNESSES_MAX,
+    may_judge,
+};
+use super::message::{Doubt, Held, Message};
+use super::own::JUMP_MAX;
+use super::roster::{HOME, ME};
+use super::site::Ear;
+use super::terms::{Channel, Notice, Reason};
+use crate::id::{PeerId, SiteId};
+use crate::outlook::Standing;
+use crate::rng::mix;
+use crate::time::Time;
+
+/// A sibling silent for this long is not counted.
+pub(super) const SIBLING_SILENT: Duration = Duration::from_millis(600);
+/// A node elsewhere fades when nobody of its site has vouched for it for this long; a sibling's
+/// share of a broker is given to others then.
+pub(super) const UNVOUCHED: Duration = Duration::from_secs(3);
+/// Ears of a sibling that it does not tell of any longer.
+const EAR_HOLDS: Duration = Duration::from_secs(2);
+/// A link that hears within this time tells the truth about its site's nodes.
+const FRESH: Duration = Duration::from_millis(400);
+
+impl Mesh {
+    pub(super) fn judge(&mut self, now: Time) {
+        self.review_nodes(now);
+        self.review_isolation(now);
+        for site in self.roster.site_ids().skip(1) {
+            if self.roster.site(site).standing.is_some() {
+                self.prune_ears(now, site);
+                self.judge_site(now, site);
+            } else if self.is_seen(site) {
+                self.roster.sites[site.index()].heard_at = now;
+                self.stand(now, site, Reason::Seen);
+            }
+        }
+    }
+
+    /// Some node of it has said something that holds.
+    fn is_seen(&self, site: SiteId) -> bool {
+        self.roster.site(site).nodes.iter().any(|&peer| self.roster.peer(peer).is_up())
+    }
+
+    fn review_nodes(&mut self, now: Time) {
+        let heard = self.siblings_heard(now);
+        for peer in self.roster.peer_ids().skip(1) {
+            let p = self.roster.peer(peer);
+            let lives = p.is_up()
+                && match p.site {
+                    HOME => heard & (1 << p.slot) != 0,
+                    _ => p.vouched_at.is_some_and(|at| self.silence(at, now) < UNVOUCHED),
+                };
+            if lives == p.living {
+                continue;
+            }
+            let left = p.left >= p.record.incarnation();
+            self.roster.peer_mut(peer).living = lives;
+            self.roster.version += 1;
+            self.outlook_stale = true;
+            self.siblings_stale = true;
+            if !left {
+                let notice = if lives { Notice::NodeBack } else { Notice::NodeLost };
+                self.notice(notice(peer));
+            }
+        }
+    }
+
+    /// Siblings heard by ourselves or by a sibling that we hear.
+    fn siblings_heard(&self, now: Time) -> u64 {
+        let mut heard = 1;
+        for link in self.links.values().filter(|link| link.is_up() && self.is_sibling(link.peer)) {
+            if self.silence(link.heard_at, now) < SIBLING_SILENT {
+                heard |= link.mask | 1 << self.roster.peer(link.peer).slot;
+            }
+        }
+        heard
+    }
+
+    /// Ears that no longer exist: of siblings that are gone or do not tell, and of links that we
+    /// do not want again.
+    fn prune_ears(&mut self, now: Time, site: SiteId) {
+        let nodes = &self.roster.site(site).nodes;
+        let any_living = nodes.iter().any(|&peer| self.roster.peer(peer).living);
+        let stays = |ear: &Ear| {
+            let far = self.roster.peer(ear.of);
+            if ear.by == ME {
+                let wanted = self.topology.wants(ear.of) && (far.living || !any_living);
+                return far.news.is_some() || wanted;
+            }
+            self.roster.peer(ear.by).living && self.silence(ear.told_at, now) < EAR_HOLDS
+        };
+        let ears = &self.roster.site(site).ears;
+        let gone: Vec<(PeerId, PeerId)> =
+            ears.iter().filter(|ear| !stays(ear)).map(|ear| (ear.by, ear.of)).collect();
+        let ears = &mut self.roster.sites[site.index()].ears;
+        ears.retain(|ear| !gone.contains(&(ear.by, ear.of)));
+    }
+
+    /// The silence of one link.
+    fn ear_silence(&self, ear: &Ear, now: Time) -> Duration {
+        if ear.well { Duration::ZERO } else { self.silence(ear.heard_at, now) }
+    }
+
+    /// What our site's links to another hear. A link to a node that others of its site do not
+    /// hear either says nothing of the site.
+    pub(super) fn hearing(&self, now: Time, site: SiteId) -> Hearing {
+        let site = self.roster.site(site);
+        let mut hearing = Hearing::default();
+        for ear in &site.ears {
+            let bit = 1 << self.roster.peer(ear.of).slot;
+            let silence = self.ear_silence(ear, now);
+            let explained = silence >= FRESH
+                && site.ears.iter().any(|other| {
+                    let truthful = other.of != ear.of && other.mask & bit == 0 && other.mask != 0;
+                    truthful && self.ear_silence(other, now) < FRESH
+                });
+            if !explained {
+                hearing.add(silence, ear.deaf, ear.rtt);
+            }
+        }
+        if hearing.links == 0 {
+            hearing.add(self.silence(site.heard_at, now), Duration::ZERO, Duration::ZERO);
+        }
+        hearing
+    }
+
+    /// How long ago our site heard that one, as far as we know; `None` for never.
+    pub(super) fn heard_ago(&self, now: Time, site: SiteId) -> Option<Duration> {
+        let s = self.roster.site(site);
+        s.standing?;
+        let ears = s.ears.iter().map(|ear| self.ear_silence(ear, now));
+        let least = ears.min().unwrap_or(Duration::MAX);
+        Some(least.min(self.silence(s.heard_at, now)))
+    }
+
+    fn judge_site(&mut self, now: Time, site: SiteId) {
+        if self.roster.site(site).dead {
+            return;
+        }
+        let hearing = self.hearing(now, site);
+        match hearing.sign() {
+            Sign::Suspect => {
+                self.stand(now, site, Reason::Silent);
+                self.inquire(now, site);
+                self.sentence(now, site, &hearing);
+            }
+            Sign::Silent => self.stand(now, site, Reason::Silent),
+            Sign::Deaf => self.stand(now, site, Reason::Deaf),
+            Sign::Heard => {
+                self.roster.sites[site.index()].votes.clear();
+                self.stand(now, site, Reason::Heard);
+            }
+        }
+    }
+
+    /// Takes note of what a site is now, and tells if that is new.
+    pub(super) fn stand(&mut self, now: Time, site: SiteId, reason: Reason) {
+        let to = self.standing(now, site);
+        let s = &mut self.roster.sites[site.index()];
+        let from = s.standing;
+        if from == Some(to) {
+            return;
+        }
+        (s.standing, s.since) = (Some(to), now);
+        let drains = to == Standing::Draining
+            || (to == Standing::Reachable && from == Some(Standing::Draining));
+        let reason = if drains { Reason::Drain } else { reason };
+        self.outlook_stale = true;
+        self.published_at = Time::ZERO;
+        self.notice(Notice::Standing { site, from, to, reason });
+    }
+
+    fn standing(&self, now: Time, site: SiteId) -> Standing {
+        let s = self.roster.site(site);
+        if s.dead {
+            return Standing::Dead;
+        }
+        let mut living = s.nodes.iter().map(|&peer| self.roster.peer(peer)).filter(|p| p.living);
+        match self.hearing(now, site).sign() {
+            Sign::Suspect => Standing::Suspect,
+            Sign::Silent | Sign::Deaf => Standing::Avoided,
+            Sign::Heard => {
+                let first = living.next();
+                let drains =
+                    first.is_some_and(|p| p.is_draining() && living.all(|p| p.is_draining()));
+                if drains { Standing::Draining } else { Standing::Reachable }
+            }
+        }
+    }
+
+    /// Sites heard within the last second, and sites there are.
+    fn others(&self, now: Time) -> (u32, u32) {
+        let (mut heard, mut others) = (0, 0);
+        for site in self.roster.site_ids().skip(1) {
+            if self.roster.site(site).is_member() {
+                others += 1;
+                heard += u32::from(self.hearing(now, site).least < HEARD);
+            }
+        }
+        (heard, others)
+    }
+
+    fn review_isolation(&mut self, now: Time) {
+        let (heard, others) = self.others(now);
+        let isolated = !may_judge(heard, others);
+        if isolated == self.isolated {
+            return;
+        }
+        self.isolated = isolated;
+        self.notice(if isolated { Notice::Isolated { heard, others } } else { Notice::Rejoined });
+    }
+
+    /// Asks witnesses about a suspect, and the suspect itself, through our own links.
+    fn inquire(&mut self, now: Time, site: SiteId) {
+        let s = &mut self.roster.sites[site.index()];
+        if now < s.asked_at + ASK_EVERY {
+            return;
+        }
+        s.asked_at = now;
+        let witnesses = self.witnesses(now, site);
+        let asked = self.up_links(|peer| witnesses.contains(&peer.site));
+        self.say(asked, Channel::Datagram, Message::WitnessAsk { site: site.0 });
+        for link in self.up_links(|peer| peer.site == site) {
+            let incarnation = self.roster.peer(self.links[&link].peer).record.incarnation();
+            let held = Message::Held(Held { incarnation, doubt: Doubt::Suspect });
+            self.say(Vec::from([link]), Channel::Datagram, held);
+        }
+    }
+
+    /// The sites whose word counts: the same for all nodes of our site. Those that we hear come
+    /// first; where there are too few of them, silent ones count against the verdict.
+    fn witnesses(&self, now: Time, suspect: SiteId) -> Vec<SiteId> {
+        let salt = self.roster.site(suspect).hash;
+        let others = self.roster.site_ids().skip(1).filter(|&site| site != suspect);
+        let mut others: Vec<(bool, u64, SiteId)> = others
+            .filter(|&site| self.roster.site(site).is_member())
+            .map(|site| {
+                let silent = self.hearing(now, site).least >= HEARD;
+                (silent, mix(salt ^ self.roster.site(site).hash), site)
+            })
+            .collect();
+        others.sort_unstable();
+        others.into_iter().take(WITNESSES_MAX).map(|(_, _, site)| site).collect()
+    }
+
+    /// Dead, if everything that it takes is there.
+    fn sentence(&mut self, now: Time, site: SiteId, hearing: &Hearing) {
+        if !hearing.all_silent() {
+            return;
+        }
+        let alone = self.others(now).1 <= 1;
+        let reason = if alone { Reason::Unwitnessed } else { Reason::Witnessed };
+        let gone = if alone {
+            hearing.least >= DEAD_UNWITNESSED
+        } else {
+            let fit = !self.isolated || !self.rules.isolation;
+            let agreed = !self.rules.witnesses || self.inquest(now, site).agrees();
+            fit && agreed
+        };
+        if !gone {
+            return;
+        }
+        let nodes = self.roster.site(site).nodes.clone();
+        let graves: Vec<(PeerId, u64)> =
+            nodes.iter().map(|&peer| (peer, self.roster.peer(peer).record.incarnation())).collect();
+        self.bury(now, site, &graves, reason);
+        let siblings = self.up_links(|peer| peer.site == HOME);
+        self.tell_verdict(siblings, site);
+    }
+
+    fn inquest(&self, now: Time, suspect: SiteId) -> Inquest {
+        let votes = &self.roster.site(suspect).votes;
+        let witnesses = self.witnesses(now, suspect);
+        let mut inquest = Inquest { witnesses: witnesses.len() as u32, ..Inquest::default() };
+        for ballot in witnesses.iter().filter_map(|witness| votes.get(witness)) {
+            let Some(heard_at) = ballot.heard_at else { continue };
+            let heard = now.since(heard_at) < HEARD;
+            let fresh = now.since(ballot.at) < VOTE_HOLDS;
+            inquest.heard += u32::from(heard);
+            inquest.agree += u32::from(fresh && !heard);
+        }
+        inquest
+    }
+
+    /// These nodes are dead, each in that incarnation and those before.
+    pub(super) fn bury(
+        &mut self,
+        now: Time,
+        site: SiteId,
+        graves: &[(PeerId, u64)],
+        reason: Reason,
+    ) {
+        for &(peer, incarnation) in graves {
+            let p = self.roster.peer_mut(peer);
+            let most = p.record.incarnation().saturating_add(JUMP_MAX);
+            p.buried = p.buried.max(incarnation.min(most));
+        }
+        self.close_over(now, site, reason);
+    }
+
+    /// All nodes of that site may have left.
+    pub(super) fn all_left(&mut self, now: Time, site: SiteId) {
+        if site != HOME {
+            self.close_over(now, site, Reason::Left);
+        }
+    }
+
+    fn close_over(&mut self, now: Time, site: SiteId, reason: Reason) {
+        let s = self.roster.site(site);
+        if s.standing.is_none() || s.dead || self.is_seen(site) {
+            return;
+        }
+        let s = &mut self.roster.sites[site.index()];
+        s.dead = true;
+        s.votes.clear();
+        self.stand(now, site, reason);
+    }
+}

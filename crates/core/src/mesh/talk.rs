@@ -1,0 +1,404 @@
+//! What is said when, and what is passed on.
+//!
+//! Siblings hear from us every 100 ms, nodes of other sites every 200 ms. News waits for such a
+//! beat, to share its packet, unless it is urgent: then it goes at the next beat of 50 ms. What
+//! another site says is passed on to siblings, unless one of them was faster; what a sibling
+//! says, to other sites; what one sibling cannot hear of another, to that one. Between sites
+//! nothing else is relayed.
+
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use super::digest::{Page, Spot};
+use super::message::{
+    DATAGRAM_MAX, EARS_MAX, Ear, Ears, Grave, Heartbeat, LOAD_PAGES_MAX, LoadPage, Message,
+    NAMES_MAX, Names, OwnerName, PAGE_SERVICES_MAX, ServiceName, SiteName, Verdict,
+};
+use super::roster::{HOME, ME};
+use super::standing::SIBLING_SILENT;
+use super::terms::{Channel, LinkId, Output};
+use super::{Mesh, link::Link};
+use crate::id::{PeerId, SiteId};
+use crate::time::Time;
+
+/// Beats between heartbeats to siblings, and to other sites.
+const TO_SIBLINGS: u64 = 2;
+const TO_OTHERS: u64 = 4;
+/// Silence on a link that siblings are told of.
+const WORTH_TELLING: Duration = Duration::from_millis(400);
+const EARS_EVERY: Duration = Duration::from_millis(500);
+const EARS_SILENT_EVERY: Duration = Duration::from_millis(200);
+
+type Spots = BTreeSet<(PeerId, Spot)>;
+
+/// What waits to be said.
+#[derive(Debug, Default)]
+pub(super) struct Relay {
+    to_siblings: Spots,
+    to_others: Spots,
+    to_some: BTreeMap<LinkId, Spots>,
+    pub(super) urgent: bool,
+    ears_at: Time,
+    /// Ears that siblings know to be silent.
+    silent: Vec<PeerId>,
+}
+
+impl Relay {
+    /// News of ourselves.
+    pub(super) fn own(&mut self, spot: Spot) {
+        self.to_siblings.insert((ME, spot));
+        if !matches!(spot, Spot::Counts(_)) {
+            self.to_others.insert((ME, spot));
+        }
+    }
+
+    /// Someone told it: if a sibling did, it told all siblings.
+    pub(super) fn told_by(&mut self, sibling: bool, owner: PeerId, spot: Spot) {
+        if sibling {
+            self.to_siblings.remove(&(owner, spot));
+        }
+    }
+
+    /// Pages that wait: bounded by the roster.
+    pub(super) fn len(&self) -> usize {
+        self.to_siblings.len() + self.to_others.len()
+    }
+}
+
+/// A number in a message, which must have been named.
+enum Numbered {
+    Site(SiteId),
+    Owner(PeerId),
+    /// Every node of that site whose slot is in the mask.
+    Slots(SiteId, u64),
+    Service(u16),
+}
+
+impl Mesh {
+    pub(super) fn talk(&mut self, now: Time) {
+        let urgent = core::mem::take(&mut self.relay.urgent);
+        let siblings = self.beats.is_multiple_of(TO_SIBLINGS);
+        let others = self.beats.is_multiple_of(TO_OTHERS);
+        self.introduce();
+        let ids: Vec<LinkId> = self.links.keys().copied().collect();
+        for id in ids {
+            let link = &self.links[&id];
+            if link.is_up() && if self.is_sibling(link.peer) { siblings } else { others } {
+                self.heartbeat(now, id);
+            }
+        }
+        if siblings || urgent {
+            let spots = core::mem::take(&mut self.relay.to_siblings);
+            let links = self.up_links(|peer| peer.site == HOME);
+            self.flush(links, spots);
+            for (link, spots) in core::mem::take(&mut self.relay.to_some) {
+                if self.links.get(&link).is_some_and(Link::is_up) {
+                    self.flush(Vec::from([link]), spots);
+                }
+            }
+        }
+        if siblings {
+            self.tell_ears(now);
+        }
+        if others || urgent {
+            let spots = core::mem::take(&mut self.relay.to_others);
+            let links = self.up_links(|peer| peer.site != HOME);
+            self.flush(links, spots);
+        }
+    }
+
+    pub(super) fn heartbeat_everyone(&mut self, now: Time) {
+        for id in self.up_links(|_| true) {
+            self.heartbeat(now, id);
+        }
+    }
+
+    /// "I live", with what else fits.
+    pub(super) fn heartbeat(&mut self, now: Time, id: LinkId) {
+        let hears = self.hears(now);
+        let (about, shape, load) = self.roster.peer(ME).record.newest();
+        let incarnation = self.own.incarnation();
+        let wanted = self.topology.wants(self.links[&id].peer);
+        let link = self.links.get_mut(&id).expect("the caller has it");
+        link.beats_out += 1;
+        let seq = link.beats_out;
+        let silence = now.since(link.heard_at.max(self.awake_at));
+        // Not worth a longer heartbeat before it is a silence.
+        let silence = if silence < WORTH_TELLING { Duration::ZERO } else { silence };
+        let silence = u16::try_from(silence.as_millis()).unwrap_or(u16::MAX);
+        let beat = Heartbeat { incarnation, seq, about, shape, load, hears, silence, wanted };
+        self.say(Vec::from([id]), Channel::Datagram, Message::Heartbeat(beat));
+    }
+
+    /// The nodes of our site that we hear ourselves, this one among them.
+    fn hears(&self, now: Time) -> u64 {
+        let mut mask = 1;
+        for link in self.links.values().filter(|link| link.is_up()) {
+            let peer = self.roster.peer(link.peer);
+            if peer.site == HOME && self.silence(link.heard_at, now) < SIBLING_SILENT {
+                mask |= 1 << peer.slot;
+            }
+        }
+        mask
+    }
+
+    fn tell_ears(&mut self, now: Time) {
+        let siblings = self.up_links(|peer| peer.site == HOME);
+        let mut ears = Vec::new();
+        let mut silent = Vec::new();
+        for site in self.roster.sites.iter().skip(1) {
+            for ear in site.ears.iter().filter(|ear| ear.by == ME) {
+                let silence = self.silence(ear.heard_at, now);
+                let well = silence < WORTH_TELLING;
+                if !well {
+                    silent.push(ear.of);
+                }
+                let ms = |d: Duration| u16::try_from(d.as_millis()).unwrap_or(u16::MAX);
+                let silence = if well { 0 } else { ms(silence) };
+                let (deaf, rtt, hears) = (ms(ear.deaf), ms(ear.rtt), ear.mask);
+                ears.push(Ear { owner: ear.of.0, silence, deaf, rtt, hears });
+            }
+        }
+        let changed = silent != self.relay.silent;
+        let every = if silent.is_empty() { EARS_EVERY } else { EARS_SILENT_EVERY };
+        if siblings.is_empty() || (!changed && now < self.relay.ears_at + every) {
+            return;
+        }
+        (self.relay.ears_at, self.relay.silent) = (now, silent);
+        for ears in ears.chunks(EARS_MAX) {
+            let ears = Message::Ears(Ears { ears: ears.to_vec() });
+            self.say(siblings.clone(), Channel::Datagram, ears);
+        }
+    }
+
+    /// News that `from` brought of `owner` goes on to those who cannot have it from elsewhere.
+    pub(super) fn pass_on(&mut self, from: PeerId, owner: PeerId, spot: Spot, urgent: bool) {
+        let of_home = self.site_of(owner) == HOME;
+        let by_sibling = self.is_sibling(from);
+        if of_home && !matches!(spot, Spot::Counts(_)) {
+            self.relay.to_others.insert((owner, spot));
+        }
+        if !of_home && !by_sibling {
+            self.relay.to_siblings.insert((owner, spot));
+        }
+        self.relay.told_by(!of_home && by_sibling, owner, spot);
+        self.relay.urgent |= urgent;
+        if !by_sibling {
+            return;
+        }
+        // A sibling that does not hear the speaker has it from us.
+        let speaker = self.roster.peer(if of_home { owner } else { from }).slot;
+        for (id, link) in self.links.iter().filter(|(_, link)| link.is_up()) {
+            let there = self.roster.peer(link.peer);
+            let concerned = there.site == HOME && link.peer != owner && link.peer != from;
+            if concerned && link.mask != 0 && link.mask & (1 << speaker) == 0 {
+                self.relay.to_some.entry(*id).or_default().insert((owner, spot));
+            }
+        }
+    }
+
+    pub(super) fn pass_on_leave(&mut self, from: PeerId, owner: PeerId, incarnation: u64) {
+        let of_home = self.site_of(owner) == HOME;
+        if from != owner && (of_home || self.is_sibling(from)) {
+            return;
+        }
+        let others = self.up_links(|peer| (peer.site == HOME) != of_home);
+        let leave = Message::Leave { owner: owner.0, incarnation };
+        self.say(others, Channel::Stream, leave);
+    }
+
+    /// Says pages on links; load shares datagrams.
+    fn flush(&mut self, links: Vec<LinkId>, spots: Spots) {
+        if links.is_empty() {
+            return;
+        }
+        let mut loads = Loads::default();
+        for (owner, spot) in spots {
+            let peer = self.roster.peer(owner);
+            if owner != ME && !peer.is_up() && self.rules.incarnations {
+                continue;
+            }
+            match peer.record.page(spot) {
+                Some(Page::Load(page)) => {
+                    if let Some(full) = loads.push(page) {
+                        self.say(links.clone(), Channel::Datagram, Message::Load(full));
+                    }
+                }
+                Some(page @ Page::Counts(_)) => {
+                    self.say(links.clone(), Channel::Datagram, page.into_message());
+                }
+                Some(page) => self.say(links.clone(), Channel::Stream, page.into_message()),
+                None => {}
+            }
+        }
+        if !loads.pages.is_empty() {
+            self.say(links, Channel::Datagram, Message::Load(loads.pages));
+        }
+    }
+
+    /// Every page held of these owners, on the stream of one link.
+    pub(super) fn tell_all(&mut self, id: LinkId, owners: &[PeerId]) {
+        for &owner in owners {
+            let spots: Vec<Spot> = self.roster.peer(owner).record.spots().collect();
+            for spot in spots {
+                if let Some(page) = self.roster.peer(owner).record.page(spot) {
+                    self.say(Vec::from([id]), Channel::Stream, page.into_message());
+                }
+            }
+        }
+    }
+
+    /// Whom of that site we hold dead.
+    pub(super) fn tell_verdict(&mut self, to: Vec<LinkId>, site: SiteId) {
+        let nodes = self.roster.site(site).nodes.iter();
+        let graves: Vec<Grave> = nodes
+            .map(|&peer| Grave { owner: peer.0, incarnation: self.roster.peer(peer).buried })
+            .filter(|grave| grave.incarnation > 0)
+            .collect();
+        let verdict = Message::Verdict(Verdict { site: site.0, graves });
+        self.say(to, Channel::Stream, verdict);
+    }
+
+    /// Says something on these links, after spelling what it numbers where that is not known.
+    pub(super) fn say(&mut self, to: Vec<LinkId>, channel: Channel, message: Message) {
+        if to.is_empty() {
+            return;
+        }
+        let mut numbered = Vec::new();
+        collect(&message, &mut |n| numbered.push(n));
+        for &id in &to {
+            self.spell(id, &numbered);
+        }
+        self.outputs.push_back(Output::Send { to, channel, message });
+    }
+
+    fn spell(&mut self, id: LinkId, numbered: &[Numbered]) {
+        let Some(link) = self.links.get_mut(&id) else { return };
+        let mut speller = Speller { link, roster: &self.roster, names: Names::default() };
+        for numbered in numbered {
+            match *numbered {
+                Numbered::Site(site) => speller.site(site),
+                Numbered::Owner(peer) => speller.owner(peer),
+                Numbered::Service(number) => speller.service(number),
+                Numbered::Slots(site, mask) => {
+                    let nodes = self.roster.site(site).nodes.iter().enumerate();
+                    for (_, &peer) in nodes.filter(|(slot, _)| mask & (1 << slot) != 0) {
+                        speller.owner(peer);
+                    }
+                }
+            }
+        }
+        let Names { sites, owners, services } = speller.names;
+        let most = sites.len().max(owners.len()).max(services.len());
+        for part in 0..most.div_ceil(NAMES_MAX) {
+            let names = Names {
+                sites: slice(&sites, part),
+                owners: slice(&owners, part),
+                services: slice(&services, part),
+            };
+            let (to, message) = (Vec::from([id]), Message::Names(names));
+            self.outputs.push_back(Output::Send { to, channel: Channel::Stream, message });
+        }
+    }
+}
+
+fn slice<T: Clone>(all: &[T], part: usize) -> Vec<T> {
+    all.iter().skip(part * NAMES_MAX).take(NAMES_MAX).cloned().collect()
+}
+
+/// Spells what a link was not told yet.
+struct Speller<'a> {
+    link: &'a mut Link,
+    roster: &'a super::roster::Roster,
+    names: Names,
+}
+
+impl Speller<'_> {
+    fn site(&mut self, site: SiteId) {
+        if self.link.told_sites.set(site.0) {
+            let name = self.roster.site(site).name.clone();
+            self.names.sites.push(SiteName { number: site.0, name });
+        }
+    }
+
+    fn owner(&mut self, owner: PeerId) {
+        if self.link.told_owners.set(owner.0) {
+            let peer = self.roster.peer(owner);
+            self.site(peer.site);
+            let (number, site) = (owner.0, peer.site.0);
+            let (slot, node) = (peer.slot, peer.name.clone());
+            self.names.owners.push(OwnerName { number, site, slot, node });
+        }
+    }
+
+    fn service(&mut self, number: u16) {
+        if self.link.told_services.set(number) {
+            let name = self.roster.services[usize::from(number)].clone();
+            self.names.services.push(ServiceName { number, name });
+        }
+    }
+}
+
+/// Every number in a message. Slots stand for the nodes in them.
+fn collect(message: &Message, found: &mut impl FnMut(Numbered)) {
+    let owner = |number: u16| Numbered::Owner(PeerId(number));
+    match message {
+        Message::Hello(_)
+        | Message::Names(_)
+        | Message::Ping { .. }
+        | Message::Pong { .. }
+        | Message::Held(_)
+        | Message::Peers(_) => {}
+        Message::Heartbeat(beat) => found(Numbered::Slots(HOME, beat.hears)),
+        Message::WitnessAsk { site } => found(Numbered::Site(SiteId(*site))),
+        Message::Vote(vote) => {
+            found(Numbered::Site(SiteId(vote.site)));
+            found(Numbered::Site(SiteId(vote.witness)));
+        }
+        Message::Ears(ears) => ears.ears.iter().for_each(|ear| found(owner(ear.owner))),
+        Message::Verdict(verdict) => {
+            found(Numbered::Site(SiteId(verdict.site)));
+            verdict.graves.iter().for_each(|grave| found(owner(grave.owner)));
+        }
+        Message::About(page) => found(owner(page.owner)),
+        Message::Shape(page) => {
+            found(owner(page.owner));
+            page.services.iter().for_each(|s| found(Numbered::Service(s.service)));
+        }
+        Message::Load(pages) => {
+            for page in pages {
+                found(owner(page.owner));
+                page.services.iter().for_each(|s| found(Numbered::Service(s.service)));
+            }
+        }
+        Message::Counts(page) => found(owner(page.owner)),
+        Message::Offer(offer) => offer.have.iter().for_each(|have| found(owner(have.owner))),
+        Message::Want(want) => want.owners.iter().for_each(|number| found(owner(*number))),
+        Message::Leave { owner: number, .. } => found(owner(*number)),
+    }
+}
+
+/// Pages of load on their way into one datagram.
+#[derive(Default)]
+struct Loads {
+    pages: Vec<LoadPage>,
+    bytes: usize,
+    services: usize,
+}
+
+impl Loads {
+    /// Adds a page; gives those that had to go before it.
+    fn push(&mut self, page: LoadPage) -> Option<Vec<LoadPage>> {
+        // The most that a page's head and a service take on the wire.
+        let (bytes, services) = (24 + 20 * page.services.len(), page.services.len());
+        let full = self.bytes + bytes > DATAGRAM_MAX - 32
+            || self.services + services > PAGE_SERVICES_MAX
+            || self.pages.len() >= LOAD_PAGES_MAX;
+        let before = full.then(|| core::mem::take(self).pages);
+        self.bytes += bytes;
+        self.services += services;
+        self.pages.push(page);
+        before.filter(|pages| !pages.is_empty())
+    }
+}

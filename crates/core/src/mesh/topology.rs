@@ -1,0 +1,428 @@
+//! Whom should this node have links to, and whom must it dial for that?
+//!
+//! Within a site everyone. Between two sites three links, or one for each pair of nodes where
+//! there are fewer pairs: the pairs of highest rendezvous hash, which both sides compute alike
+//! from names. The lower identity dials; the other waits three seconds and then dials too, so
+//! that a node behind a NAT is reached from where it can be. Data connections: to two nodes in
+//! each of the three nearest sites with room, by whoever would send there.
+
+use alloc::collections::BTreeMap;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use super::Mesh;
+use super::message::{ADDRESS_MAX, ADDRESSES_MAX, Introduction};
+use super::roster::{HOME, ME, Roster, hash, is_name};
+use super::terms::{CloseReason, DialId, Identity, LinkId, MeshPolicy, Output, Purpose, Table};
+use crate::id::{PeerId, SiteId};
+use crate::outlook::Standing;
+use crate::rng::{Rng, mix};
+use crate::time::Time;
+
+/// News links between two sites.
+const LINKS_BETWEEN: usize = 3;
+/// Introduced peers that we have not met.
+const INTRODUCED_MAX: usize = 1_024;
+/// One that cannot be reached this often is forgotten until it is introduced again.
+const INTRODUCED_TRIES: u32 = 3;
+/// Tries at once.
+const DIALS_MAX: usize = 64;
+const BACKOFF_FIRST_MS: u32 = 200;
+/// Short, so that a healed partition is whole again within seconds.
+const BACKOFF_MAX_MS: u32 = 1_500;
+/// For the lower identity to dial us.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// A process that was refused as the later of two tries again.
+const REFUSED_FOR: Duration = Duration::from_secs(10);
+/// A link that neither side needs is kept for this long.
+const UNNEEDED_FOR: Duration = Duration::from_secs(30);
+const REVIEW_EVERY: Duration = Duration::from_millis(250);
+const DATA_SITES: usize = 3;
+const DATA_NODES: usize = 2;
+
+/// Someone we want a link to, and how it goes.
+#[derive(Clone, Debug)]
+struct Try {
+    since: Time,
+    next: Time,
+    failures: u32,
+    pending: Option<DialId>,
+}
+
+impl Try {
+    fn new(now: Time) -> Try {
+        Try { since: now, next: now, failures: 0, pending: None }
+    }
+
+    fn failed(&mut self, now: Time, rng: &mut Rng) {
+        self.pending = None;
+        self.failures += 1;
+        let most = (BACKOFF_FIRST_MS << self.failures.min(4)).min(BACKOFF_MAX_MS);
+        let wait = most / 2 + rng.below(most / 2 + 1);
+        self.next = now + Duration::from_millis(u64::from(wait));
+    }
+}
+
+/// A configured address.
+#[derive(Clone, Debug)]
+struct Join {
+    address: String,
+    /// It has led to someone.
+    reached: bool,
+    /// It leads to ourselves.
+    oneself: bool,
+    tried: Try,
+}
+
+#[derive(Clone, Debug)]
+enum Target {
+    Join(usize),
+    Peer(Purpose, Identity),
+}
+
+/// Whom we want links to.
+#[derive(Debug)]
+pub(super) struct Topology {
+    joins: Vec<Join>,
+    introduced: BTreeMap<Identity, Vec<String>>,
+    wanted: BTreeMap<(Purpose, Identity), Try>,
+    wanted_peers: Vec<PeerId>,
+    dials: BTreeMap<DialId, Target>,
+    next_dial: u64,
+    /// What `wanted` was made from.
+    made_from: Option<u64>,
+    review_at: Time,
+}
+
+impl Topology {
+    pub(super) fn new(policy: &MeshPolicy, now: Time) -> Topology {
+        let join = |address: &String| Join {
+            address: address.clone(),
+            reached: false,
+            oneself: false,
+            tried: Try::new(now),
+        };
+        let known = policy.known.iter().take(INTRODUCED_MAX).map(|introduction| {
+            let Introduction { site, node, addresses } = introduction.clone();
+            (Identity { site, node }, addresses)
+        });
+        Topology {
+            joins: policy.join.iter().map(join).collect(),
+            introduced: known.filter(|(identity, _)| *identity != policy.me).collect(),
+            wanted: BTreeMap::new(),
+            wanted_peers: Vec::new(),
+            dials: BTreeMap::new(),
+            next_dial: 0,
+            made_from: None,
+            review_at: now,
+        }
+    }
+
+    /// Whether our side needs a news link to that peer.
+    pub(super) fn wants(&self, peer: PeerId) -> bool {
+        self.wanted_peers.binary_search(&peer).is_ok()
+    }
+
+    /// Someone told of a peer. Used to dial it, and for nothing else.
+    pub(super) fn introduced(
+        &mut self,
+        roster: &Roster,
+        introduction: &Introduction,
+    ) -> Result<(), Table> {
+        let Introduction { site, node, addresses } = introduction;
+        if !is_name(site) || !is_name(node) || addresses.is_empty() {
+            return Ok(());
+        }
+        let identity = Identity { site: site.clone(), node: node.clone() };
+        let met = roster.find(&identity);
+        if met.is_some_and(|peer| peer == ME || !roster.peer(peer).addresses().is_empty()) {
+            return Ok(());
+        }
+        if self.introduced.len() >= INTRODUCED_MAX && !self.introduced.contains_key(&identity) {
+            return Err(Table::Introductions);
+        }
+        let fit = addresses.iter().filter(|address| address.len() <= ADDRESS_MAX);
+        let addresses = fit.take(ADDRESSES_MAX).cloned().collect();
+        if self.introduced.insert(identity, addresses).is_none() {
+            self.made_from = None;
+        }
+        Ok(())
+    }
+
+    /// A connection stands; perhaps one that we dialled.
+    pub(super) fn reached(&mut self, now: Time, dial: Option<DialId>, identity: &Identity) {
+        match dial.and_then(|dial| self.dials.remove(&dial)) {
+            Some(Target::Join(at)) => {
+                let join = &mut self.joins[at];
+                (join.reached, join.tried) = (true, Try::new(now + PATIENCE));
+            }
+            Some(Target::Peer(purpose, identity)) => {
+                if let Some(tried) = self.wanted.get_mut(&(purpose, identity)) {
+                    *tried = Try::new(now);
+                    // A link that breaks at once must not be dialled in a loop.
+                    tried.next = now + Duration::from_millis(u64::from(BACKOFF_FIRST_MS));
+                }
+            }
+            None => {}
+        }
+        self.introduced.remove(identity);
+    }
+
+    pub(super) fn failed(&mut self, now: Time, dial: DialId, rng: &mut Rng) {
+        match self.dials.remove(&dial) {
+            Some(Target::Join(at)) => self.joins[at].tried.failed(now, rng),
+            Some(Target::Peer(purpose, identity)) => {
+                let key = (purpose, identity);
+                let Some(tried) = self.wanted.get_mut(&key) else { return };
+                tried.failed(now, rng);
+                if tried.failures >= INTRODUCED_TRIES && self.introduced.remove(&key.1).is_some() {
+                    self.made_from = None;
+                }
+            }
+            None => {}
+        }
+    }
+
+    /// That peer refused us, because another process has our identity.
+    pub(super) fn refused(&mut self, now: Time, identity: &Identity) {
+        for join in &mut self.joins {
+            join.tried.next = join.tried.next.max(now + REFUSED_FOR);
+        }
+        if let Some(tried) = self.wanted.get_mut(&(Purpose::News, identity.clone())) {
+            tried.next = now + REFUSED_FOR;
+        }
+    }
+
+    /// That address is our own.
+    pub(super) fn is_oneself(&mut self, remote: &str) {
+        for join in self.joins.iter_mut().filter(|join| join.address == remote) {
+            join.oneself = true;
+        }
+    }
+
+    /// Links have come or gone: look again soon.
+    pub(super) fn changed(&mut self) {
+        self.review_at = Time::ZERO;
+    }
+
+    pub(super) fn introduced_len(&self) -> usize {
+        self.introduced.len()
+    }
+
+    fn dial(&mut self, target: Target) -> DialId {
+        self.next_dial += 1;
+        let dial = DialId(self.next_dial);
+        self.dials.insert(dial, target);
+        dial
+    }
+}
+
+/// One who could be an end of a link.
+struct End {
+    hash: u64,
+    identity: Option<Identity>,
+    peer: PeerId,
+}
+
+impl Mesh {
+    pub(super) fn review_topology(&mut self, now: Time) {
+        if now < self.topology.review_at {
+            return;
+        }
+        self.topology.review_at = now + REVIEW_EVERY;
+        if self.topology.made_from != Some(self.roster.version) {
+            self.topology.made_from = Some(self.roster.version);
+            let news = self.wanted_news();
+            self.want(now, Purpose::News, news);
+        }
+        let data = self.wanted_data();
+        self.want(now, Purpose::Data, data);
+        self.dial_wanted(now);
+        self.dial_joins(now);
+        self.close_unneeded(now);
+    }
+
+    /// Replaces whom we want for that purpose; tries that go on keep their state.
+    fn want(&mut self, now: Time, purpose: Purpose, wanted: Vec<Identity>) {
+        let topology = &mut self.topology;
+        topology.wanted.retain(|(p, identity), _| *p != purpose || wanted.contains(identity));
+        for identity in wanted {
+            topology.wanted.entry((purpose, identity)).or_insert_with(|| Try::new(now));
+        }
+        if purpose == Purpose::News {
+            let news = topology.wanted.keys().filter(|(p, _)| *p == Purpose::News);
+            let mut peers: Vec<PeerId> =
+                news.filter_map(|(_, identity)| self.roster.find(identity)).collect();
+            peers.sort_unstable();
+            topology.wanted_peers = peers;
+        }
+    }
+
+    fn wanted_news(&self) -> Vec<Identity> {
+        let mut sites: BTreeMap<String, Vec<End>> = BTreeMap::new();
+        for site in self.roster.site_ids() {
+            let ends = self.ends(site);
+            sites.insert(self.roster.site(site).name.clone(), ends);
+        }
+        for identity in self.topology.introduced.keys() {
+            if self.roster.find(identity).is_none() {
+                let (hash, known) = (hash(identity), Some(identity.clone()));
+                let end = End { hash, identity: known, peer: ME };
+                sites.entry(identity.site.clone()).or_default().push(end);
+            }
+        }
+        let mut wanted = Vec::new();
+        let home = sites.remove(&self.me.site).unwrap_or_default();
+        let siblings = home.iter().filter(|end| end.identity.is_some() || end.peer != ME);
+        wanted.extend(siblings.map(|end| self.identity_of(end)));
+        for ends in sites.values() {
+            wanted.extend(self.far_ends(&home, ends).iter().map(|end| self.identity_of(end)));
+        }
+        wanted
+    }
+
+    fn identity_of(&self, end: &End) -> Identity {
+        end.identity.clone().unwrap_or_else(|| self.roster.identity(end.peer))
+    }
+
+    /// The nodes of a site that could have a link: the living, or if there are none, all.
+    fn ends(&self, site: SiteId) -> Vec<End> {
+        let end = |&peer: &PeerId| End { hash: self.roster.peer(peer).hash, identity: None, peer };
+        let nodes = &self.roster.site(site).nodes;
+        let lives = |peer: PeerId| site == HOME && peer == ME || self.roster.peer(peer).living;
+        let left = |peer: PeerId| {
+            let p = self.roster.peer(peer);
+            p.left >= p.record.incarnation().max(1)
+        };
+        let any = site != HOME && nodes.iter().any(|&peer| lives(peer));
+        nodes.iter().filter(|&&peer| if any { lives(peer) } else { !left(peer) }).map(end).collect()
+    }
+
+    /// Nodes there to which this one has one of the links between the two sites.
+    fn far_ends<'a>(&self, home: &[End], ends: &'a [End]) -> Vec<&'a End> {
+        let mut pairs: Vec<(u64, bool, usize)> = Vec::with_capacity(home.len() * ends.len());
+        for here in home {
+            let mine = here.identity.is_none() && here.peer == ME;
+            if !mine && here.peer != ME && !self.roster.peer(here.peer).living {
+                continue;
+            }
+            for (at, there) in ends.iter().enumerate() {
+                let (low, high) = (here.hash.min(there.hash), here.hash.max(there.hash));
+                pairs.push((mix(mix(low) ^ high), mine, at));
+            }
+        }
+        pairs.sort_unstable_by(|a, b| b.cmp(a));
+        let best = pairs.iter().take(LINKS_BETWEEN);
+        best.filter(|(_, mine, _)| *mine).map(|(_, _, at)| &ends[*at]).collect()
+    }
+
+    /// Two nodes in each of the nearest sites with room.
+    fn wanted_data(&self) -> Vec<Identity> {
+        let candidates = self.outlook.services.iter().flatten();
+        let mut near: Vec<(Duration, SiteId)> = candidates
+            .filter(|c| c.standing == Standing::Reachable && c.headroom > 0)
+            .map(|c| (c.rtt, c.site))
+            .collect();
+        near.sort_unstable();
+        near.dedup_by_key(|(_, site)| *site);
+        let mut seen: Vec<SiteId> = Vec::new();
+        for (_, site) in near {
+            if !seen.contains(&site) && seen.len() < DATA_SITES {
+                seen.push(site);
+            }
+        }
+        let mut wanted = Vec::new();
+        for site in seen {
+            let mut nodes: Vec<(u64, PeerId)> = self
+                .roster
+                .site(site)
+                .nodes
+                .iter()
+                .filter(|&&peer| self.roster.peer(peer).living)
+                .map(|&peer| {
+                    (mix(self.roster.peer(ME).hash ^ mix(self.roster.peer(peer).hash)), peer)
+                })
+                .collect();
+            nodes.sort_unstable();
+            let nodes = nodes.into_iter().take(DATA_NODES);
+            wanted.extend(nodes.map(|(_, peer)| self.roster.identity(peer)));
+        }
+        wanted
+    }
+
+    fn dial_wanted(&mut self, now: Time) {
+        let due: Vec<(Purpose, Identity)> = self
+            .topology
+            .wanted
+            .iter()
+            .filter(|((purpose, identity), tried)| {
+                let ready = tried.pending.is_none() && tried.next <= now;
+                let ours = *purpose == Purpose::Data || self.me < *identity;
+                let waited = now.since(tried.since) >= PATIENCE;
+                ready && (ours || waited) && !self.is_linked(*purpose, identity)
+            })
+            .map(|(key, _)| key.clone())
+            .collect();
+        for (purpose, identity) in due {
+            let addresses = self.addresses_of(&identity);
+            if addresses.is_empty() || self.topology.dials.len() >= DIALS_MAX {
+                continue;
+            }
+            let key = (purpose, identity.clone());
+            let dial = self.topology.dial(Target::Peer(purpose, identity.clone()));
+            if let Some(tried) = self.topology.wanted.get_mut(&key) {
+                tried.pending = Some(dial);
+            }
+            let peer = Some(identity);
+            self.outputs.push_back(Output::Dial { dial, addresses, peer, purpose });
+        }
+    }
+
+    fn is_linked(&self, purpose: Purpose, identity: &Identity) -> bool {
+        let Some(peer) = self.roster.find(identity) else { return false };
+        match purpose {
+            Purpose::Data => !self.roster.peer(peer).data.is_empty(),
+            Purpose::News => {
+                let news = |link: &super::Link| link.purpose == Purpose::News && link.peer == peer;
+                self.roster.peer(peer).news.is_some() || self.links.values().any(news)
+            }
+        }
+    }
+
+    fn addresses_of(&self, identity: &Identity) -> Vec<String> {
+        let met = self.roster.find(identity).map(|peer| self.address_of(peer)).unwrap_or_default();
+        match self.topology.introduced.get(identity) {
+            Some(addresses) if met.is_empty() => addresses.clone(),
+            _ => met,
+        }
+    }
+
+    /// Configured addresses: until each has led to someone, and again when we are alone.
+    fn dial_joins(&mut self, now: Time) {
+        let alone = !self.links.values().any(super::Link::is_up);
+        for at in 0..self.topology.joins.len() {
+            let join = &self.topology.joins[at];
+            let due = join.tried.pending.is_none() && join.tried.next <= now;
+            let full = self.topology.dials.len() >= DIALS_MAX;
+            if join.oneself || !due || full || (join.reached && !alone) {
+                continue;
+            }
+            let (addresses, purpose) = (Vec::from([join.address.to_string()]), Purpose::News);
+            let dial = self.topology.dial(Target::Join(at));
+            self.topology.joins[at].tried.pending = Some(dial);
+            self.outputs.push_back(Output::Dial { dial, addresses, peer: None, purpose });
+        }
+    }
+
+    fn close_unneeded(&mut self, now: Time) {
+        let old = self.links.iter().filter(|(_, link)| {
+            let wanted = link.wanted_there || self.topology.wants(link.peer);
+            link.is_up() && !wanted && now.since(link.since) >= UNNEEDED_FOR
+        });
+        let old: Vec<LinkId> = old.map(|(id, _)| *id).collect();
+        for link in old {
+            self.close(link, CloseReason::Unneeded);
+        }
+    }
+}

@@ -1,0 +1,197 @@
+//! What services read: a site is the sum of its living nodes, over its brokers counted once.
+
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use super::Mesh;
+use super::message::{BrokerSeen, ServiceShape};
+use super::roster::HOME;
+use super::standing::UNVOUCHED;
+use super::terms::{Output, Shared, Siblings};
+use crate::id::{PeerId, ServiceId, SiteId};
+use crate::outlook::{Candidate, Door, Outlook, Standing};
+use crate::time::Time;
+
+/// Between two publications, unless a standing has changed.
+const PUBLISH_EVERY: Duration = Duration::from_millis(100);
+/// Nodes named for one site.
+const DOORS_MAX: usize = 8;
+
+/// One service in one site.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(super) struct Sum {
+    /// Nodes that offer it.
+    pub(super) nodes: u32,
+    pub(super) flows: u32,
+    /// Flows that its nodes would still take, by their own limits and the brokers'.
+    pub(super) room: u32,
+    pub(super) admit_per_second: u32,
+    /// What its usable brokers take, each counted once; `None` where one has no known limit.
+    pub(super) capacity: Option<u32>,
+    pub(super) reserve: u32,
+}
+
+impl Sum {
+    /// Flows that the site would still take from others.
+    pub(super) fn headroom(&self) -> u32 {
+        let taken = self.flows.saturating_add(self.reserve);
+        self.capacity.map_or(self.room, |capacity| self.room.min(capacity.saturating_sub(taken)))
+    }
+}
+
+/// A site's brokers of one service, as its nodes see them.
+#[derive(Default)]
+struct Brokers(BTreeMap<u64, (BrokerSeen, Option<u32>)>);
+
+impl Brokers {
+    /// One node's view: usable is what anyone can use, and the smallest limit known is the limit.
+    fn add(&mut self, shape: &ServiceShape) {
+        for broker in &shape.brokers {
+            let seen = self.0.entry(broker.key).or_insert((broker.state, broker.capacity));
+            seen.0 = seen.0.min(broker.state);
+            seen.1 = match (seen.1, broker.capacity) {
+                (Some(a), Some(b)) => Some(a.min(b)),
+                (a, b) => a.or(b),
+            };
+        }
+    }
+
+    fn capacity(&self) -> Option<u32> {
+        let usable = self.0.values().filter(|(state, _)| *state <= BrokerSeen::Full);
+        usable.map(|(_, capacity)| *capacity).try_fold(0u32, |sum, c| Some(sum.saturating_add(c?)))
+    }
+}
+
+impl Mesh {
+    /// What a site has of a service; nodes that do not live or want no flows are left out.
+    pub(super) fn sum(&self, site: SiteId, number: u16) -> Sum {
+        let mut sum = Sum::default();
+        let mut brokers = Brokers::default();
+        for &peer in &self.roster.site(site).nodes {
+            let p = self.roster.peer(peer);
+            if !p.living {
+                continue;
+            }
+            let mut shapes = p.record.shapes().flat_map(|page| &page.services);
+            let Some(shape) = shapes.find(|s| s.service == number) else { continue };
+            sum.nodes += 1;
+            sum.reserve = sum.reserve.max(shape.reserve);
+            brokers.add(shape);
+            let mut loads = p.record.loads().flat_map(|page| &page.services);
+            let Some(load) = loads.find(|s| s.service == number) else { continue };
+            sum.flows = sum.flows.saturating_add(load.flows);
+            if !p.is_draining() {
+                sum.room = sum.room.saturating_add(load.room);
+                sum.admit_per_second = sum.admit_per_second.saturating_add(load.admit_per_second);
+            }
+        }
+        sum.capacity = brokers.capacity();
+        sum
+    }
+
+    pub(super) fn publish(&mut self, now: Time) {
+        if self.siblings_stale {
+            self.siblings_stale = false;
+            let siblings = self.siblings(now);
+            if siblings != self.siblings {
+                self.siblings = siblings.clone();
+                self.outputs.push_back(Output::Siblings(siblings));
+            }
+        }
+        if !self.outlook_stale || now < self.published_at + PUBLISH_EVERY {
+            return;
+        }
+        self.outlook_stale = false;
+        self.published_at = now;
+        let outlook = self.survey(now);
+        if outlook != self.outlook {
+            self.outlook = Outlook { generation: self.outlook.generation + 1, ..outlook };
+            self.outputs.push_back(Output::Publish(self.outlook.clone()));
+        }
+    }
+
+    fn survey(&mut self, now: Time) -> Outlook {
+        let sites = self.roster.sites.iter().map(|site| site.name.clone()).collect();
+        let mut services = Vec::with_capacity(self.own.numbers.len());
+        for at in 0..self.own.numbers.len() {
+            let service = ServiceId(at as u16);
+            let all = self.roster.site_ids().skip(1);
+            let candidates: Vec<Candidate> =
+                all.filter_map(|site| self.candidate(now, site, service)).collect();
+            services.push(candidates);
+        }
+        Outlook { generation: self.outlook.generation, sites, services }
+    }
+
+    fn candidate(&mut self, now: Time, site: SiteId, service: ServiceId) -> Option<Candidate> {
+        let standing = self.roster.site(site).standing?;
+        if standing == Standing::Dead {
+            return None;
+        }
+        let number = self.own.numbers[service.index()];
+        let sum = self.sum(site, number);
+        let doors = self.doors(site, number);
+        if doors.is_empty() {
+            return None;
+        }
+        let site_mut = &mut self.roster.sites[site.index()];
+        let headroom = site_mut.corrected(now, service, sum.headroom());
+        // Corrections end by themselves: look again.
+        self.outlook_stale |= headroom != sum.headroom();
+        let rtt = Duration::from_millis(site_mut.rtt().as_millis() as u64);
+        let admit_per_second = sum.admit_per_second;
+        Some(Candidate { site, standing, rtt, headroom, admit_per_second, doors })
+    }
+
+    /// Living nodes that offer the service and want flows, warm ones first.
+    fn doors(&self, site: SiteId, number: u16) -> Vec<Door> {
+        let offers = |peer: PeerId| {
+            let p = self.roster.peer(peer);
+            let mut shapes = p.record.shapes().flat_map(|page| &page.services);
+            p.living && shapes.any(|s| s.service == number)
+        };
+        let living = self.roster.site(site).nodes.iter().copied().filter(|&peer| offers(peer));
+        let mut doors: Vec<(bool, Door)> = living
+            .map(|peer| {
+                let p = self.roster.peer(peer);
+                (p.is_draining(), Door { peer, warm: !p.data.is_empty() })
+            })
+            .collect();
+        if doors.iter().any(|(draining, _)| !draining) {
+            doors.retain(|(draining, _)| !draining);
+        }
+        doors.sort_by_key(|(_, door)| (!door.warm, door.peer));
+        doors.truncate(DOORS_MAX);
+        doors.into_iter().map(|(_, door)| door).collect()
+    }
+
+    /// What siblings have on our brokers.
+    fn siblings(&mut self, now: Time) -> Siblings {
+        let mut flows: BTreeMap<u64, Shared> = BTreeMap::new();
+        let mut living = 0;
+        let mut fading = false;
+        for &peer in self.roster.site(HOME).nodes.iter().skip(1) {
+            let p = self.roster.peer(peer);
+            let fades = !p.living
+                && p.is_up()
+                && p.vouched_at.is_some_and(|at| self.silence(at, now) < UNVOUCHED);
+            living += u32::from(p.living);
+            fading |= fades;
+            if !p.living && !fades {
+                continue;
+            }
+            for count in p.record.counts().flat_map(|page| &page.brokers) {
+                let shared = flows.entry(count.key).or_default();
+                let sum = if p.living { &mut shared.flows } else { &mut shared.fading };
+                *sum = sum.saturating_add(count.flows);
+                shared.nodes += u32::from(p.living);
+            }
+        }
+        // What fades is gone by itself: look again.
+        self.siblings_stale = fading;
+        let ours = self.own.local.brokers.iter();
+        let brokers = ours.map(|b| flows.get(&b.key.0).copied().unwrap_or_default()).collect();
+        Siblings { living, brokers }
+    }
+}
