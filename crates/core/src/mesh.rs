@@ -73,6 +73,8 @@ pub struct Mesh {
     topology: Topology,
     relay: Relay,
     outputs: VecDeque<Output>,
+    /// Of the input that is being handled.
+    now: Time,
     next_beat: Time,
     beats: u64,
     /// Since when this process has been running without a stop.
@@ -108,6 +110,7 @@ impl Mesh {
             topology: Topology::new(policy, now),
             relay: Relay::default(),
             outputs: VecDeque::new(),
+            now,
             next_beat: now + phase,
             beats: u64::from(rng.below(4)),
             awake_at: now,
@@ -130,6 +133,7 @@ impl Mesh {
 
     /// Takes one fact in. All outputs are to be drained before the next.
     pub fn handle(&mut self, now: Time, input: Input<'_>) {
+        self.now = now;
         if self.next_beat <= now {
             self.beat(now);
         }

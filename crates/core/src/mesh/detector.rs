@@ -13,7 +13,7 @@ use core::time::Duration;
 /// Silence on most links after which no new flows go there, at no round trip.
 pub const AVOIDED: Duration = Duration::from_millis(600);
 /// By how much that is stretched at a round trip of 300 ms, and at most.
-pub const AVOIDED_STRETCH: Duration = Duration::from_millis(200);
+pub const AVOIDED_STRETCH: Duration = Duration::from_millis(150);
 /// Silence on most links after which witnesses are asked.
 pub const SUSPECT: Duration = Duration::from_millis(1_200);
 /// Silence on all links without which nobody is dead.
@@ -63,7 +63,7 @@ impl Hearing {
     /// Adds a link: its silence, for how long its far end has not heard us, its round trip.
     pub fn add(&mut self, silence: Duration, deaf: Duration, rtt: Duration) {
         self.least = if self.links == 0 { silence } else { self.least.min(silence) };
-        let avoided = AVOIDED + (rtt * 2 / 3).min(AVOIDED_STRETCH);
+        let avoided = AVOIDED + (rtt / 2).min(AVOIDED_STRETCH);
         self.links += 1;
         self.avoided += u32::from(silence >= avoided);
         self.suspect += u32::from(silence >= SUSPECT);
@@ -156,10 +156,10 @@ mod tests {
     fn far_sites_get_more_time() {
         for (rtt, silence, sign) in [
             (ms(0), 600, Sign::Silent),
-            (ms(150), 699, Sign::Heard),
-            (ms(150), 700, Sign::Silent),
-            (ms(900), 799, Sign::Heard),
-            (ms(900), 800, Sign::Silent),
+            (ms(150), 674, Sign::Heard),
+            (ms(150), 675, Sign::Silent),
+            (ms(900), 749, Sign::Heard),
+            (ms(900), 750, Sign::Silent),
         ] {
             let mut hearing = Hearing::default();
             hearing.add(ms(silence), ms(0), rtt);

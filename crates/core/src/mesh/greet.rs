@@ -49,6 +49,9 @@ impl Mesh {
         if self.leaving.is_some() {
             return self.refuse_link(id, CloseReason::Leaving);
         }
+        if self.topology.is_withdrawn(identity) {
+            return self.refuse_link(id, CloseReason::Unneeded);
+        }
         let Some(peer) = self.admit(now, identity) else {
             return self.refuse_link(id, CloseReason::NoRoom);
         };
@@ -226,6 +229,7 @@ impl Mesh {
         let link = self.links.get_mut(&id).expect("the caller has it");
         (link.phase, link.heard_at) = (Phase::Up, now);
         let peer = link.peer;
+        self.topology.accepted(now);
         self.roster.peer_mut(peer).news = Some(id);
         if self.site_of(peer) != HOME {
             let site = &mut self.roster.sites[self.roster.peers[peer.index()].site.index()];
@@ -247,10 +251,17 @@ impl Mesh {
         let Some(link) = self.links.remove(&id) else { return };
         if link.purpose == Purpose::News && cause == LinkEnd::Closed(CloseReason::IdentityConflict)
         {
-            self.notice(Notice::RefusedAsDouble);
-            self.topology.refused(now, &self.roster.identity(link.peer));
+            self.withdraw(now, link.peer);
         }
         self.unlink(id, &link);
+    }
+
+    /// Another process has our identity, and was first: we say nothing more, and ask the one who
+    /// told us now and then whether that is still so.
+    fn withdraw(&mut self, now: Time, by: PeerId) {
+        self.notice(Notice::RefusedAsDouble);
+        self.close_all(CloseReason::Unneeded);
+        self.topology.refused(now, self.roster.identity(by));
     }
 
     fn unlink(&mut self, id: LinkId, link: &Link) {

@@ -1,6 +1,7 @@
 //! What a message does: whose word may be taken on this link, and what it changes.
 
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use super::digest::{Merged, Page, Spot};
 use super::link::{FOREIGN_NUMBERS_MAX, Phase};
@@ -15,6 +16,9 @@ use super::terms::{Channel, Identity, LinkId, Notice, RaiseReason, Refusal};
 use super::{Mesh, Reason};
 use crate::id::{PeerId, SiteId};
 use crate::time::Time;
+
+/// Between two words to one link on whom we hold dead.
+const TELL_GRAVES_EVERY: Duration = Duration::from_millis(500);
 
 impl Mesh {
     pub(super) fn heard(&mut self, now: Time, id: LinkId, message: &Message) {
@@ -115,7 +119,7 @@ impl Mesh {
         }
         link.beats_in = (beat.incarnation, beat.seq);
         link.wanted_there = beat.wanted;
-        link.deaf = core::time::Duration::from_millis(u64::from(beat.silence));
+        link.deaf = Duration::from_millis(u64::from(beat.silence));
         let held = self.roster.peer(peer).record.incarnation();
         if beat.incarnation > held {
             self.advance(now, peer, beat.incarnation);
@@ -146,17 +150,29 @@ impl Mesh {
         }
         let (incarnation, doubt) =
             if held > grave { (held, Doubt::Old) } else { (held.max(grave), Doubt::Dead) };
-        let link = self.links.get_mut(&id).expect("the caller has it");
-        let told = link.told_dead_at;
-        if told.is_none_or(|at| now.since(at) >= core::time::Duration::from_millis(200)) {
-            link.told_dead_at = Some(now);
-            let held = Message::Held(Held { incarnation, doubt });
-            self.say(Vec::from([id]), Channel::Datagram, held);
-            if doubt == Doubt::Dead {
-                self.tell_verdict(Vec::from([id]), self.site_of(peer));
-            }
+        let held = Message::Held(Held { incarnation, doubt });
+        self.say(Vec::from([id]), Channel::Datagram, held);
+        if doubt == Doubt::Dead {
+            self.tell_of_graves(now, id, self.site_of(peer));
         }
         true
+    }
+
+    /// Whether we hold dead someone in those slots.
+    fn is_any_buried(&self, site: SiteId, mask: u64) -> bool {
+        self.roster.site(site).nodes.iter().enumerate().any(|(slot, &peer)| {
+            let p = self.roster.peer(peer);
+            mask & (1 << slot) != 0 && p.buried > 0 && p.buried >= p.record.incarnation()
+        })
+    }
+
+    /// Tells a site's node whom of its site we hold dead, so that those who live say so.
+    fn tell_of_graves(&mut self, now: Time, id: LinkId, site: SiteId) {
+        let link = self.links.get_mut(&id).expect("the caller has it");
+        if link.told_dead_at.is_none_or(|at| now.since(at) >= TELL_GRAVES_EVERY) {
+            link.told_dead_at = Some(now);
+            self.tell_verdict(Vec::from([id]), site);
+        }
     }
 
     /// The nodes of its own site that the far end hears.
@@ -166,6 +182,9 @@ impl Mesh {
         let mask = self.translated(id, site, raw);
         self.links.get_mut(&id).expect("the caller has it").mask = mask;
         self.vouch_for(now, site, mask);
+        if site != HOME && self.is_any_buried(site, mask) {
+            self.tell_of_graves(now, id, site);
+        }
         if let Some(ear) = self.roster.sites[site.index()].ear_mut(ME, peer) {
             (ear.mask, ear.deaf) = (mask, deaf);
         }
@@ -223,7 +242,7 @@ impl Mesh {
         if witness == HOME || site == HOME || (witness != from && from != HOME) {
             return;
         }
-        let silence = vote.silence.map(|ms| core::time::Duration::from_millis(u64::from(ms)));
+        let silence = vote.silence.map(|ms| Duration::from_millis(u64::from(ms)));
         let ballot = Ballot { at: now, heard_at: silence.map(|silence| now - silence) };
         self.roster.sites[site.index()].votes.insert(witness, ballot);
         if from != HOME {
@@ -245,7 +264,7 @@ impl Mesh {
                 continue;
             }
             let mask = self.translated(id, site, told.hears);
-            let ms = |ms: u16| core::time::Duration::from_millis(u64::from(ms));
+            let ms = |ms: u16| Duration::from_millis(u64::from(ms));
             let ear = self.roster.sites[site.index()].listen(by, of, now);
             ear.well = told.silence == 0;
             ear.heard_at = now - ms(told.silence);

@@ -89,6 +89,8 @@ pub(crate) struct Link {
     pub(crate) told_sites: Marks,
     pub(crate) told_owners: Marks,
     pub(crate) told_services: Marks,
+    /// When names were last told.
+    pub(crate) named_at: Option<Time>,
     pub(crate) beats_out: u64,
     /// Incarnation and seq of the newest heartbeat.
     pub(crate) beats_in: (u64, u64),
@@ -130,6 +132,7 @@ impl Link {
             told_sites: Marks::default(),
             told_owners: Marks::default(),
             told_services: Marks::default(),
+            named_at: None,
             beats_out: 0,
             beats_in: (0, 0),
             mask: 0,

@@ -79,6 +79,8 @@ pub(crate) struct Site {
     /// `None` until it was heard of by news.
     pub(crate) standing: Option<Standing>,
     pub(crate) since: Time,
+    /// Some link of ours has heard it: before that, silence says nothing.
+    pub(crate) met: bool,
     /// A verdict stands, or all have left.
     pub(crate) dead: bool,
     /// Last word from it, to anyone of ours who would tell.
@@ -98,6 +100,7 @@ impl Site {
             nodes: Vec::new(),
             standing: None,
             since: Time::ZERO,
+            met: false,
             dead: false,
             heard_at: Time::ZERO,
             ears: Vec::new(),
@@ -107,9 +110,9 @@ impl Site {
         }
     }
 
-    /// It counts as a site of the mesh: one of whom there is news, and that is not gone.
+    /// It counts as a site of the mesh: one that was heard, and that is not gone.
     pub(crate) fn is_member(&self) -> bool {
-        self.standing.is_some() && !self.dead
+        self.standing.is_some() && self.met && !self.dead
     }
 
     pub(crate) fn ear_mut(&mut self, by: PeerId, of: PeerId) -> Option<&mut Ear> {
@@ -118,6 +121,7 @@ impl Site {
 
     /// The ear of that link, which may be new.
     pub(crate) fn listen(&mut self, by: PeerId, of: PeerId, now: Time) -> &mut Ear {
+        self.met = true;
         let at = self.ears.iter().position(|ear| ear.by == by && ear.of == of);
         let at = at.unwrap_or_else(|| {
             let (deaf, rtt) = (Duration::ZERO, Duration::ZERO);

@@ -128,7 +128,7 @@ impl Mesh {
                 hearing.add(silence, ear.deaf, ear.rtt);
             }
         }
-        if hearing.links == 0 {
+        if hearing.links == 0 && site.met {
             hearing.add(self.silence(site.heard_at, now), Duration::ZERO, Duration::ZERO);
         }
         hearing
@@ -137,7 +137,9 @@ impl Mesh {
     /// How long ago our site heard that one, as far as we know; `None` for never.
     pub(super) fn heard_ago(&self, now: Time, site: SiteId) -> Option<Duration> {
         let s = self.roster.site(site);
-        s.standing?;
+        if !s.met {
+            return None;
+        }
         let ears = s.ears.iter().map(|ear| self.ear_silence(ear, now));
         let least = ears.min().unwrap_or(Duration::MAX);
         Some(least.min(self.silence(s.heard_at, now)))
@@ -149,6 +151,7 @@ impl Mesh {
         }
         let hearing = self.hearing(now, site);
         match hearing.sign() {
+            _ if hearing.links == 0 => {}
             Sign::Suspect => {
                 self.stand(now, site, Reason::Silent);
                 self.inquire(now, site);
@@ -186,6 +189,10 @@ impl Mesh {
             return Standing::Dead;
         }
         let mut living = s.nodes.iter().map(|&peer| self.roster.peer(peer)).filter(|p| p.living);
+        if !s.met {
+            // News of it came by a sibling, and none of us has a link to it yet.
+            return Standing::Avoided;
+        }
         match self.hearing(now, site).sign() {
             Sign::Suspect => Standing::Suspect,
             Sign::Silent | Sign::Deaf => Standing::Avoided,

@@ -30,6 +30,9 @@ const WORTH_TELLING: Duration = Duration::from_millis(400);
 const EARS_EVERY: Duration = Duration::from_millis(500);
 const EARS_SILENT_EVERY: Duration = Duration::from_millis(200);
 
+/// For names to arrive, with a retransmission or two.
+const NAMES_TRAVEL: Duration = Duration::from_secs(1);
+
 type Spots = BTreeSet<(PeerId, Spot)>;
 
 /// What waits to be said.
@@ -267,15 +270,32 @@ impl Mesh {
         }
         let mut numbered = Vec::new();
         collect(&message, &mut |n| numbered.push(n));
-        for &id in &to {
+        let (mut to, mut behind) = (to, Vec::new());
+        to.retain(|&id| {
             self.spell(id, &numbered);
+            // What may need names that are still on their way goes behind them.
+            let named_at = self.links.get(&id).and_then(|link| link.named_at);
+            let fresh = named_at.is_some_and(|at| self.now.since(at) < NAMES_TRAVEL);
+            let waits = fresh && !numbered.is_empty() && !matches!(message, Message::Heartbeat(_));
+            if waits {
+                behind.push(id);
+            }
+            !waits
+        });
+        if !behind.is_empty() {
+            let (to, channel, message) = (behind, Channel::Stream, message.clone());
+            self.outputs.push_back(Output::Send { to, channel, message });
         }
-        self.outputs.push_back(Output::Send { to, channel, message });
+        if !to.is_empty() {
+            self.outputs.push_back(Output::Send { to, channel, message });
+        }
     }
 
+    /// Names what that link was not told yet.
     fn spell(&mut self, id: LinkId, numbered: &[Numbered]) {
         let Some(link) = self.links.get_mut(&id) else { return };
-        let mut speller = Speller { link, roster: &self.roster, names: Names::default() };
+        let mut speller =
+            Speller { link: &mut *link, roster: &self.roster, names: Names::default() };
         for numbered in numbered {
             match *numbered {
                 Numbered::Site(site) => speller.site(site),
@@ -291,6 +311,9 @@ impl Mesh {
         }
         let Names { sites, owners, services } = speller.names;
         let most = sites.len().max(owners.len()).max(services.len());
+        if most > 0 {
+            link.named_at = Some(self.now);
+        }
         for part in 0..most.div_ceil(NAMES_MAX) {
             let names = Names {
                 sites: slice(&sites, part),

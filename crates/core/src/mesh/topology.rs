@@ -35,6 +35,8 @@ const BACKOFF_MAX_MS: u32 = 1_500;
 const PATIENCE: Duration = Duration::from_secs(3);
 /// A process that was refused as the later of two tries again.
 const REFUSED_FOR: Duration = Duration::from_secs(10);
+/// Who takes it then may find out for so long that the other still lives.
+const PROBATION: Duration = Duration::from_secs(2);
 /// A link that neither side needs is kept for this long.
 const UNNEEDED_FOR: Duration = Duration::from_secs(30);
 const REVIEW_EVERY: Duration = Duration::from_millis(250);
@@ -62,6 +64,16 @@ impl Try {
         let wait = most / 2 + rng.below(most / 2 + 1);
         self.next = now + Duration::from_millis(u64::from(wait));
     }
+}
+
+/// Another process has our identity, and was first.
+#[derive(Clone, Debug)]
+struct Withdrawn {
+    /// Who said so.
+    by: Identity,
+    until: Time,
+    /// When it took us after all.
+    accepted_at: Option<Time>,
 }
 
 /// A configured address.
@@ -93,6 +105,7 @@ pub(super) struct Topology {
     /// What `wanted` was made from.
     made_from: Option<u64>,
     review_at: Time,
+    withdrawn: Option<Withdrawn>,
 }
 
 impl Topology {
@@ -116,6 +129,7 @@ impl Topology {
             next_dial: 0,
             made_from: None,
             review_at: now,
+            withdrawn: None,
         }
     }
 
@@ -185,12 +199,30 @@ impl Topology {
     }
 
     /// That peer refused us, because another process has our identity.
-    pub(super) fn refused(&mut self, now: Time, identity: &Identity) {
-        for join in &mut self.joins {
-            join.tried.next = join.tried.next.max(now + REFUSED_FOR);
+    pub(super) fn refused(&mut self, now: Time, by: Identity) {
+        self.withdrawn = Some(Withdrawn { by, until: now + REFUSED_FOR, accepted_at: None });
+    }
+
+    /// A peer took us; if we had withdrawn, it may still find that another lives.
+    pub(super) fn accepted(&mut self, now: Time) {
+        if let Some(withdrawn) = &mut self.withdrawn {
+            withdrawn.accepted_at = Some(now);
         }
-        if let Some(tried) = self.wanted.get_mut(&(Purpose::News, identity.clone())) {
-            tried.next = now + REFUSED_FOR;
+    }
+
+    /// Whether we keep away from that peer.
+    pub(super) fn is_withdrawn(&self, from: &Identity) -> bool {
+        self.withdrawn.as_ref().is_some_and(|withdrawn| withdrawn.by != *from)
+    }
+
+    /// Whether a new try is due for who refused us, and nobody else.
+    fn review_withdrawal(&mut self, now: Time) {
+        let Some(withdrawn) = &self.withdrawn else { return };
+        let taken = withdrawn.accepted_at.is_some_and(|at| now.since(at) >= PROBATION);
+        let unreachable =
+            now.since(withdrawn.until) >= REFUSED_FOR && withdrawn.accepted_at.is_none();
+        if taken || unreachable {
+            self.withdrawn = None;
         }
     }
 
@@ -238,8 +270,11 @@ impl Mesh {
         }
         let data = self.wanted_data();
         self.want(now, Purpose::Data, data);
+        self.topology.review_withdrawal(now);
         self.dial_wanted(now);
-        self.dial_joins(now);
+        if self.topology.withdrawn.is_none() {
+            self.dial_joins(now);
+        }
         self.close_unneeded(now);
     }
 
@@ -360,7 +395,10 @@ impl Mesh {
                 let ready = tried.pending.is_none() && tried.next <= now;
                 let ours = *purpose == Purpose::Data || self.me < *identity;
                 let waited = now.since(tried.since) >= PATIENCE;
-                ready && (ours || waited) && !self.is_linked(*purpose, identity)
+                let kept = self.topology.withdrawn.as_ref().is_none_or(|withdrawn| {
+                    withdrawn.by == *identity && withdrawn.until <= now && *purpose == Purpose::News
+                });
+                ready && kept && (ours || waited) && !self.is_linked(*purpose, identity)
             })
             .map(|(key, _)| key.clone())
             .collect();

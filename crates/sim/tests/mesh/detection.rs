@@ -84,7 +84,7 @@ fn no_loss_kills_a_living_site() {
 
 #[test]
 fn without_witnesses_loss_kills() {
-    let harsh = |plan: Plan| plan.losing(300_000);
+    let harsh = |plan: Plan| plan.losing(400_000);
     assert_eq!(false_dead(harsh(rough(8, 1)), 60), 0);
     let blind = harsh(rough(8, 1)).without(|rules| rules.witnesses = false);
     assert!(false_dead(blind, 60) > 0);
