@@ -87,6 +87,8 @@ pub struct Mesh {
     compare_at: Time,
     outlook: Outlook,
     outlook_stale: bool,
+    /// Candidates have changed since the last publication.
+    outlook_changed: bool,
     published_at: Time,
     siblings: Siblings,
     siblings_stale: bool,
@@ -121,6 +123,7 @@ impl Mesh {
             compare_at: now + Duration::from_secs(5),
             outlook: Outlook::default(),
             outlook_stale: true,
+            outlook_changed: false,
             published_at: now,
             siblings: Siblings::default(),
             siblings_stale: true,
@@ -148,15 +151,15 @@ impl Mesh {
             Input::Path { link, rtt, lost, sent } => self.path(link, rtt, lost, sent),
             Input::Local(local) => self.local(now, local),
             Input::Sent { site, service, flows } => {
-                if let Some(site) = self.roster.sites.get_mut(site.index()) {
-                    site.sent(now, service, flows);
-                    self.outlook_stale = true;
+                if let Some(there) = self.roster.sites.get_mut(site.index()) {
+                    there.sent(now, service, flows);
+                    self.stale(site);
                 }
             }
             Input::Refused { site, service, headroom } => {
-                if let Some(site) = self.roster.sites.get_mut(site.index()) {
-                    site.refused(now, service, headroom);
-                    self.outlook_stale = true;
+                if let Some(there) = self.roster.sites.get_mut(site.index()) {
+                    there.refused(now, service, headroom);
+                    self.stale(site);
                 }
             }
             Input::Leave => self.leave(now),
@@ -213,9 +216,9 @@ impl Mesh {
                 Ok(number) => self.own.numbers.push(number),
                 Err(table) => return self.table_full(now, table),
             }
+            self.roster.site_ids().for_each(|site| self.stale(site));
         }
         self.own.local.clone_from(local);
-        self.outlook_stale = true;
         self.siblings_stale = true;
     }
 
@@ -289,6 +292,12 @@ impl Mesh {
         let up = self.links.iter().filter(|(_, link)| link.is_up());
         let up = up.filter(|(_, link)| wanted(self.roster.peer(link.peer)));
         up.map(|(id, _)| *id).collect()
+    }
+
+    /// What is published of that site is to be looked at again.
+    fn stale(&mut self, site: SiteId) {
+        self.roster.sites[site.index()].stale = true;
+        self.outlook_stale = true;
     }
 
     fn site_of(&self, peer: PeerId) -> SiteId {

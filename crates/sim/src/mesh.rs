@@ -435,10 +435,13 @@ impl Globe {
     /// The first message waiting on a stream comes, unless its way is cut just now.
     fn stream_goes_on(&mut self, conn: usize, from: usize) {
         let [a, b] = [self.conns[conn].ends[from].node, self.conns[conn].ends[1 - from].node];
-        if !self.conns[conn].ends[from].open {
+        let End { life, open, .. } = self.conns[conn].ends[from];
+        if !open || self.nodes[a].life != life || self.nodes[a].state == State::Dead {
+            // The dead do not repeat what was lost.
             return self.conns[conn].stream[from].clear();
         }
-        if self.paths.is_cut(self.place(a), self.place(b)) {
+        let stopped = self.nodes[a].state == State::Stopped;
+        if stopped || self.paths.is_cut(self.place(a), self.place(b)) {
             let again = self.now + Duration::from_millis(200);
             return self.events.push(again, Event::Stream { conn, from });
         }
@@ -682,8 +685,7 @@ impl Globe {
     /// The site that a node's number means.
     pub fn site_of(&self, node: usize, site: SiteId) -> Option<usize> {
         let mesh = self.nodes[node].mesh.as_ref()?;
-        let report = mesh.report(self.now);
-        report.sites.get(site.index())?.name[1..].parse().ok()
+        mesh.site_name(site)?[1..].parse().ok()
     }
 
     /// Whether every running node holds every running node living, and all it says of itself,
@@ -698,19 +700,15 @@ impl Globe {
         let running = |&node: &usize| self.nodes[node].state == State::Running;
         for here in (0..regular).filter(running) {
             let mesh = self.nodes[here].mesh.as_ref()?;
-            let report = mesh.report(self.now);
             for there in (0..regular).filter(running).filter(|&there| there != here) {
                 let owner = self.nodes[there].mesh.as_ref()?;
-                let who = self.identity(there);
-                let place = report.peers.iter().position(|peer| {
-                    peer.name == who.node && report.sites[peer.site.index()].name == who.site
-                });
+                let place = mesh.find(&self.identity(there));
                 let Some(place) = place else { return Some(format!("{here} not met {there}")) };
-                let (held, truth) = (mesh.held(PeerId(place as u16)), owner.held(PeerId(0)));
+                let (held, truth) = (mesh.held(place), owner.held(PeerId(0)));
                 if held.incarnation != truth.incarnation || held.sum != truth.sum {
                     return Some(format!("{here} of {there}: {held:?} is not {truth:?}"));
                 }
-                if !report.peers[place].living {
+                if !mesh.is_living(place) {
                     return Some(format!("{here} holds {there} not living"));
                 }
                 let (mine, site) = (self.nodes[here].site, self.nodes[there].site);

@@ -62,7 +62,7 @@ impl Mesh {
                 return self.refuse_link(id, reason);
             }
             self.roster.peer_mut(peer).data.push(id);
-            self.outlook_stale = true;
+            self.stale(self.site_of(peer));
         }
         let link = Link::new(peer, purpose, remote.to_string(), dial.is_some(), now);
         if dial.is_some() {
@@ -84,7 +84,7 @@ impl Mesh {
                         link.theirs.forget(peer);
                         link.told_owners.clear(peer.0);
                     }
-                    self.outlook_stale = true;
+                    self.stale(self.site_of(peer));
                 }
                 Some(peer)
             }
@@ -271,7 +271,7 @@ impl Mesh {
             peer.news = None;
             self.topology.changed();
         }
-        self.outlook_stale = true;
+        self.stale(self.site_of(link.peer));
     }
 
     pub(super) fn close(&mut self, link: LinkId, reason: CloseReason) {
@@ -290,8 +290,11 @@ impl Mesh {
         let (peer, rtt) = (link.peer, link.rtt);
         let site = self.site_of(peer);
         if let Some(ear) = self.roster.sites[site.index()].ear_mut(ME, peer) {
-            self.outlook_stale |= ear.rtt.as_millis() != rtt.as_millis();
+            let moved = ear.rtt.as_millis() != rtt.as_millis();
             ear.rtt = rtt;
+            if moved {
+                self.stale(site);
+            }
         }
     }
 

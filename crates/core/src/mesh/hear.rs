@@ -3,6 +3,7 @@
 use alloc::vec::Vec;
 use core::time::Duration;
 
+use super::detector::Hearing;
 use super::digest::{Merged, Page, Spot};
 use super::link::{FOREIGN_NUMBERS_MAX, Phase};
 use super::message::{
@@ -96,9 +97,9 @@ impl Mesh {
 
     /// Takes in that a node speaks in a higher incarnation.
     fn reborn(&mut self, now: Time, peer: PeerId) {
-        self.outlook_stale = true;
-        self.siblings_stale = true;
         let site = self.site_of(peer);
+        self.stale(site);
+        self.siblings_stale = true;
         if !self.roster.peer(peer).is_up() {
             return;
         }
@@ -106,7 +107,7 @@ impl Mesh {
         if site.dead {
             site.dead = false;
             site.votes.clear();
-            site.heard_at = now;
+            (site.heard_at, site.hearing) = (now, Hearing::default());
             self.stand(now, self.site_of(peer), Reason::Returned);
         }
     }
@@ -335,7 +336,7 @@ impl Mesh {
         let site = self.site_of(owner);
         self.pass_on_leave(from, owner, incarnation);
         self.all_left(now, site);
-        self.outlook_stale = true;
+        self.stale(site);
         self.siblings_stale = true;
     }
 
@@ -458,7 +459,7 @@ impl Mesh {
         }
         match spot {
             Spot::Counts(_) => self.siblings_stale = true,
-            _ => self.outlook_stale = true,
+            _ => self.stale(self.site_of(owner)),
         }
         self.siblings_stale |= self.is_sibling(owner);
         self.pass_on(from, owner, spot, urgent);

@@ -179,6 +179,16 @@ impl Mesh {
         self.roster.identity(peer)
     }
 
+    /// The number of a node, if it is known.
+    pub fn find(&self, identity: &Identity) -> Option<PeerId> {
+        self.roster.find(identity)
+    }
+
+    /// Whether a node is counted, for us.
+    pub fn is_living(&self, peer: PeerId) -> bool {
+        peer == ME || self.roster.peer(peer).living
+    }
+
     /// How many nodes are known, this one among them.
     pub fn peers(&self) -> u16 {
         self.roster.peers.len() as u16
@@ -187,6 +197,16 @@ impl Mesh {
     /// The number of a site's name, if it is known.
     pub fn find_site(&self, name: &str) -> Option<SiteId> {
         self.roster.find_site(name)
+    }
+
+    /// A site's name.
+    pub fn site_name(&self, site: SiteId) -> Option<&str> {
+        self.roster.sites.get(site.index()).map(|s| s.name.as_str())
+    }
+
+    /// A site's nodes.
+    pub fn members(&self, site: SiteId) -> &[PeerId] {
+        self.roster.sites.get(site.index()).map_or(&[], |s| &s.nodes)
     }
 
     /// What is held of a site; `None` for our own, and where there is no news yet.

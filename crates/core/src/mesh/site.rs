@@ -5,6 +5,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::time::Duration;
 
+use super::detector::Hearing;
 use crate::id::{PeerId, ServiceId, SiteId};
 use crate::outlook::Standing;
 use crate::time::Time;
@@ -83,6 +84,10 @@ pub(crate) struct Site {
     pub(crate) met: bool,
     /// A verdict stands, or all have left.
     pub(crate) dead: bool,
+    /// What links heard of it, at this beat.
+    pub(crate) hearing: Hearing,
+    /// What is published of it is not what is known.
+    pub(crate) stale: bool,
     /// Last word from it, to anyone of ours who would tell.
     pub(crate) heard_at: Time,
     pub(crate) ears: Vec<Ear>,
@@ -102,6 +107,8 @@ impl Site {
             since: Time::ZERO,
             met: false,
             dead: false,
+            hearing: Hearing::default(),
+            stale: true,
             heard_at: Time::ZERO,
             ears: Vec::new(),
             asked_at: Time::ZERO,

@@ -34,10 +34,15 @@ const FRESH: Duration = Duration::from_millis(400);
 impl Mesh {
     pub(super) fn judge(&mut self, now: Time) {
         self.review_nodes(now);
-        self.review_isolation(now);
+        for site in self.roster.site_ids().skip(1) {
+            if self.roster.site(site).met {
+                self.prune_ears(now, site);
+                self.roster.sites[site.index()].hearing = self.listen(now, site);
+            }
+        }
+        self.review_isolation();
         for site in self.roster.site_ids().skip(1) {
             if self.roster.site(site).standing.is_some() {
-                self.prune_ears(now, site);
                 self.judge_site(now, site);
             } else if self.is_seen(site) {
                 self.roster.sites[site.index()].heard_at = now;
@@ -66,7 +71,7 @@ impl Mesh {
             let left = p.left >= p.record.incarnation();
             self.roster.peer_mut(peer).living = lives;
             self.roster.version += 1;
-            self.outlook_stale = true;
+            self.stale(self.site_of(peer));
             self.siblings_stale = true;
             if !left {
                 let notice = if lives { Notice::NodeBack } else { Notice::NodeLost };
@@ -113,7 +118,7 @@ impl Mesh {
 
     /// What our site's links to another hear. A link to a node that others of its site do not
     /// hear either says nothing of the site.
-    pub(super) fn hearing(&self, now: Time, site: SiteId) -> Hearing {
+    fn listen(&self, now: Time, site: SiteId) -> Hearing {
         let site = self.roster.site(site);
         let mut hearing = Hearing::default();
         for ear in &site.ears {
@@ -149,7 +154,7 @@ impl Mesh {
         if self.roster.site(site).dead {
             return;
         }
-        let hearing = self.hearing(now, site);
+        let hearing = self.roster.site(site).hearing;
         match hearing.sign() {
             _ if hearing.links == 0 => {}
             Sign::Suspect => {
@@ -168,7 +173,7 @@ impl Mesh {
 
     /// Takes note of what a site is now, and tells if that is new.
     pub(super) fn stand(&mut self, now: Time, site: SiteId, reason: Reason) {
-        let to = self.standing(now, site);
+        let to = self.standing(site);
         let s = &mut self.roster.sites[site.index()];
         let from = s.standing;
         if from == Some(to) {
@@ -178,12 +183,12 @@ impl Mesh {
         let drains = to == Standing::Draining
             || (to == Standing::Reachable && from == Some(Standing::Draining));
         let reason = if drains { Reason::Drain } else { reason };
-        self.outlook_stale = true;
+        self.stale(site);
         self.published_at = Time::ZERO;
         self.notice(Notice::Standing { site, from, to, reason });
     }
 
-    fn standing(&self, now: Time, site: SiteId) -> Standing {
+    fn standing(&self, site: SiteId) -> Standing {
         let s = self.roster.site(site);
         if s.dead {
             return Standing::Dead;
@@ -193,7 +198,7 @@ impl Mesh {
             // News of it came by a sibling, and none of us has a link to it yet.
             return Standing::Avoided;
         }
-        match self.hearing(now, site).sign() {
+        match s.hearing.sign() {
             Sign::Suspect => Standing::Suspect,
             Sign::Silent | Sign::Deaf => Standing::Avoided,
             Sign::Heard => {
@@ -206,19 +211,19 @@ impl Mesh {
     }
 
     /// Sites heard within the last second, and sites there are.
-    fn others(&self, now: Time) -> (u32, u32) {
+    fn others(&self) -> (u32, u32) {
         let (mut heard, mut others) = (0, 0);
         for site in self.roster.site_ids().skip(1) {
             if self.roster.site(site).is_member() {
                 others += 1;
-                heard += u32::from(self.hearing(now, site).least < HEARD);
+                heard += u32::from(self.roster.site(site).hearing.least < HEARD);
             }
         }
         (heard, others)
     }
 
-    fn review_isolation(&mut self, now: Time) {
-        let (heard, others) = self.others(now);
+    fn review_isolation(&mut self) {
+        let (heard, others) = self.others();
         let isolated = !may_judge(heard, others);
         if isolated == self.isolated {
             return;
@@ -234,7 +239,7 @@ impl Mesh {
             return;
         }
         s.asked_at = now;
-        let witnesses = self.witnesses(now, site);
+        let witnesses = self.witnesses(site);
         let asked = self.up_links(|peer| witnesses.contains(&peer.site));
         self.say(asked, Channel::Datagram, Message::WitnessAsk { site: site.0 });
         for link in self.up_links(|peer| peer.site == site) {
@@ -246,13 +251,13 @@ impl Mesh {
 
     /// The sites whose word counts: the same for all nodes of our site. Those that we hear come
     /// first; where there are too few of them, silent ones count against the verdict.
-    fn witnesses(&self, now: Time, suspect: SiteId) -> Vec<SiteId> {
+    fn witnesses(&self, suspect: SiteId) -> Vec<SiteId> {
         let salt = self.roster.site(suspect).hash;
         let others = self.roster.site_ids().skip(1).filter(|&site| site != suspect);
         let mut others: Vec<(bool, u64, SiteId)> = others
             .filter(|&site| self.roster.site(site).is_member())
             .map(|site| {
-                let silent = self.hearing(now, site).least >= HEARD;
+                let silent = self.roster.site(site).hearing.least >= HEARD;
                 (silent, mix(salt ^ self.roster.site(site).hash), site)
             })
             .collect();
@@ -265,7 +270,7 @@ impl Mesh {
         if !hearing.all_silent() {
             return;
         }
-        let alone = self.others(now).1 <= 1;
+        let alone = self.others().1 <= 1;
         let reason = if alone { Reason::Unwitnessed } else { Reason::Witnessed };
         let gone = if alone {
             hearing.least >= DEAD_UNWITNESSED
@@ -287,7 +292,7 @@ impl Mesh {
 
     fn inquest(&self, now: Time, suspect: SiteId) -> Inquest {
         let votes = &self.roster.site(suspect).votes;
-        let witnesses = self.witnesses(now, suspect);
+        let witnesses = self.witnesses(suspect);
         let mut inquest = Inquest { witnesses: witnesses.len() as u32, ..Inquest::default() };
         for ballot in witnesses.iter().filter_map(|witness| votes.get(witness)) {
             let Some(heard_at) = ballot.heard_at else { continue };

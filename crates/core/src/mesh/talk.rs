@@ -84,11 +84,10 @@ impl Mesh {
         let siblings = self.beats.is_multiple_of(TO_SIBLINGS);
         let others = self.beats.is_multiple_of(TO_OTHERS);
         self.introduce();
-        let ids: Vec<LinkId> = self.links.keys().copied().collect();
-        for id in ids {
-            let link = &self.links[&id];
-            if link.is_up() && if self.is_sibling(link.peer) { siblings } else { others } {
-                self.heartbeat(now, id);
+        if siblings {
+            let hears = self.hears(now);
+            for id in self.up_links(|peer| peer.site == HOME || others) {
+                self.beat_on(now, id, hears);
             }
         }
         if siblings || urgent {
@@ -120,6 +119,10 @@ impl Mesh {
     /// "I live", with what else fits.
     pub(super) fn heartbeat(&mut self, now: Time, id: LinkId) {
         let hears = self.hears(now);
+        self.beat_on(now, id, hears);
+    }
+
+    fn beat_on(&mut self, now: Time, id: LinkId, hears: u64) {
         let (about, shape, load) = self.roster.peer(ME).record.newest();
         let incarnation = self.own.incarnation();
         let wanted = self.topology.wants(self.links[&id].peer);

@@ -336,7 +336,7 @@ impl Mesh {
 
     /// Nodes there to which this one has one of the links between the two sites.
     fn far_ends<'a>(&self, home: &[End], ends: &'a [End]) -> Vec<&'a End> {
-        let mut pairs: Vec<(u64, bool, usize)> = Vec::with_capacity(home.len() * ends.len());
+        let mut best: Vec<(u64, bool, usize)> = Vec::with_capacity(LINKS_BETWEEN + 1);
         for here in home {
             let mine = here.identity.is_none() && here.peer == ME;
             if !mine && here.peer != ME && !self.roster.peer(here.peer).living {
@@ -344,12 +344,15 @@ impl Mesh {
             }
             for (at, there) in ends.iter().enumerate() {
                 let (low, high) = (here.hash.min(there.hash), here.hash.max(there.hash));
-                pairs.push((mix(mix(low) ^ high), mine, at));
+                let pair = (mix(mix(low) ^ high), mine, at);
+                let place = best.partition_point(|other| *other > pair);
+                if place < LINKS_BETWEEN {
+                    best.insert(place, pair);
+                    best.truncate(LINKS_BETWEEN);
+                }
             }
         }
-        pairs.sort_unstable_by(|a, b| b.cmp(a));
-        let best = pairs.iter().take(LINKS_BETWEEN);
-        best.filter(|(_, mine, _)| *mine).map(|(_, _, at)| &ends[*at]).collect()
+        best.into_iter().filter(|(_, mine, _)| *mine).map(|(_, _, at)| &ends[at]).collect()
     }
 
     /// Two nodes in each of the nearest sites with room.

@@ -10,7 +10,7 @@ use super::roster::HOME;
 use super::standing::UNVOUCHED;
 use super::terms::{Output, Shared, Siblings};
 use crate::id::{PeerId, ServiceId, SiteId};
-use crate::outlook::{Candidate, Door, Outlook, Standing};
+use crate::outlook::{Candidate, Door, Standing};
 use crate::time::Time;
 
 /// Between two publications, unless a standing has changed.
@@ -104,24 +104,29 @@ impl Mesh {
         }
         self.outlook_stale = false;
         self.published_at = now;
-        let outlook = self.survey(now);
-        if outlook != self.outlook {
-            self.outlook = Outlook { generation: self.outlook.generation + 1, ..outlook };
+        self.survey(now);
+        if core::mem::take(&mut self.outlook_changed) {
+            self.outlook.generation += 1;
             self.outputs.push_back(Output::Publish(self.outlook.clone()));
         }
     }
 
-    fn survey(&mut self, now: Time) -> Outlook {
-        let sites = self.roster.sites.iter().map(|site| site.name.clone()).collect();
-        let mut services = Vec::with_capacity(self.own.numbers.len());
-        for at in 0..self.own.numbers.len() {
-            let service = ServiceId(at as u16);
-            let all = self.roster.site_ids().skip(1);
-            let candidates: Vec<Candidate> =
-                all.filter_map(|site| self.candidate(now, site, service)).collect();
-            services.push(candidates);
+    /// Looks again at those sites of which something changed.
+    fn survey(&mut self, now: Time) {
+        for site in self.roster.sites.iter().skip(self.outlook.sites.len()) {
+            self.outlook.sites.push(site.name.clone());
+            self.outlook_changed = true;
         }
-        Outlook { generation: self.outlook.generation, sites, services }
+        self.outlook.services.resize_with(self.own.numbers.len(), Vec::new);
+        for site in self.roster.site_ids().skip(1) {
+            if !core::mem::take(&mut self.roster.sites[site.index()].stale) {
+                continue;
+            }
+            for at in 0..self.own.numbers.len() {
+                let candidate = self.candidate(now, site, ServiceId(at as u16));
+                self.outlook_changed |= put(&mut self.outlook.services[at], site, candidate);
+            }
+        }
     }
 
     fn candidate(&mut self, now: Time, site: SiteId, service: ServiceId) -> Option<Candidate> {
@@ -138,7 +143,8 @@ impl Mesh {
         let site_mut = &mut self.roster.sites[site.index()];
         let headroom = site_mut.corrected(now, service, sum.headroom());
         // Corrections end by themselves: look again.
-        self.outlook_stale |= headroom != sum.headroom();
+        site_mut.stale |= headroom != sum.headroom();
+        self.outlook_stale |= site_mut.stale;
         let rtt = Duration::from_millis(site_mut.rtt().as_millis() as u64);
         let admit_per_second = sum.admit_per_second;
         Some(Candidate { site, standing, rtt, headroom, admit_per_second, doors })
@@ -194,4 +200,18 @@ impl Mesh {
         let brokers = ours.map(|b| flows.get(&b.key.0).copied().unwrap_or_default()).collect();
         Siblings { living, brokers }
     }
+}
+
+/// Replaces what is said of a site among candidates ordered by site; whether that is a change.
+fn put(candidates: &mut Vec<Candidate>, site: SiteId, new: Option<Candidate>) -> bool {
+    match (candidates.binary_search_by_key(&site, |c| c.site), new) {
+        (Ok(at), Some(new)) if candidates[at] == new => return false,
+        (Ok(at), Some(new)) => candidates[at] = new,
+        (Ok(at), None) => {
+            candidates.remove(at);
+        }
+        (Err(at), Some(new)) => candidates.insert(at, new),
+        (Err(_), None) => return false,
+    }
+    true
 }

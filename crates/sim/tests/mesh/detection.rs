@@ -65,8 +65,8 @@ fn a_third_of_all_sites_may_fall_silent_at_once() {
 
 /// Sites declared dead in so many seconds of a world where none is.
 fn false_dead(plan: Plan, time: u64) -> u32 {
-    let mut globe = settled(plan);
-    globe.run(secs(time));
+    let mut globe = Globe::new(plan);
+    globe.run(secs(time + 10));
     globe.assert_sound();
     globe.false_dead()
 }
