@@ -238,7 +238,7 @@ impl Mesh {
         }
         self.raised_at = Some(now);
         if !self.own.raise(held) {
-            self.notice(Notice::JumpClamped { owner: ME, said: held });
+            self.notice(Notice::JumpClamped { said: held });
         }
         let incarnation = self.own.incarnation();
         self.notice(Notice::Raised { incarnation, why });

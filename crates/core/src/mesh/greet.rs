@@ -13,6 +13,7 @@ use core::time::Duration;
 use super::Mesh;
 use super::link::{LINKS_MAX, Link, Phase};
 use super::message::{Hello, Message, SERVICES_MAX, ServiceName};
+use super::own::INCARNATION_MAX;
 use super::roster::{HOME, ME, is_name};
 use super::terms::{
     Channel, CloseReason, DialId, Identity, LinkEnd, LinkId, Notice, Output, Purpose, RaiseReason,
@@ -129,7 +130,8 @@ impl Mesh {
         let link = &self.links[&id];
         let (peer, greeting) = (link.peer, link.phase == Phase::Greeting);
         let identity = self.roster.identity(peer);
-        if !greeting || hello.site != identity.site || hello.node != identity.node {
+        let fits = hello.site == identity.site && hello.node == identity.node;
+        if !greeting || !fits || hello.incarnation > INCARNATION_MAX {
             self.refuse(now, peer, Refusal::NotItsToTell);
             return self.close(id, CloseReason::Misspoken);
         }

@@ -10,10 +10,10 @@ use super::message::{
     Doubt, Ears, Heartbeat, Held, LOAD_PAGES_MAX, Message, NODES_MAX, Names, OwnerName,
     ServiceName, Stamp, Verdict, Vote,
 };
-use super::own::{JUMP_MAX, is_urgent};
+use super::own::{INCARNATION_MAX, JUMP_MAX, is_urgent};
 use super::roster::{HOME, ME, PEERS_MAX, is_name};
 use super::site::Ballot;
-use super::terms::{Channel, Identity, LinkId, Notice, RaiseReason, Refusal};
+use super::terms::{Channel, Identity, LinkId, Notice, Purpose, RaiseReason, Refusal};
 use super::{Mesh, Reason};
 use crate::id::{PeerId, SiteId};
 use crate::time::Time;
@@ -25,6 +25,7 @@ impl Mesh {
     pub(super) fn heard(&mut self, now: Time, id: LinkId, message: &Message) {
         let Some(link) = self.links.get_mut(&id) else { return };
         match (&link.phase, message) {
+            _ if link.purpose == Purpose::Data => return,
             (_, Message::Hello(hello)) => return self.hear_hello(now, id, hello),
             (Phase::Up, _) => link.heard_at = now,
             (Phase::Contending(..), Message::Names(names)) => {
@@ -115,7 +116,7 @@ impl Mesh {
     fn hear_heartbeat(&mut self, now: Time, id: LinkId, beat: &Heartbeat) {
         let link = self.links.get_mut(&id).expect("the caller has it");
         let peer = link.peer;
-        if (beat.incarnation, beat.seq) <= link.beats_in {
+        if (beat.incarnation, beat.seq) <= link.beats_in || beat.incarnation > INCARNATION_MAX {
             return;
         }
         link.beats_in = (beat.incarnation, beat.seq);
@@ -326,7 +327,8 @@ impl Mesh {
         let from = self.links[&id].peer;
         let Some(owner) = self.owner_on(now, id, owner) else { return };
         let peer = self.roster.peer_mut(owner);
-        if incarnation < peer.record.incarnation() || peer.left >= incarnation {
+        let near = peer.record.incarnation().saturating_add(JUMP_MAX);
+        if !(peer.record.incarnation()..=near).contains(&incarnation) || peer.left >= incarnation {
             return;
         }
         peer.left = incarnation;
@@ -432,8 +434,9 @@ impl Mesh {
         }
         let peer = self.roster.peer(owner);
         let held = peer.record.incarnation();
-        if owner != from && held > 0 && stamp.incarnation > held.saturating_add(JUMP_MAX) {
-            self.notice(Notice::JumpClamped { owner, said: stamp.incarnation });
+        // Only the owner itself may jump far; and nobody beyond what can be raised above.
+        let near = held.max(self.own.incarnation()).saturating_add(JUMP_MAX);
+        if stamp.incarnation > if owner == from { INCARNATION_MAX } else { near } {
             return self.refuse(now, from, Refusal::Jump);
         }
         if self.rules.incarnations && stamp.incarnation <= peer.buried.max(peer.left) {

@@ -24,7 +24,9 @@ const OWNER: u16 = 0;
 /// Low bits of an incarnation are drawn at start, so that two lives never share one.
 pub(crate) const NONCE_BITS: u32 = 16;
 /// The highest one that a node raises itself to.
-const INCARNATION_MAX: u64 = 1 << 62;
+const RAISED_MAX: u64 = 1 << 62;
+/// The highest one that is believed.
+pub(crate) const INCARNATION_MAX: u64 = 1 << 61;
 /// As far as one word of another moves an incarnation: 2^40 ms are 34 years.
 pub(crate) const JUMP_MAX: u64 = 1 << (40 + NONCE_BITS);
 
@@ -70,7 +72,7 @@ impl Own {
     pub(crate) fn raise(&mut self, held: u64) -> bool {
         let followed = held.min(self.incarnation.saturating_add(JUMP_MAX));
         let lives = (followed.max(self.incarnation) >> NONCE_BITS) + 1;
-        self.incarnation = ((lives << NONCE_BITS) | self.nonce).min(INCARNATION_MAX);
+        self.incarnation = ((lives << NONCE_BITS) | self.nonce).min(RAISED_MAX);
         self.seq = 0;
         self.loads_at.clear();
         self.counts_at = None;

@@ -336,11 +336,8 @@ pub enum Notice {
         /// Why.
         why: RaiseReason,
     },
-    /// Someone holds an incarnation of ours that is absurdly high, or news of one came: it is
-    /// followed only so far.
+    /// Someone holds an incarnation of ours that is absurdly high: it is followed only so far.
     JumpClamped {
-        /// Whose.
-        owner: PeerId,
         /// What was said.
         said: u64,
     },

@@ -1,1 +1,458 @@
+//! One machine, spoken to by hand: whose word it takes, and what it makes of nonsense.
 
+use std::format;
+use std::string::ToString;
+
+use alloc::string::String;
+
+use super::message::{
+    About, Ear, Ears, Grave, Have, Heartbeat, Hello, Introduction, LoadPage, Message, Names, Offer,
+    OwnerName, Peers, ServiceLoad, ServiceName, SiteName, Stamp, Verdict, Vote, Want,
+};
+use super::*;
+use crate::outlook::Standing;
+
+extern crate std;
+
+fn ms(n: u64) -> Duration {
+    Duration::from_millis(n)
+}
+
+fn id(site: &str, node: &str) -> Identity {
+    Identity { site: site.to_string(), node: node.to_string() }
+}
+
+/// A node `home/a` and what it did.
+struct Node {
+    mesh: Mesh,
+    now: Time,
+    sent: Vec<(Vec<LinkId>, Message)>,
+    closed: Vec<CloseReason>,
+    notices: Vec<Notice>,
+    dials: usize,
+}
+
+impl Node {
+    fn new(change: impl FnOnce(&mut MeshPolicy)) -> Node {
+        let mut policy = MeshPolicy {
+            me: id("home", "a"),
+            advertise: Vec::from(["a:1".to_string()]),
+            join: Vec::new(),
+            known: Vec::new(),
+            incarnation: 1_000,
+            seed: 1,
+            rules: MeshRules::default(),
+        };
+        change(&mut policy);
+        let mesh = Mesh::new(&policy, Time::ZERO);
+        let (sent, closed, notices) = (Vec::new(), Vec::new(), Vec::new());
+        let mut node = Node { mesh, now: Time::ZERO, sent, closed, notices, dials: 0 };
+        let mqtt = LocalService { name: "mqtt".to_string(), ..LocalService::default() };
+        let local = Local { services: Vec::from([mqtt]), ..Local::default() };
+        node.feed(Input::Local(&local));
+        node
+    }
+
+    fn feed(&mut self, input: Input<'_>) {
+        self.mesh.handle(self.now, input);
+        while let Some(output) = self.mesh.poll_output() {
+            match output {
+                Output::Send { to, message, .. } => self.sent.push((to, message)),
+                Output::Close { reason, .. } => self.closed.push(reason),
+                Output::Notice(notice) => self.notices.push(notice),
+                Output::Dial { .. } => self.dials += 1,
+                Output::Publish(_) | Output::Siblings(_) => {}
+            }
+        }
+    }
+
+    fn pass(&mut self, time: Duration) {
+        let end = self.now + time;
+        while let Some(at) = self.mesh.poll_timeout().filter(|at| *at <= end) {
+            self.now = at;
+            self.feed(Input::Tick);
+        }
+        self.now = end;
+    }
+
+    fn hears(&mut self, link: u64, message: &Message) {
+        self.feed(Input::Heard { link: LinkId(link), message });
+    }
+
+    /// A link to that node on which both have greeted; its owner number there is 0, its site's
+    /// too, and service 0 is `mqtt`.
+    fn meets(&mut self, link: u64, site: &str, node: &str) {
+        let peer = id(site, node);
+        let (remote, purpose) = ("far:1", Purpose::News);
+        self.feed(Input::LinkUp { link: LinkId(link), peer: &peer, remote, purpose, dial: None });
+        self.hears(link, &Message::Hello(hello(&peer, link)));
+        let names = Names {
+            sites: Vec::from([SiteName { number: 0, name: site.to_string() }]),
+            owners: Vec::from([named(0, 0, 0, node)]),
+            services: Vec::new(),
+        };
+        self.hears(link, &Message::Names(names));
+    }
+
+    fn held(&self, site: &str, node: &str) -> Option<Held> {
+        self.mesh.find(&id(site, node)).map(|peer| self.mesh.held(peer))
+    }
+
+    fn refusals(&self) -> u64 {
+        self.mesh.report(self.now).peers.iter().map(|peer| peer.refused).sum()
+    }
+}
+
+fn hello(peer: &Identity, process: u64) -> Hello {
+    Hello {
+        site: peer.site.clone(),
+        node: peer.node.clone(),
+        process,
+        incarnation: 50,
+        held: 0,
+        dead: false,
+        known: 0,
+        addresses: Vec::new(),
+        services: Vec::from([ServiceName { number: 0, name: "mqtt".to_string() }]),
+    }
+}
+
+fn named(number: u16, site: u16, slot: u8, node: &str) -> OwnerName {
+    OwnerName { number, site, slot, node: node.to_string() }
+}
+
+fn load(owner: u16, incarnation: u64, seq: u64, flows: u32) -> Message {
+    let service = ServiceLoad { service: 0, flows, room: 10, admit_per_second: 5 };
+    let stamp = Stamp { incarnation, seq };
+    Message::Load(Vec::from([LoadPage { owner, stamp, page: 0, services: Vec::from([service]) }]))
+}
+
+/// Names a third site's node `far/x` as owner 9.
+fn third() -> Message {
+    Message::Names(Names {
+        sites: Vec::from([SiteName { number: 7, name: "far".to_string() }]),
+        owners: Vec::from([named(9, 7, 0, "x")]),
+        services: Vec::new(),
+    })
+}
+
+#[test]
+fn a_site_speaks_for_itself_and_for_no_other() {
+    let mut node = Node::new(|_| {});
+    node.meets(1, "far", "x");
+    node.meets(2, "near", "b");
+    node.hears(1, &load(0, 50, 1, 3));
+    node.hears(2, &third());
+    node.hears(2, &load(9, 50, 2, 99));
+    assert_eq!(node.held("far", "x").unwrap().seq, 1);
+    assert_eq!(node.refusals(), 1, "naming it is refused; what is not named is skipped");
+    // Its own site it may speak of: of nodes that we have no link to.
+    let own = OwnerName { number: 3, site: 0, slot: 1, node: "c".to_string() };
+    node.hears(2, &Message::Names(Names { owners: Vec::from([own]), ..Names::default() }));
+    node.hears(2, &load(3, 60, 4, 1));
+    assert_eq!(node.held("near", "c").unwrap().seq, 4);
+}
+
+#[test]
+fn a_sibling_speaks_for_anyone_but_us() {
+    let mut node = Node::new(|_| {});
+    node.meets(1, "home", "b");
+    node.hears(1, &third());
+    node.hears(1, &load(9, 50, 2, 99));
+    assert_eq!(node.held("far", "x").unwrap().seq, 2);
+    let ours = node.mesh.held(ME);
+    let me = Names { owners: Vec::from([named(4, 0, 3, "a")]), ..Names::default() };
+    node.hears(1, &Message::Names(me));
+    node.hears(1, &load(4, ours.incarnation, 1_000, 7));
+    assert_eq!(node.mesh.held(ME), ours);
+    // But of a life before it may remind us.
+    node.hears(1, &load(4, ours.incarnation + 9_999_999, 1, 7));
+    assert!(node.mesh.incarnation() > ours.incarnation + 9_999_999);
+}
+
+#[test]
+fn without_provenance_any_site_lies_about_any() {
+    let mut node = Node::new(|policy| policy.rules.provenance = false);
+    node.meets(1, "far", "x");
+    node.meets(2, "near", "b");
+    node.hears(2, &third());
+    node.hears(2, &load(9, 50, 2, 99));
+    assert_eq!(node.held("far", "x").unwrap().seq, 2);
+}
+
+#[test]
+fn who_does_not_say_what_its_certificate_says_is_not_heard() {
+    let mut node = Node::new(|_| {});
+    let peer = id("far", "x");
+    let (remote, purpose) = ("far:1", Purpose::News);
+    node.feed(Input::LinkUp { link: LinkId(1), peer: &peer, remote, purpose, dial: None });
+    node.hears(1, &Message::Hello(hello(&id("home", "b"), 1)));
+    assert_eq!(node.closed, [CloseReason::Misspoken]);
+    node.hears(1, &load(0, 50, 1, 3));
+    node.feed(Input::LinkUp { link: LinkId(2), peer: &peer, remote, purpose, dial: None });
+    node.hears(2, &load(0, 50, 1, 3));
+    node.pass(ms(4_000));
+    assert_eq!(node.closed, [CloseReason::Misspoken, CloseReason::Misspoken], "no hello came");
+    assert_eq!(node.held("far", "x").unwrap(), Held::default());
+}
+
+#[test]
+fn absurd_incarnations_are_not_followed() {
+    let mut node = Node::new(|_| {});
+    node.meets(1, "home", "b");
+    node.hears(1, &third());
+    node.hears(1, &load(9, 1 << 60, 2, 99));
+    assert_eq!(node.held("far", "x").unwrap().incarnation, 0);
+    let ours = node.mesh.incarnation();
+    let held = message::Held { incarnation: u64::MAX, doubt: message::Doubt::Dead };
+    node.hears(1, &Message::Held(held));
+    assert!(node.mesh.incarnation() > ours && node.mesh.incarnation() < 1 << 60);
+    assert!(node.notices.contains(&Notice::JumpClamped { said: u64::MAX }));
+    let raised = node.mesh.incarnation();
+    node.hears(1, &Message::Held(held));
+    assert_eq!(node.mesh.incarnation(), raised, "not twice in half a second");
+}
+
+#[test]
+fn a_datagram_that_overtakes_its_names_is_asked_for() {
+    let mut node = Node::new(|_| {});
+    let peer = id("far", "x");
+    let (remote, purpose) = ("far:1", Purpose::News);
+    node.feed(Input::LinkUp { link: LinkId(1), peer: &peer, remote, purpose, dial: None });
+    node.hears(1, &Message::Hello(hello(&peer, 1)));
+    node.hears(1, &load(0, 50, 3, 3));
+    let beat = |seq| {
+        let (incarnation, load, hears) = (50, 3, 1);
+        let (silence, wanted) = (0, true);
+        Heartbeat { incarnation, seq, about: 0, shape: 0, load, hears, silence, wanted }
+    };
+    node.hears(1, &Message::Heartbeat(beat(1)));
+    node.hears(1, &Message::Heartbeat(beat(2)));
+    let wants = node.sent.iter().filter(|(_, message)| matches!(message, Message::Want(_)));
+    assert_eq!(wants.count(), 1);
+    assert_eq!(node.refusals(), 0, "nobody is to blame");
+}
+
+#[test]
+fn a_verdict_is_taken_from_siblings_only() {
+    let verdict = |owner, site| {
+        let graves = Vec::from([Grave { owner, incarnation: 50 }]);
+        Message::Verdict(Verdict { site, graves })
+    };
+    let mut node = Node::new(|_| {});
+    node.meets(1, "far", "x");
+    node.meets(2, "near", "b");
+    node.meets(3, "home", "b");
+    node.pass(ms(100));
+    let far = node.mesh.find_site("far").unwrap();
+    assert_eq!(node.mesh.standing_of(far), Some(Standing::Reachable));
+    node.hears(2, &third());
+    node.hears(2, &verdict(9, 7));
+    assert_ne!(node.mesh.standing_of(far), Some(Standing::Dead));
+    node.hears(3, &third());
+    node.hears(3, &verdict(9, 7));
+    assert_eq!(node.mesh.standing_of(far), Some(Standing::Dead));
+    // It lives, says so, and is told that it has to begin anew.
+    node.sent.clear();
+    node.hears(1, &Message::Ping { token: 1 });
+    let (seq, hears) = (1, 1);
+    let beat = Heartbeat {
+        incarnation: 50,
+        seq,
+        about: 0,
+        shape: 0,
+        load: 0,
+        hears,
+        silence: 0,
+        wanted: true,
+    };
+    node.hears(1, &Message::Heartbeat(beat));
+    assert_eq!(node.mesh.standing_of(far), Some(Standing::Dead));
+    assert!(node.sent.iter().any(|(_, message)| matches!(message, Message::Held(_))));
+    node.hears(1, &Message::Heartbeat(Heartbeat { incarnation: 51, ..beat }));
+    assert_ne!(node.mesh.standing_of(far), Some(Standing::Dead));
+}
+
+#[test]
+fn whoever_answers_on_the_older_link_was_first() {
+    let mut node = Node::new(|_| {});
+    node.meets(1, "far", "x");
+    let peer = id("far", "x");
+    let (remote, purpose) = ("far:2", Purpose::News);
+    let up = Input::LinkUp { link: LinkId(2), peer: &peer, remote, purpose, dial: None };
+    node.feed(up);
+    node.hears(2, &Message::Hello(hello(&peer, 2)));
+    let token = node.sent.iter().find_map(|(to, message)| match message {
+        Message::Ping { token } if to[..] == [LinkId(1)] => Some(*token),
+        _ => None,
+    });
+    let token = token.expect("the older one is asked");
+    node.hears(1, &Message::Pong { token: token ^ 1 });
+    assert!(node.closed.is_empty());
+    node.hears(1, &Message::Pong { token });
+    assert_eq!(node.closed, [CloseReason::IdentityConflict]);
+    assert!(node.notices.contains(&Notice::IdentityConflict(peer.clone())));
+    // Another comes when the first has fallen silent: it is let in.
+    node.feed(Input::LinkUp { link: LinkId(3), peer: &peer, remote, purpose, dial: None });
+    node.hears(3, &Message::Hello(hello(&peer, 3)));
+    node.pass(ms(1_000));
+    assert_eq!(node.closed[1..], [CloseReason::Duplicate]);
+    assert!(node.mesh.report(node.now).links.iter().any(|link| link.link == LinkId(3) && link.up));
+}
+
+#[test]
+fn introductions_are_bounded_and_forgotten_when_in_vain() {
+    let mut node = Node::new(|_| {});
+    node.meets(1, "far", "x");
+    for page in 0..40 {
+        let introduce = |n| Introduction {
+            site: format!("s{}", page * 100 + n),
+            node: "n".to_string(),
+            addresses: Vec::from(["10.0.0.1:1".to_string()]),
+        };
+        let peers = (0..message::PEERS_MAX).map(introduce).collect();
+        node.hears(1, &Message::Peers(Peers { peers }));
+    }
+    assert_eq!(node.mesh.report(node.now).introduced, 1_024);
+    assert!(node.notices.contains(&Notice::TableFull(Table::Introductions)));
+    node.pass(ms(1_000));
+    assert!(node.dials <= 64, "{}", node.dials);
+    assert_eq!(node.mesh.report(node.now).sites.len(), 2, "nothing else is believed");
+}
+
+mod nonsense {
+    use std::vec;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn text() -> impl Strategy<Value = String> {
+        prop_oneof![Just(String::new()), "[a-d]{1,2}", "[a-z]{70}", Just("a\n".to_string())]
+    }
+
+    fn number() -> impl Strategy<Value = u16> {
+        prop_oneof![4 => 0..6u16, 1 => any::<u16>()]
+    }
+
+    fn stamp() -> impl Strategy<Value = Stamp> {
+        let incarnation = prop_oneof![4 => 0..60u64, 1 => any::<u64>()];
+        (incarnation, 0..9u64).prop_map(|(incarnation, seq)| Stamp { incarnation, seq })
+    }
+
+    fn names() -> impl Strategy<Value = Message> {
+        let site = (number(), text()).prop_map(|(number, name)| SiteName { number, name });
+        let service = (number(), text()).prop_map(|(number, name)| ServiceName { number, name });
+        let owner = (number(), number(), any::<u8>(), text())
+            .prop_map(|(number, site, slot, node)| OwnerName { number, site, slot, node });
+        let of = |n| 0..n;
+        (
+            prop::collection::vec(site, of(4)),
+            prop::collection::vec(owner, of(4)),
+            prop::collection::vec(service, of(4)),
+        )
+            .prop_map(|(sites, owners, services)| Message::Names(Names { sites, owners, services }))
+    }
+
+    fn pages() -> impl Strategy<Value = Message> {
+        let load =
+            (number(), stamp(), any::<u8>(), number()).prop_map(|(owner, stamp, page, s)| {
+                let load =
+                    ServiceLoad { service: s, flows: u32::MAX, room: 9, admit_per_second: 1 };
+                LoadPage { owner, stamp, page, services: Vec::from([load, load]) }
+            });
+        prop_oneof![
+            prop::collection::vec(load, 0..3).prop_map(Message::Load),
+            (number(), stamp(), any::<u8>(), number(), any::<u32>()).prop_map(
+                |(owner, stamp, page, service, reserve)| {
+                    let state = message::BrokerSeen::Up;
+                    let broker = message::BrokerShape { key: 1, capacity: Some(reserve), state };
+                    let brokers = Vec::from([broker, broker]);
+                    let addresses = Vec::new();
+                    let shape = message::ServiceShape { service, reserve, addresses, brokers };
+                    let services = Vec::from([shape.clone(), shape]);
+                    Message::Shape(message::ShapePage { owner, stamp, page, services })
+                }
+            ),
+            (number(), stamp(), any::<bool>()).prop_map(|(owner, stamp, draining)| {
+                Message::About(About { owner, stamp, draining, addresses: Vec::new() })
+            }),
+            (number(), stamp(), any::<u8>()).prop_map(|(owner, stamp, page)| {
+                let brokers = Vec::from([message::BrokerCount { key: 1, flows: u32::MAX }; 2]);
+                Message::Counts(message::CountPage { owner, stamp, page, brokers })
+            }),
+        ]
+    }
+
+    fn words() -> impl Strategy<Value = Message> {
+        let silence = prop::option::of(any::<u32>());
+        prop_oneof![
+            (stamp(), any::<u64>(), any::<u16>(), any::<bool>()).prop_map(
+                |(s, hears, silence, wanted)| {
+                    Message::Heartbeat(Heartbeat {
+                        incarnation: s.incarnation,
+                        seq: s.seq,
+                        about: s.seq,
+                        shape: 9,
+                        load: 9,
+                        hears,
+                        silence,
+                        wanted,
+                    })
+                }
+            ),
+            any::<u64>().prop_map(|token| Message::Ping { token }),
+            any::<u64>().prop_map(|token| Message::Pong { token }),
+            (any::<u64>(), 0..3u8).prop_map(|(incarnation, doubt)| {
+                use message::Doubt::{Dead, Old, Suspect};
+                let doubt = [Old, Suspect, Dead][usize::from(doubt)];
+                Message::Held(message::Held { incarnation, doubt })
+            }),
+            number().prop_map(|site| Message::WitnessAsk { site }),
+            (number(), number(), silence).prop_map(|(site, witness, silence)| Message::Vote(
+                Vote { site, witness, silence }
+            )),
+            (number(), any::<u16>(), any::<u64>()).prop_map(|(owner, silence, hears)| {
+                let ear = Ear { owner, silence, deaf: silence, rtt: silence, hears };
+                Message::Ears(Ears { ears: Vec::from([ear]) })
+            }),
+            (number(), number(), any::<u64>()).prop_map(|(site, owner, incarnation)| {
+                let graves = Vec::from([Grave { owner, incarnation }]);
+                Message::Verdict(Verdict { site, graves })
+            }),
+            (number(), stamp(), any::<u64>()).prop_map(|(owner, s, sum)| {
+                let have = Have { owner, incarnation: s.incarnation, sum };
+                Message::Offer(Offer { have: Vec::from([have]) })
+            }),
+            prop::collection::vec(number(), 0..4).prop_map(|owners| Message::Want(Want { owners })),
+            (text(), text(), text()).prop_map(|(site, node, address)| {
+                let addresses = Vec::from([address]);
+                let introduction = Introduction { site, node, addresses };
+                Message::Peers(Peers { peers: Vec::from([introduction]) })
+            }),
+            (number(), any::<u64>())
+                .prop_map(|(owner, incarnation)| Message::Leave { owner, incarnation }),
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 150, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn whatever_is_said_the_machine_stands(
+            said in prop::collection::vec((1..4u64, prop_oneof![names(), pages(), words()], 0..200u64), 0..120),
+        ) {
+            let mut node = Node::new(|_| {});
+            node.meets(1, "home", "b");
+            node.meets(2, "c", "c");
+            node.meets(3, "d", "a");
+            for (link, message, wait) in said {
+                node.hears(link, &message);
+                node.pass(ms(wait));
+            }
+            let report = node.mesh.report(node.now);
+            prop_assert!(report.sites.len() < 40 && report.peers.len() < 400);
+            prop_assert!(report.peers.iter().all(|peer| peer.held.incarnation <= 1 << 62));
+        }
+    }
+}

@@ -52,6 +52,7 @@ fn times(globe: &Globe, site: usize, standing: Standing, since: Time) -> Vec<Dur
 
 mod detection;
 mod gossip;
+mod histories;
 mod lives;
 mod meeting;
 mod partitions;
