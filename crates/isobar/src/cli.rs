@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::{check, run, status};
+use crate::{cert, check, run, status};
 
 const AFTER_HELP: &str = "\
 Exit codes: 0 success, 1 the command failed (its message says why), 2 wrong usage.
@@ -32,6 +32,8 @@ pub enum Command {
     Status(status::StatusArgs),
     /// Say whether a configuration file is good, and what it amounts to.
     Check(check::Args),
+    /// Make and show the certificates of a mesh.
+    Cert(cert::Args),
     #[cfg(feature = "demo")]
     #[command(flatten)]
     #[allow(missing_docs, reason = "clap would show it as the text of every command of the demo")]
@@ -44,6 +46,7 @@ pub fn main() -> ExitCode {
         Command::Run(args) => run::run(&args),
         Command::Status(args) => status::run(&args),
         Command::Check(args) => check::run(&args),
+        Command::Cert(args) => cert::run(&args),
         #[cfg(feature = "demo")]
         Command::Demo(command) => command.run(),
     }

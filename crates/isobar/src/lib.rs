@@ -1,5 +1,6 @@
 //! The command line, its configuration, and what holds the crates together in one process.
 
+pub mod cert;
 pub mod check;
 pub mod cli;
 pub mod config;

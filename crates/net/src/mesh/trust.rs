@@ -28,8 +28,10 @@ use quinn::ConnectionError;
 use rustls::pki_types::{CertificateDer, UnixTime};
 
 pub use certificate::{Certificate, Fingerprint, NoIdentity, Validity, now};
-pub use files::{FileError, TrustFiles, Which};
-pub use material::{EXPIRY_ALARM_DAYS, FileRemark, Inspection, Material, TrustSettings, inspect};
+pub use files::{Der, FileError, Pem, TrustFiles, Which};
+pub use material::{
+    EXPIRY_ALARM_DAYS, FileRemark, Inspection, Material, TrustSettings, inspect, is_signed_by,
+};
 pub use names::{BadName, Identity, MeshName, parse_spiffe};
 pub use refusal::{Failure, Reason, Refusal};
 pub use tls::{ALPN, Crypto};

@@ -7,6 +7,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use rustls::pki_types::pem::{PemObject, SectionKind};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 /// Largest file of certificates or a key, in bytes.
 const PEM_MAX: usize = 256 * 1024;
@@ -58,6 +59,18 @@ pub struct FileError {
 /// A state of the files by which a change is noticed, without reading them.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub(super) struct Stamp(Vec<Option<[i64; 5]>>);
+
+/// The bytes of a certificate.
+pub type Der = CertificateDer<'static>;
+
+/// What a PEM text holds that is of interest here.
+#[derive(Clone, Debug)]
+pub struct Pem {
+    /// Its certificates.
+    pub certificates: Vec<Der>,
+    /// How many private keys.
+    pub keys: usize,
+}
 
 /// A section of a PEM file.
 pub(super) struct Section {
@@ -137,6 +150,31 @@ impl TrustFiles {
     /// Whether everybody may read the private key.
     pub(super) fn key_is_open(&self) -> bool {
         fs::metadata(&self.key).is_ok_and(|found| found.permissions().mode() & 0o004 != 0)
+    }
+}
+
+impl Pem {
+    /// Reads a text. The error follows the file's name, and repeats nothing of its bytes.
+    pub fn read(text: &[u8]) -> Result<Pem, String> {
+        let sections = sections(text).map_err(|problem| format!("is not PEM: {problem}"))?;
+        let is_key = |section: &&Section| section.key().is_some();
+        let keys = sections.iter().filter(is_key).count();
+        let of_certificates =
+            sections.into_iter().filter(|section| section.kind == SectionKind::Certificate);
+        Ok(Pem { certificates: of_certificates.map(|section| section.der.into()).collect(), keys })
+    }
+}
+
+impl Section {
+    /// The private key that it is, if it is one.
+    pub(super) fn key(&self) -> Option<PrivateKeyDer<'static>> {
+        let der = self.der.clone();
+        match self.kind {
+            SectionKind::PrivateKey => Some(PrivateKeyDer::Pkcs8(der.into())),
+            SectionKind::EcPrivateKey => Some(PrivateKeyDer::Sec1(der.into())),
+            SectionKind::RsaPrivateKey => Some(PrivateKeyDer::Pkcs1(der.into())),
+            _ => None,
+        }
     }
 }
 

@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use rustls::client::danger::ServerCertVerifier;
 use rustls::pki_types::pem::SectionKind;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::pki_types::{PrivateKeyDer, ServerName, UnixTime};
 use rustls::sign::CertifiedKey;
 use rustls::{CertificateError, Error, InconsistentKeys};
 
 use super::certificate::Certificate;
 use super::deny::DenyList;
-use super::files::{FileError, Section, TrustFiles, Which};
+use super::files::{Der, FileError, Section, TrustFiles, Which};
 use super::names::{Identity, MeshName};
 use super::tls::{self, Verifiers};
 
@@ -39,7 +39,7 @@ pub struct Material {
     /// That of the CA which signed it.
     pub authority: Certificate,
     /// Every CA in the file.
-    pub(super) authorities: Vec<CertificateDer<'static>>,
+    pub(super) authorities: Vec<Der>,
     pub(super) verifiers: Verifiers,
     pub(super) own: Arc<CertifiedKey>,
     pub(super) deny: DenyList,
@@ -66,7 +66,7 @@ pub struct Inspection {
 
 /// Certificates as bytes, and what stands in them.
 struct Chain {
-    der: Vec<CertificateDer<'static>>,
+    der: Vec<Der>,
     read: Vec<Certificate>,
 }
 
@@ -124,15 +124,15 @@ pub fn inspect(settings: &TrustSettings, now: UnixTime) -> Inspection {
 /// A file's certificates.
 fn chain(files: &TrustFiles, which: Which) -> Result<Chain, FileError> {
     let sections = files.sections(which)?;
-    let is_key = |section: &Section| key_of(section).is_some();
+    let is_key = |section: &Section| section.key().is_some();
     if which == Which::Ca && sections.iter().any(is_key) {
         let help = "give nodes the CA's certificate alone, and keep its key away from them";
         return Err(files.error(which, "holds a private key", help));
     }
-    let der: Vec<CertificateDer<'static>> = sections
+    let der: Vec<Der> = sections
         .iter()
         .filter(|section| section.kind == SectionKind::Certificate)
-        .map(|section| CertificateDer::from(section.der.clone()))
+        .map(|section| Der::from(section.der.clone()))
         .collect();
     if der.is_empty() || der.len() > CHAIN_MAX {
         let problem = match der.len() {
@@ -197,20 +197,10 @@ fn named(settings: &TrustSettings, own: &Chain) -> Result<MeshName, FileError> {
 
 fn private_key(files: &TrustFiles) -> Result<PrivateKeyDer<'static>, FileError> {
     let sections = files.sections(Which::Key)?;
-    sections.iter().find_map(key_of).ok_or_else(|| {
+    sections.iter().find_map(Section::key).ok_or_else(|| {
         let help = "PEM is wanted: -----BEGIN PRIVATE KEY-----, without a pass phrase";
         files.error(Which::Key, "has no private key in it", help)
     })
-}
-
-fn key_of(section: &Section) -> Option<PrivateKeyDer<'static>> {
-    let der = section.der.clone();
-    match section.kind {
-        SectionKind::PrivateKey => Some(PrivateKeyDer::Pkcs8(der.into())),
-        SectionKind::EcPrivateKey => Some(PrivateKeyDer::Sec1(der.into())),
-        SectionKind::RsaPrivateKey => Some(PrivateKeyDer::Pkcs1(der.into())),
-        _ => None,
-    }
 }
 
 /// Certificate and key, if they are a pair.
@@ -305,6 +295,13 @@ fn verify(
     verifiers.of_servers.verify_server_cert(leaf, rest, &name, &[], when)?;
     verifiers.of_clients.verify_client_cert(leaf, rest, when)?;
     Ok(())
+}
+
+/// Whether a node's certificate was signed by this CA, and is good for this mesh, now.
+pub fn is_signed_by(leaf: &Der, authority: &Der, mesh: &MeshName) -> bool {
+    let own = Chain { der: vec![leaf.clone()], read: Vec::new() };
+    Verifiers::over(std::slice::from_ref(authority))
+        .is_ok_and(|verifiers| verify(&verifiers, &own, mesh, super::now()).is_ok())
 }
 
 /// Ends that come close, and a list that denies ourselves.
