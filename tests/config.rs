@@ -6,6 +6,8 @@
 mod broken;
 #[path = "config/good.rs"]
 mod good;
+#[path = "config/mesh.rs"]
+mod mesh;
 #[path = "config/mutated.rs"]
 mod mutated;
 #[path = "config/secrets.rs"]

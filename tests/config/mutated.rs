@@ -10,6 +10,8 @@ use crate::host;
 
 const EXAMPLE: &str = include_str!("../../configs/one-site.toml");
 
+const MESH: &str = include_str!("../../configs/mesh-fra.toml");
+
 /// One piece of damage.
 #[derive(Clone, Debug)]
 enum Damage {
@@ -107,10 +109,12 @@ proptest! {
     fn damage_is_refused_in_words(
         damages in prop::collection::vec(damage(), 0..6),
         with_secrets in any::<bool>(),
+        of_mesh in any::<bool>(),
     ) {
         // The files with secrets are not there; without them the way to settings is open.
         let names_secret = |line: &&str| line.contains("_file = ");
-        let lines = EXAMPLE.lines().filter(|line| with_secrets || !names_secret(line));
+        let example = if of_mesh { MESH } else { EXAMPLE };
+        let lines = example.lines().filter(|line| with_secrets || !names_secret(line));
         let example = lines.collect::<Vec<_>>().join("\n");
         let text = damages.iter().fold(example, apply);
         if let Err(error) = config::parse(Path::new("damaged.toml"), &text, &host()) {

@@ -10,15 +10,19 @@ use isobar::config::{self, Settings, reference};
 use isobar_core::policy::{Balance, CheckKind, Mode};
 use isobar_net::settings::{FlowLog, SourceRange};
 
-use crate::{host, parse};
+use crate::{host, mesh, parse};
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-/// Loads a copy of the example `name`, with secrets beside it.
+/// Loads a copy of the example `name`, with secrets and certificates beside it.
 fn example(name: &str) -> Settings {
     let folder = tempfile::tempdir().unwrap();
+    if let Some(site) = name.strip_prefix("mesh-").and_then(|name| name.strip_suffix(".toml")) {
+        mesh::certificates(folder.path(), site, &format!("{site}-1"));
+        fs::write(folder.path().join("mesh-deny.txt"), "# nobody\n").unwrap();
+    }
     for secret in ["admin.token", "probe.pw"] {
         let path = folder.path().join(secret);
         fs::write(&path, "a token for this test\n".replace(' ', "-")).unwrap();
@@ -42,7 +46,9 @@ fn every_example_loads() {
         }
     }
     names.sort();
-    assert_eq!(names, ["haproxy-equivalent.toml", "minimal.toml", "one-site.toml"]);
+    let meshes = ["mesh-fra.toml", "mesh-nyc.toml", "mesh-sin.toml"];
+    let others = ["minimal.toml", "one-site.toml"];
+    assert_eq!(names, [&["haproxy-equivalent.toml"], &meshes[..], &others[..]].concat());
 }
 
 /// `one-site.toml` says that its values are the defaults unless it says otherwise.
@@ -53,13 +59,30 @@ fn one_site_has_the_defaults() {
     let members = minimal.members.clone();
     assert_eq!(isobar_core::policy::ServicePolicy { members, ..policy }, minimal);
 
-    let text = fs::read_to_string(root().join("configs/one-site.toml")).unwrap();
+    let read = |name| fs::read_to_string(root().join("configs").join(name)).unwrap();
+    let (one_site, mesh) = (read("one-site.toml"), read("mesh-fra.toml"));
     for table in reference::tables() {
+        let is_of_mesh = table.path == ["mesh"] || table.path == ["service", "spill"];
+        let text = if is_of_mesh { &mesh } else { &one_site };
         for key in table.keys.iter().filter(|key| key.kind != "not yet") {
-            let is_named = text.contains(&key.name);
-            assert!(is_named || key.name == "tls_name", "{} is not in one-site.toml", key.name);
+            let is_named = text.contains(&key.name) || mesh.contains(&key.name);
+            assert!(is_named || key.name == "tls_name", "{} is in no example", key.name);
         }
     }
+}
+
+/// `mesh-fra.toml` says the same of [mesh] and spill, and `mesh-nyc.toml` leaves them out.
+#[test]
+fn a_mesh_has_the_defaults() {
+    let fra = example("mesh-fra.toml").node;
+    let nyc = example("mesh-nyc.toml").node;
+    assert_eq!(fra.services[0].spill, nyc.services[0].spill);
+    let (fra, nyc) = (fra.mesh.unwrap(), nyc.mesh.unwrap());
+    assert_eq!((fra.bind, &fra.trust.mesh), (nyc.bind, &nyc.trust.mesh));
+    let file = |path: &Path| path.file_name().unwrap().to_str().unwrap().to_owned();
+    assert_eq!(file(&fra.trust.files.cert), "fra-1.pem");
+    assert_eq!(file(&nyc.trust.files.cert), "nyc-1.pem");
+    assert_eq!(file(&nyc.trust.files.ca), file(&fra.trust.files.ca));
 }
 
 #[test]
@@ -90,11 +113,11 @@ fn every_key_of_the_design_is_known() {
     let findings = parse(text).expect_err("most of it does not exist yet").findings;
     let other = findings.iter().filter(|finding| !finding.message.contains("not yet"));
     let other: Vec<_> = other.map(|finding| finding.message.as_str()).collect();
-    // The files it names are not there.
-    assert_eq!(other.len(), 2, "{other:#?}");
+    // The files it names are not there: token, password, CA, certificate and key.
+    assert_eq!(other.len(), 5, "{other:#?}");
     assert!(other.iter().all(|message| message.contains("no such file")), "{other:#?}");
     let not_yet = findings.len() - other.len();
-    assert_eq!(not_yet, 7, "bind.tls, spill, tls, mesh, entry, admin.socket, resolver");
+    assert_eq!(not_yet, 5, "bind.tls, tls, entry, admin.socket, resolver");
 }
 
 #[test]

@@ -58,6 +58,8 @@ enum RunError {
     Start(StartError),
     Admin(SocketAddr, io::Error),
     System(&'static str, io::Error),
+    /// Its configuration is good, and what it asks for is not there.
+    NoMeshYet,
 }
 
 impl fmt::Display for RunError {
@@ -69,6 +71,10 @@ impl fmt::Display for RunError {
                 write!(f, "error: [admin] cannot listen on {addr}: {error}")
             }
             RunError::System(what, error) => write!(f, "error: {what}: {error}"),
+            RunError::NoMeshYet => f.write_str(
+                "error: [mesh]: not yet in this version; remove it, and this node serves its own \
+                 site",
+            ),
         }
     }
 }
@@ -89,6 +95,9 @@ fn start(args: &Args) -> Result<(), RunError> {
     let loaded = config::load(&args.config, &Host::system()).map_err(RunError::Config)?;
     for warning in &loaded.warnings {
         eprintln!("warning: {warning}");
+    }
+    if loaded.settings.node.mesh.is_some() {
+        return Err(RunError::NoMeshYet);
     }
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

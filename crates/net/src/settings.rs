@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use isobar_core::policy::{BrokerPolicy, ServicePolicy, SourceLimits};
 
+use crate::mesh::trust::TrustSettings;
+
 /// One node.
 #[derive(Clone, Debug)]
 pub struct NodeSettings {
@@ -27,6 +29,45 @@ pub struct NodeSettings {
     pub brokers: Vec<BrokerSettings>,
     /// Services; their `policy.members` index `brokers`.
     pub services: Vec<ServiceSettings>,
+    /// Other nodes; `None` for a site on its own.
+    pub mesh: Option<MeshSettings>,
+}
+
+/// How this node meets others.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct MeshSettings {
+    /// UDP address to listen on, and to speak from.
+    pub bind: SocketAddr,
+    /// Where other nodes reach this one; never a wildcard.
+    pub advertise: SocketAddr,
+    /// Some other nodes, for the first contact; this one may be among them.
+    pub join: Vec<JoinAddress>,
+    /// Who this node is, and whom it believes.
+    pub trust: TrustSettings,
+}
+
+/// Where another node may be found.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum JoinAddress {
+    /// At an address.
+    Address(SocketAddr),
+    /// At any address of a DNS name, with this port. It was not looked up yet.
+    Name(String, u16),
+}
+
+/// Flows of a service to and from other sites.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SpillSettings {
+    /// Whether there are any.
+    pub enabled: bool,
+    /// Whether flows with persistent sessions are among them.
+    pub persistent: bool,
+    /// Share of the brokers' places kept for this site's own clients; 0 to 100.
+    pub reserve_percent: u8,
+    /// Flows of other sites taken per second.
+    pub accept_per_second: u32,
+    /// Carried flows brought home per second; 0 for none.
+    pub failback_per_second: u32,
 }
 
 /// One broker.
@@ -90,6 +131,8 @@ pub struct ServiceSettings {
     pub log_clients: bool,
     /// Limits on one source address.
     pub per_source: SourceLimits,
+    /// Flows to and from other sites.
+    pub spill: SpillSettings,
 }
 
 /// The form of a flow's log line.

@@ -64,7 +64,9 @@ impl Authority {
         let unique: String =
             key.public_key_raw().iter().rev().take(4).map(|byte| format!("{byte:02x}")).collect();
         params.distinguished_name.push(DnType::OrganizationName, "Isobar");
-        params.distinguished_name.push(DnType::CommonName, format!("{mesh} mesh CA {unique}"));
+        // A common name has 64 characters (RFC 5280, A.1); who counts is in the other names.
+        let name = format!("{:.40} mesh CA {unique}", mesh.as_str());
+        params.distinguished_name.push(DnType::CommonName, name);
         params.subject_alt_names = vec![SanType::URI(mesh.spiffe().try_into()?)];
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
@@ -134,7 +136,7 @@ impl Authority {
         let is_shortened = life.until > end;
         let mut params = params(&Life { from: life.from, until: life.until.min(end) });
         params.distinguished_name.push(DnType::OrganizationName, "Isobar");
-        params.distinguished_name.push(DnType::CommonName, node.to_string());
+        params.distinguished_name.push(DnType::CommonName, node.node.as_str());
         params.subject_alt_names = vec![
             SanType::DnsName(self.mesh.server_name().try_into()?),
             SanType::URI(node.spiffe(&self.mesh).try_into()?),

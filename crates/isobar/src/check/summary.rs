@@ -3,7 +3,9 @@
 use std::fmt;
 
 use isobar_core::policy::{Balance, CheckKind, CheckPolicy, Member, Mode};
-use isobar_net::settings::{BrokerSettings, NodeSettings, ServiceSettings};
+use isobar_net::settings::{
+    BrokerSettings, JoinAddress, MeshSettings, NodeSettings, ServiceSettings,
+};
 use serde::Serialize;
 
 use crate::config::{Settings, show_count, show_duration};
@@ -27,7 +29,19 @@ pub(super) struct Summary {
     descriptors_hard_limit: Option<u64>,
     admin: String,
     admin_token: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mesh: Option<Mesh>,
     services: Vec<Service>,
+}
+
+#[derive(Debug, Serialize)]
+struct Mesh {
+    name: String,
+    spiffe: String,
+    bind: String,
+    advertise: String,
+    join: Vec<String>,
+    deny: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -38,7 +52,18 @@ struct Service {
     bind: Vec<String>,
     maxconn: u32,
     effective_maxconn: u64,
+    /// Absent without a mesh, or switched off.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    spill: Option<Spill>,
     brokers: Vec<Broker>,
+}
+
+#[derive(Debug, Serialize)]
+struct Spill {
+    persistent: bool,
+    reserve_percent: u8,
+    accept_per_second: u32,
+    failback_per_second: u32,
 }
 
 #[derive(Debug, Serialize)]
@@ -69,8 +94,25 @@ impl Summary {
             descriptors_hard_limit: hard_limit,
             admin: settings.admin.bind.to_string(),
             admin_token: settings.admin.token.is_some(),
+            mesh: node.mesh.as_ref().map(mesh_in_short),
             services: node.services.iter().map(service).collect(),
         }
+    }
+}
+
+fn mesh_in_short(mesh: &MeshSettings) -> Mesh {
+    let join = |node: &JoinAddress| match node {
+        JoinAddress::Address(addr) => addr.to_string(),
+        JoinAddress::Name(name, port) => format!("{name}:{port}"),
+    };
+    let name = mesh.trust.mesh.as_ref().expect("validation fills it in");
+    Mesh {
+        name: name.to_string(),
+        spiffe: mesh.trust.own.spiffe(name),
+        bind: mesh.bind.to_string(),
+        advertise: mesh.advertise.to_string(),
+        join: mesh.join.iter().map(join).collect(),
+        deny: mesh.trust.files.deny.is_some(),
     }
 }
 
@@ -92,6 +134,12 @@ fn service_in_short(service: &ServiceSettings, node: &NodeSettings, room: u64) -
         bind: service.binds.iter().map(ToString::to_string).collect(),
         maxconn: policy.maxconn,
         effective_maxconn: u64::from(policy.maxconn).min(room),
+        spill: (node.mesh.is_some() && service.spill.enabled).then_some(Spill {
+            persistent: service.spill.persistent,
+            reserve_percent: service.spill.reserve_percent,
+            accept_per_second: service.spill.accept_per_second,
+            failback_per_second: service.spill.failback_per_second,
+        }),
         brokers: policy.members.iter().map(broker).collect(),
     }
 }
@@ -135,6 +183,15 @@ impl fmt::Display for Summary {
                 show_count(limit)
             )?,
         }
+        if let Some(Mesh { name, spiffe, bind, advertise, join, deny }) = &self.mesh {
+            let list = if *deny { "with a deny list" } else { "without a deny list" };
+            writeln!(f, "\nmesh {name}: {spiffe}, {list}")?;
+            writeln!(f, "  on {bind}, for others {advertise}")?;
+            match join.as_slice() {
+                [] => writeln!(f, "  waits for others to join")?,
+                some => writeln!(f, "  joins {}", some.join(", "))?,
+            }
+        }
         self.services.iter().try_for_each(|service| write!(f, "{service}"))
     }
 }
@@ -145,6 +202,15 @@ impl fmt::Display for Service {
         let room = show_count(self.effective_maxconn);
         writeln!(f, "\nservice {name}: {mode}, {balance}, at most {room} flows")?;
         writeln!(f, "  on {}", self.bind.join(", "))?;
+        if let Some(Spill { persistent, reserve_percent, accept_per_second, .. }) = &self.spill {
+            let sessions = if *persistent { "persistent sessions too" } else { "clean sessions" };
+            writeln!(
+                f,
+                "  to and from other sites: {sessions}, {reserve_percent}% kept, at most {} taken \
+                 a second",
+                show_count((*accept_per_second).into())
+            )?;
+        }
         let width = self.brokers.iter().map(|broker| broker.name.len()).max().unwrap_or(0);
         for broker in &self.brokers {
             let Broker { name, addr, weight, check, .. } = broker;

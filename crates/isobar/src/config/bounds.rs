@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use super::units::{self, Bytes};
+use super::units::{self, Bytes, Percent};
 
 /// What a value may be, and what it is when the file does not say.
 #[derive(Clone, Copy, Debug)]
@@ -39,6 +39,12 @@ impl Shown for Duration {
 impl Shown for Bytes {
     fn shown(&self) -> String {
         units::show_bytes(*self)
+    }
+}
+
+impl Shown for Percent {
+    fn shown(&self) -> String {
+        format!("{}%", self.0)
     }
 }
 
@@ -87,6 +93,12 @@ pub const SERVICES_MAX: usize = 256;
 pub const BINDS_MAX: usize = 64;
 /// Different broker addresses of one node, and brokers of one service.
 pub const BROKERS_MAX: usize = 1024;
+/// Nodes that `mesh.join` names.
+pub const JOIN_MAX: usize = 64;
+/// Where a node listens for other nodes when the file does not say.
+pub const MESH_BIND: &str = "0.0.0.0:7443";
+/// The CA's certificate when the file does not say; `isobar cert` names it so.
+pub const MESH_CA: &str = "mesh-ca.pem";
 /// Source ranges of one broker.
 pub const SOURCES_MAX: usize = 64;
 
@@ -120,6 +132,13 @@ pub const MAX_NEW_PER_SECOND: Bounds<u32> = count(0, 0, 1_000_000);
 pub const SOURCE_MAXCONN: Bounds<u32> = count(0, 0, 10_000_000);
 /// `per_source.new_per_second`.
 pub const SOURCE_NEW_PER_SECOND: Bounds<u32> = count(0, 0, 1_000_000);
+/// `spill.reserve`, in percent.
+pub const SPILL_RESERVE: Bounds<Percent> =
+    Bounds { default: Some(Percent(10)), min: Percent(0), max: Percent(100) };
+/// `spill.accept_per_second`.
+pub const SPILL_ACCEPT: Bounds<u32> = count(500, 1, 1_000_000);
+/// `spill.failback_per_second`.
+pub const SPILL_FAILBACK: Bounds<u32> = count(100, 0, 1_000_000);
 
 /// `weight`.
 pub const WEIGHT: Bounds<u32> = count(1, 1, 256);

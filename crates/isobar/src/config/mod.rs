@@ -24,7 +24,7 @@ pub use finding::{ConfigError, Finding};
 pub use host::{Host, Resolve};
 pub use placed::Placed;
 pub use settings::{AdminSettings, Loaded, Location, PublicAddress, Settings};
-pub use units::{Bytes, show_count, show_duration};
+pub use units::{Bytes, Percent, show_count, show_duration};
 
 use source::Source;
 

@@ -27,8 +27,8 @@ bind = [\"0.0.0.0:1883\"]
   addr = \"192.168.0.36:1883\"
 ```
 
-- Durations are written `\"500ms\"`, `\"2s\"`, `\"1m\"`, `\"1h\"`; sizes `\"512B\"`, `\"64KiB\"`, `\"1MiB\"`. A
-  number without its unit is refused.
+- Durations are written `\"500ms\"`, `\"2s\"`, `\"1m\"`, `\"1h\"`; sizes `\"512B\"`, `\"64KiB\"`, `\"1MiB\"`;
+  shares `\"10%\"`. A number without its unit is refused.
 - Names of sites, nodes, services and brokers are 1 to 64 of `A-Z a-z 0-9 . _ -`.
 - Files named in the file are looked up from the folder it stands in.
 - Unknown keys are refused, with the nearest known one.

@@ -11,6 +11,10 @@ use super::finding::Refusal;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Bytes(pub usize);
 
+/// A share in percent.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Percent(pub u8);
+
 const DURATION_UNITS: [(&str, u64); 4] = [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000)];
 const SIZE_UNITS: [(&str, u64); 3] = [("B", 1), ("KiB", 1024), ("MiB", 1024 * 1024)];
 
@@ -45,6 +49,17 @@ pub(super) fn bytes(text: &str) -> Result<Bytes, Refusal> {
             bytes.map(Bytes).ok_or_else(|| Refusal::new("too large", example))
         }
         _ => Err(Refusal::new("not a size", size_help(number, unit, example))),
+    }
+}
+
+/// Reads `10%`.
+pub(super) fn percent(text: &str) -> Result<Percent, Refusal> {
+    let example = "shares look like \"10%\"; whole numbers only";
+    let (number, unit) = split(text);
+    match (number.parse::<u8>().ok(), unit.trim()) {
+        (Some(number), "%") => Ok(Percent(number)),
+        (Some(number), "") => Err(Refusal::new("no unit", format!("say the unit: \"{number}%\""))),
+        _ => Err(Refusal::new("not a share", example)),
     }
 }
 

@@ -32,6 +32,14 @@ pub struct TimeText(pub Quantity);
 #[derive(Clone, Debug)]
 pub struct SizeText(pub Quantity);
 
+/// A share, such as `"10%"`.
+#[derive(Clone, Debug)]
+pub struct ShareText(pub Quantity);
+
+impl QuantityKind for ShareText {
+    const NAME: &'static str = "share";
+}
+
 impl QuantityKind for TimeText {
     const NAME: &'static str = "duration";
 }
@@ -71,6 +79,22 @@ impl<'de> Deserialize<'de> for TimeText {
 impl<'de> Deserialize<'de> for SizeText {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(QuantityVisitor(Self::NAME)).map(SizeText)
+    }
+}
+
+impl<'de> Deserialize<'de> for ShareText {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(QuantityVisitor(Self::NAME)).map(ShareText)
+    }
+}
+
+impl JsonSchema for ShareText {
+    fn schema_name() -> Cow<'static, str> {
+        "Share".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "x-type": "share" })
     }
 }
 

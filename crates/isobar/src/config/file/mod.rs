@@ -6,15 +6,17 @@
 
 mod broker;
 mod forms;
+mod mesh;
 mod service;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 pub use broker::{Broker, Check, CheckKind, CheckTable, SendProxy};
-pub use forms::{NotYet, Quantity, QuantityKind, SizeText, TextOrTable, TimeText};
+pub use forms::{NotYet, Quantity, QuantityKind, ShareText, SizeText, TextOrTable, TimeText};
+pub use mesh::Mesh;
 pub use service::{
-    Balance, BindTable, Log, Mode, OnMarkedDown, PerSource, PublicTable, Redirect, Service,
+    Balance, BindTable, Log, Mode, OnMarkedDown, PerSource, PublicTable, Redirect, Service, Spill,
 };
 
 use super::bounds;
@@ -72,8 +74,9 @@ pub struct File {
     /// Certificates for binds that name them.
     pub tls: Option<Placed<NotYet>>,
 
-    /// Other sites and their nodes.
-    pub mesh: Option<Placed<NotYet>>,
+    /// Other sites and their nodes; without it, a node serves its own site alone.
+    #[schemars(extend("default" = "no mesh"))]
+    pub mesh: Option<Placed<Mesh>>,
 
     /// DNS answers and provisioning that lead clients to a site.
     pub entry: Option<Placed<NotYet>>,

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::forms::{NotYet, SizeText, TextOrTable, TimeText};
+use super::forms::{NotYet, ShareText, SizeText, TextOrTable, TimeText};
 use super::{Broker, bounds};
 use crate::config::placed::Placed;
 
@@ -118,8 +118,9 @@ pub struct Service {
     #[schemars(extend("default" = "off"))]
     pub per_source: Option<Placed<PerSource>>,
 
-    /// Sends flows to other sites when this one is full.
-    pub spill: Option<Placed<NotYet>>,
+    /// Flows to and from other sites of the mesh: who has no room sends, who has some takes.
+    #[schemars(extend("default" = "on, with `[mesh]`"))]
+    pub spill: Option<Placed<Spill>>,
 
     /// The brokers.
     #[serde(rename = "broker")]
@@ -207,6 +208,36 @@ pub struct PerSource {
     #[schemars(extend("default" = bounds::SOURCE_NEW_PER_SECOND.default_text(),
         "x-limits" = bounds::SOURCE_NEW_PER_SECOND.limits_text()))]
     pub new_per_second: Option<Placed<i64>>,
+}
+
+/// Flows to and from other sites. Without `[mesh]` there are none.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Spill {
+    /// Whether flows that find no place here go to another site, and others' are taken.
+    #[schemars(extend("default" = "true"))]
+    pub enabled: Option<Placed<bool>>,
+
+    /// Whether flows with persistent sessions go as well. Brokers share no sessions: such a client
+    /// finds an empty one there, and later another here.
+    #[schemars(extend("default" = "false"))]
+    pub persistent: Option<Placed<bool>>,
+
+    /// The share of the brokers' places that is kept for this site's own clients.
+    #[schemars(extend("default" = bounds::SPILL_RESERVE.default_text(),
+        "x-limits" = bounds::SPILL_RESERVE.limits_text()))]
+    pub reserve: Option<Placed<ShareText>>,
+
+    /// Flows of other sites taken per second; what comes faster is told to slow down.
+    #[schemars(extend("default" = bounds::SPILL_ACCEPT.default_text(),
+        "x-limits" = bounds::SPILL_ACCEPT.limits_text()))]
+    pub accept_per_second: Option<Placed<i64>>,
+
+    /// Carried flows brought home per second, once there is room again; 0 leaves them where they
+    /// are until they end.
+    #[schemars(extend("default" = bounds::SPILL_FAILBACK.default_text(),
+        "x-limits" = bounds::SPILL_FAILBACK.limits_text()))]
+    pub failback_per_second: Option<Placed<i64>>,
 }
 
 /// Sends MQTT 5 clients to another server.

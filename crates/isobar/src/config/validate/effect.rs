@@ -9,10 +9,6 @@ use crate::config::placed::Placed;
 
 /// Refuses what a later version will do.
 pub(super) fn refuse_unbuilt(v: &mut Validation<'_>, scope: &Scope, service: &Service) {
-    if let Some(spill) = &service.spill {
-        let help = "remove spill; a site without a mesh has no other site to send flows to";
-        v.report.error(scope, &spill.at, format!("spill: {NOT_YET}"), help);
-    }
     let redirect = service.redirect.as_ref().and_then(|redirect| redirect.value.enabled.as_ref());
     if let Some(enabled) = redirect.filter(|enabled| enabled.value) {
         let help = "write redirect = { enabled = false }, or remove it";
@@ -22,6 +18,7 @@ pub(super) fn refuse_unbuilt(v: &mut Validation<'_>, scope: &Scope, service: &Se
 
 /// Warns of keys that were written down and change nothing.
 pub(super) fn warn_of_none(v: &mut Validation<'_>, scope: &Scope, service: &Service, mode: Mode) {
+    warn_of_spill(v, scope, service, mode);
     if mode == Mode::Tcp {
         for (key, at) in mqtt_only(service) {
             let message = format!("{key} has no effect in tcp mode, which reads no CONNECT");
@@ -33,6 +30,20 @@ pub(super) fn warn_of_none(v: &mut Validation<'_>, scope: &Scope, service: &Serv
         let message = "retries has no effect with redispatch = false";
         let help = "each retry goes to another broker: remove retries, or allow redispatch";
         v.report.warn(scope, &retries.at, message, help);
+    }
+}
+
+fn warn_of_spill(v: &mut Validation<'_>, scope: &Scope, service: &Service, mode: Mode) {
+    let Some(spill) = &service.spill else { return };
+    let is_on = spill.value.enabled.as_ref().is_none_or(|on| on.value);
+    if is_on && !v.has_mesh {
+        let message = "spill has no effect without [mesh]: there is no other site";
+        v.report.warn(scope, &spill.at, message, "remove spill, or add [mesh]");
+    }
+    let persistent = spill.value.persistent.as_ref().filter(|on| on.value);
+    if let Some(persistent) = persistent.filter(|_| mode == Mode::Tcp) {
+        let message = "spill.persistent has no effect in tcp mode, which reads no CONNECT";
+        v.report.warn(scope, &persistent.at, message, "remove it, or use mode = \"mqtt\"");
     }
 }
 

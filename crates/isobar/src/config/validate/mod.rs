@@ -10,6 +10,7 @@ mod broker;
 mod check;
 mod effect;
 mod listen;
+mod mesh;
 mod node;
 mod pool;
 mod read;
@@ -42,6 +43,8 @@ struct Validation<'a> {
     resolved: HashMap<(String, u16), Result<Vec<SocketAddr>, String>>,
     /// Time spent on lookups.
     looked_up_for: Duration,
+    /// Whether there are other nodes.
+    has_mesh: bool,
 }
 
 /// Validates `file`, which was read from `source`.
@@ -60,12 +63,14 @@ pub(super) fn settings(
         folder,
         resolved: HashMap::new(),
         looked_up_for: Duration::ZERO,
+        has_mesh: file.mesh.is_some(),
     };
     refuse_unbuilt(file, &mut v.report);
 
     let top = node::read(&mut v, file);
     let mut binds = Binds::default();
     let admin = admin::read(&mut v, file.admin.as_ref(), &mut binds);
+    let mesh = file.mesh.as_ref().and_then(|typed| mesh::read(&mut v, typed, &top));
     let mut pool = Pool::default();
     let mut services = Vec::new();
     let mut public = Vec::new();
@@ -108,6 +113,7 @@ pub(super) fn settings(
         seed: top.seed,
         brokers: pool.into_brokers(),
         services,
+        mesh,
     };
     let settings = Settings { node, admin, location: top.location, public };
     Ok(Loaded { settings, warnings })
@@ -117,7 +123,6 @@ pub(super) fn settings(
 fn refuse_unbuilt(file: &File, report: &mut Report<'_>) {
     let tables = [
         ("tls", &file.tls, TLS_HELP),
-        ("mesh", &file.mesh, "remove [mesh]; a node without it serves its own site"),
         ("entry", &file.entry, "remove [entry]; clients reach this site by its address"),
         (
             "resolver",

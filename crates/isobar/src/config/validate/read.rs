@@ -4,10 +4,10 @@ use std::ops::Range;
 use std::time::Duration;
 
 use crate::config::bounds::{Bounds, Shown};
-use crate::config::file::{Quantity, SizeText, TimeText};
+use crate::config::file::{Quantity, ShareText, SizeText, TimeText};
 use crate::config::finding::{Refusal, Report, Scope};
 use crate::config::placed::Placed;
-use crate::config::units::{self, Bytes};
+use crate::config::units::{self, Bytes, Percent};
 
 impl Report<'_> {
     /// A whole number, or its default.
@@ -87,6 +87,29 @@ impl Report<'_> {
         let read = match &typed.value.0 {
             Quantity::Text(text) => units::bytes(text),
             Quantity::Bare => Err(units::bare(&self.source.quote(&typed.at), ("KiB", "B"))),
+        };
+        match read {
+            Ok(value) => self.within(scope, key, &typed.at, value, bounds).unwrap_or(stand_in),
+            Err(refusal) => {
+                self.refuse(scope, key, &typed.at, refusal);
+                stand_in
+            }
+        }
+    }
+
+    /// A share in percent, or its default.
+    pub(super) fn share(
+        &mut self,
+        scope: &Scope,
+        key: &str,
+        typed: Option<&Placed<ShareText>>,
+        bounds: Bounds<Percent>,
+    ) -> Percent {
+        let stand_in = bounds.default.unwrap_or(bounds.min);
+        let Some(typed) = typed else { return stand_in };
+        let read = match &typed.value.0 {
+            Quantity::Text(text) => units::percent(text),
+            Quantity::Bare => units::percent(&self.source.quote(&typed.at)),
         };
         match read {
             Ok(value) => self.within(scope, key, &typed.at, value, bounds).unwrap_or(stand_in),

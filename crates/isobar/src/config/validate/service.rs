@@ -4,14 +4,14 @@ use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use isobar_core::policy::{self, Member, ServicePolicy, SourceLimits};
-use isobar_net::settings::{FlowLog, ServiceSettings};
+use isobar_net::settings::{FlowLog, ServiceSettings, SpillSettings};
 
 use super::binds::Binds;
 use super::broker::{self, FromService};
 use super::pool::Pool;
 use super::{Validation, effect, listen};
 use crate::config::bounds::{self, BROKERS_MAX, Bounds};
-use crate::config::file::{Balance, Log, Mode, OnMarkedDown, Service, TimeText};
+use crate::config::file::{Balance, Log, Mode, OnMarkedDown, Service, Spill, TimeText};
 use crate::config::finding::{Refusal, Scope, member_name};
 use crate::config::placed::Placed;
 use crate::config::settings::PublicAddress;
@@ -64,6 +64,7 @@ pub(super) fn read(
         },
         log_clients: service.log_clients.as_ref().is_some_and(|on| on.value),
         per_source: per_source(v, &scope, service),
+        spill: spill(v, &scope, service.spill.as_ref()),
     };
     (settings, public)
 }
@@ -223,6 +224,31 @@ fn members(
         members.push(Member { broker: pool.join(&mut v.report, candidate), weight });
     }
     members
+}
+
+fn spill(v: &mut Validation<'_>, scope: &Scope, typed: Option<&Placed<Spill>>) -> SpillSettings {
+    let absent = Spill::default();
+    let spill = typed.map_or(&absent, |typed| &typed.value);
+    let report = &mut v.report;
+    SpillSettings {
+        enabled: spill.enabled.as_ref().is_none_or(|on| on.value),
+        persistent: spill.persistent.as_ref().is_some_and(|on| on.value),
+        reserve_percent: report
+            .share(scope, "spill.reserve", spill.reserve.as_ref(), bounds::SPILL_RESERVE)
+            .0,
+        accept_per_second: report.count(
+            scope,
+            "spill.accept_per_second",
+            spill.accept_per_second.as_ref(),
+            bounds::SPILL_ACCEPT,
+        ),
+        failback_per_second: report.count(
+            scope,
+            "spill.failback_per_second",
+            spill.failback_per_second.as_ref(),
+            bounds::SPILL_FAILBACK,
+        ),
+    }
 }
 
 fn per_source(v: &mut Validation<'_>, scope: &Scope, service: &Service) -> SourceLimits {
