@@ -15,6 +15,7 @@
 //! | `child`, `guard` | processes that end with the demo |
 //! | `fleet`, `mqtt`, `ledger` | clients, their sessions, what they noticed |
 //! | `script`, `screen`, `verdict` | what happens, what is shown, whether it held |
+//! | `wan` | the network between sites, with its delays and losses; for tests too |
 
 mod bridge;
 mod broker;
@@ -29,6 +30,7 @@ mod node;
 mod screen;
 mod script;
 mod verdict;
+pub mod wan;
 
 use std::process::ExitCode;
 use std::time::Duration;
