@@ -126,7 +126,7 @@ impl Fingerprint {
 impl Validity {
     /// Whole days until it ends; negative once it has.
     pub fn days_left(&self, now: UnixTime) -> i64 {
-        (self.until - seconds(now)).div_euclid(86_400)
+        self.until.saturating_sub(seconds(now)).div_euclid(86_400)
     }
 
     /// Whether it has ended.

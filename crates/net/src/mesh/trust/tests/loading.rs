@@ -125,3 +125,28 @@ fn what_is_over_is_remarked_on_and_no_error() {
     std::fs::set_permissions(key, std::fs::Permissions::from_mode(0o644)).unwrap();
     assert!(remarks()[0].contains("everybody may read"), "{:?}", remarks());
 }
+
+/// Damaged certificates are refused or read, and never worse.
+#[test]
+fn damage_does_no_harm() {
+    use crate::mesh::trust::{Certificate, Pem};
+    let issued = Ca::new(None).issue(&wanted("fra", "fra-1"));
+    let mut rng = isobar_core::rng::Rng::new(1);
+    let mut below = |bound: usize| rng.below(u32::try_from(bound).unwrap()) as usize;
+    for _ in 0..20_000 {
+        let mut der = issued.der.to_vec();
+        for _ in 0..=below(3) {
+            let at = below(der.len());
+            der[at] = u8::try_from(below(256)).unwrap();
+        }
+        der.truncate(der.len() - below(2) * below(der.len()));
+        if let Ok(certificate) = Certificate::read(&der.into()) {
+            let _ = (certificate.identity(), certificate.authority_of());
+            let _ = (certificate.validity.ends(), certificate.validity.days_left(now()));
+        }
+        let mut pem = issued.pem.clone().into_bytes();
+        let at = below(pem.len());
+        pem[at] = u8::try_from(below(256)).unwrap();
+        let _ = Pem::read(&pem);
+    }
+}
