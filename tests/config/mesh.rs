@@ -241,3 +241,37 @@ fn check_tells_of_the_mesh() {
     assert_eq!(told["summary"]["mesh"]["advertise"], "203.0.113.10:7443");
     assert_eq!(told["summary"]["services"][0]["spill"]["reserve_percent"], 10);
 }
+
+/// The blocks of docs/mesh.md in this language.
+fn blocks(language: &str) -> Vec<String> {
+    let page = include_str!("../../docs/mesh.md");
+    let begin = format!("```{language}\n");
+    let blocks = page.split(&begin).skip(1).map(|rest| rest.split("```").next().unwrap());
+    blocks.map(str::to_owned).collect()
+}
+
+#[test]
+fn the_how_to_works_as_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    for line in blocks("sh").iter().flat_map(|block| block.lines()) {
+        let words = line.strip_prefix("isobar ").unwrap().split_whitespace();
+        let made = std::process::Command::new(env!("CARGO_BIN_EXE_isobar"))
+            .args(words)
+            .current_dir(folder)
+            .output()
+            .unwrap();
+        assert!(made.status.success(), "{line}: {made:?}");
+    }
+    let node = folder.join("fra-1");
+    let toml = blocks("toml").remove(0);
+    let loaded = parse(&node, &toml).unwrap_or_else(|error| panic!("{error}"));
+    assert!(loaded.warnings.is_empty(), "{:#?}", loaded.warnings);
+    write(&node, "deny.txt", &blocks("text").remove(0));
+    let loaded = parse(&node, &format!("{toml}deny = \"deny.txt\"\n"));
+    assert!(loaded.is_ok(), "{:?}", loaded.err());
+    let page = include_str!("../../docs/mesh.md");
+    for reason in isobar_net::mesh::trust::Reason::ALL {
+        assert!(page.contains(&format!("`{}`", reason.label())), "{reason:?} is not in the page");
+    }
+}
