@@ -3,7 +3,8 @@
 //! Each mesh has a CA, and each node a certificate that names its site and itself. The stock
 //! verifiers of rustls judge signature, dates and mesh while hands are shaken; [`Trust::admit`]
 //! then reads whom the certificate names, and asks the deny list. What a peer says later is held
-//! against that name by [`Trust::confirm`]. No peer is believed before both.
+//! against that name by [`Trust::confirm`]. No peer is believed before both. Who dials has a
+//! connection before the other side has judged it (TLS 1.3): only its first word says that it did.
 //!
 //! The files may change while the node runs: see `watch`. New handshakes use what is new; a link
 //! that stands goes on, until [`Trust::standing`] says that it is time to renew or to drop it.
@@ -82,7 +83,8 @@ pub struct Peer {
 pub enum Standing {
     /// Nothing.
     Good,
-    /// Make a new one beside it, let what it carries end, then close it.
+    /// Make a new one beside it, let what it carries end, then close it. Where the new one fails
+    /// for a reason of trust, close the old one at once.
     Renew,
     /// Close it now: its peer is denied.
     Drop(Refusal),
@@ -114,14 +116,10 @@ pub struct TrustReport {
 }
 
 impl Trust {
-    /// Reads the files. Everything wrong with them comes back; remarks are told as events.
+    /// Reads the files. Everything wrong with them comes back; what there is to remark on them was
+    /// told when the configuration was read, and ends are told by [`Trust::keep`].
     pub fn load(settings: TrustSettings) -> Result<Trust, Vec<FileError>> {
-        let Inspection { found, remarks } = inspect(&settings, now());
-        let material = Arc::new(found?);
-        for remark in remarks {
-            let FileRemark { which, message, help } = remark;
-            tracing::warn!(file = which.key(), %help, "mesh: {} {message}", which.key());
-        }
+        let material = Arc::new(inspect(&settings, now()).found?);
         let mesh = material.mesh.clone();
         // Later files must be of the same mesh.
         let settings = TrustSettings { mesh: Some(mesh.clone()), ..settings };
