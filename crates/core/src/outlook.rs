@@ -43,8 +43,8 @@ pub struct Candidate {
     pub standing: Standing,
     /// Smoothed round trip to it, of the fastest of its links.
     pub rtt: Duration,
-    /// Flows that it would still take from others, by its last word less what we have sent
-    /// there since.
+    /// Flows that it would still take from others, by its nodes' last words: the sum of their
+    /// rooms. What we have sent there since is not taken off here; `spill` does that.
     pub headroom: u32,
     /// Flows a second that it takes from others, all senders together.
     pub admit_per_second: u32,
