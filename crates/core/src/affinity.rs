@@ -16,14 +16,53 @@ use crate::rng::mix;
 /// its session only if that is on its first choice.
 pub const REMEMBERED_MAX: usize = 65_536;
 
+/// Where clients were placed last, of those for whom that is worth knowing.
+#[derive(Clone, Debug)]
+pub(crate) struct Remembered<T> {
+    places: BTreeMap<ClientKey, (T, u64)>,
+    by_use: BTreeMap<u64, ClientKey>,
+    uses: u64,
+}
+
+impl<T: Copy> Remembered<T> {
+    pub(crate) fn new() -> Remembered<T> {
+        Remembered { places: BTreeMap::new(), by_use: BTreeMap::new(), uses: 0 }
+    }
+
+    pub(crate) fn place(&self, client: ClientKey) -> Option<T> {
+        self.places.get(&client).map(|(place, _)| *place)
+    }
+
+    pub(crate) fn forget(&mut self, client: ClientKey) {
+        if let Some((_, used)) = self.places.remove(&client) {
+            self.by_use.remove(&used);
+        }
+    }
+
+    /// The longest unused is forgotten where the table is full.
+    pub(crate) fn keep(&mut self, client: ClientKey, place: T) {
+        self.forget(client);
+        if self.places.len() >= REMEMBERED_MAX
+            && let Some((_, oldest)) = self.by_use.pop_first()
+        {
+            self.places.remove(&oldest);
+        }
+        self.uses += 1;
+        self.places.insert(client, (place, self.uses));
+        self.by_use.insert(self.uses, client);
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.places.len()
+    }
+}
+
 /// A service's brokers in the eyes of sessions.
 #[derive(Clone, Debug)]
 pub struct Affinity {
     members: Vec<Place>,
     even: bool,
-    elsewhere: BTreeMap<ClientKey, (BrokerId, u64)>,
-    by_use: BTreeMap<u64, ClientKey>,
-    uses: u64,
+    elsewhere: Remembered<BrokerId>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -44,34 +83,24 @@ impl Affinity {
             })
             .collect();
         let even = members.windows(2).all(|w| w[0].weight == w[1].weight);
-        Affinity { members, even, elsewhere: BTreeMap::new(), by_use: BTreeMap::new(), uses: 0 }
+        Affinity { members, even, elsewhere: Remembered::new() }
     }
 
     /// The broker for `client` among those for which `fit` holds: where it was placed last,
     /// if that is remembered and fit, else the first fit one in its own order.
     pub fn choose(&self, client: ClientKey, fit: &dyn Fn(BrokerId) -> bool) -> Option<BrokerId> {
-        match self.elsewhere.get(&client) {
-            Some((broker, _)) if fit(*broker) => Some(*broker),
+        match self.elsewhere.place(client) {
+            Some(broker) if fit(broker) => Some(broker),
             _ => self.first(client, fit),
         }
     }
 
     /// The client's session is now on `broker`.
     pub fn settled(&mut self, client: ClientKey, broker: BrokerId) {
-        if let Some((_, used)) = self.elsewhere.remove(&client) {
-            self.by_use.remove(&used);
+        match self.first(client, &|_| true) == Some(broker) {
+            true => self.elsewhere.forget(client),
+            false => self.elsewhere.keep(client, broker),
         }
-        if self.first(client, &|_| true) == Some(broker) {
-            return;
-        }
-        if self.elsewhere.len() >= REMEMBERED_MAX
-            && let Some((_, oldest)) = self.by_use.pop_first()
-        {
-            self.elsewhere.remove(&oldest);
-        }
-        self.uses += 1;
-        self.elsewhere.insert(client, (broker, self.uses));
-        self.by_use.insert(self.uses, client);
     }
 
     /// Clients remembered as placed otherwise.
@@ -190,6 +219,6 @@ mod tests {
             affinity.settled(client(i), BrokerId(1 - first.0));
         }
         assert_eq!(affinity.remembered(), REMEMBERED_MAX);
-        assert_eq!(affinity.by_use.len(), REMEMBERED_MAX);
+        assert_eq!(affinity.elsewhere.by_use.len(), REMEMBERED_MAX);
     }
 }
