@@ -68,6 +68,7 @@ fn the_defaults_are_those_of_the_design() {
         takeover: true,
         on_marked_down: OnMarkedDown::Keep,
         max_new_per_second: 0,
+        spill: SpillPolicy::default(),
         members: vec![Member { broker: BrokerId(0), weight: 1 }],
     };
     assert_eq!(service.policy, expected);

@@ -82,6 +82,33 @@ pub struct Member {
     pub weight: u16,
 }
 
+/// How a service uses the brokers of other sites, and lends its own.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SpillPolicy {
+    /// Whether flows go to other sites, and those of other sites are taken, at all.
+    pub enabled: bool,
+    /// Whether persistent sessions go too: their session then begins anew over there.
+    pub persistent: bool,
+    /// Percent of the service's capacity that flows of other sites never take. At most 100.
+    pub reserve: u8,
+    /// Flows of other sites taken per second, all senders together; 0 for none.
+    pub accept_per_second: u32,
+    /// Carried flows called home per second once home is well; 0 for none.
+    pub failback_per_second: u32,
+}
+
+impl Default for SpillPolicy {
+    fn default() -> SpillPolicy {
+        SpillPolicy {
+            enabled: true,
+            persistent: false,
+            reserve: 10,
+            accept_per_second: 500,
+            failback_per_second: 100,
+        }
+    }
+}
+
 /// One service.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ServicePolicy {
@@ -115,6 +142,8 @@ pub struct ServicePolicy {
     pub on_marked_down: OnMarkedDown,
     /// Flows placed per second, the rest waits; 0 for no limit.
     pub max_new_per_second: u32,
+    /// Other sites; of no effect where there is no mesh.
+    pub spill: SpillPolicy,
     /// The brokers, with weights.
     pub members: Vec<Member>,
 }
@@ -141,10 +170,27 @@ pub struct Rules {
     pub waiting_room: bool,
     /// What a broker says of the client commits the flow, instead of being tried elsewhere.
     pub commit: bool,
+    /// Flows of other sites leave a share of the room to a site's own clients.
+    pub reserve: bool,
+    /// A flow that came by tunnel is placed here or refused.
+    pub one_hop: bool,
+    /// A site is drawn by weight; otherwise the apparent best is taken.
+    pub weighted_choice: bool,
+    /// A site that took flows too fast is asked again; otherwise it is taken for full.
+    pub too_fast: bool,
 }
 
 impl Default for Rules {
     fn default() -> Rules {
-        Rules { full: true, budget: true, waiting_room: true, commit: true }
+        Rules {
+            full: true,
+            budget: true,
+            waiting_room: true,
+            commit: true,
+            reserve: true,
+            one_hop: true,
+            weighted_choice: true,
+            too_fast: true,
+        }
     }
 }

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use isobar_core::id::BrokerId;
 use isobar_core::policy::{
-    Balance, BrokerPolicy, CheckKind, CheckPolicy, Member, Mode, OnMarkedDown, Rules, ServicePolicy,
+    Balance, BrokerPolicy, CheckKind, CheckPolicy, Member, Mode, OnMarkedDown, Rules,
+    ServicePolicy, SpillPolicy,
 };
 
 use crate::broker::Habits;
@@ -131,6 +132,7 @@ fn service(name: &str, brokers: u16) -> ServicePolicy {
         takeover: true,
         on_marked_down: OnMarkedDown::Keep,
         max_new_per_second: 0,
+        spill: SpillPolicy::default(),
         members: (0..brokers).map(|i| Member { broker: BrokerId(i), weight: 1 }).collect(),
     }
 }

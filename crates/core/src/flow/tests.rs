@@ -5,7 +5,7 @@ use crate::id::ClientKey;
 use crate::retry::Level;
 use alloc::string::String;
 
-use crate::policy::{Balance, Member, OnMarkedDown};
+use crate::policy::{Balance, Member, OnMarkedDown, SpillPolicy};
 
 const A: BrokerId = BrokerId(0);
 const B: BrokerId = BrokerId(1);
@@ -36,6 +36,7 @@ fn policy() -> ServicePolicy {
         takeover: true,
         on_marked_down: OnMarkedDown::Keep,
         max_new_per_second: 0,
+        spill: SpillPolicy::default(),
         members: (0..5).map(member).collect(),
     }
 }

@@ -11,7 +11,7 @@ use super::*;
 use crate::broker::UNANSWERED_MAX;
 use crate::health::ProbeKind;
 use crate::id::{ClientKey, FlowId};
-use crate::policy::{Balance, CheckKind, CheckPolicy, Member};
+use crate::policy::{Balance, CheckKind, CheckPolicy, Member, SpillPolicy};
 use crate::report::CheckResult;
 use crate::retry::Failure;
 
@@ -53,6 +53,7 @@ fn service(weights: &[u16]) -> ServicePolicy {
         takeover: true,
         on_marked_down: OnMarkedDown::Keep,
         max_new_per_second: 0,
+        spill: SpillPolicy::default(),
         members: weights.iter().enumerate().map(member).collect(),
     }
 }

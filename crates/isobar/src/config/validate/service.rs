@@ -136,6 +136,7 @@ fn policy(
             service.max_new_per_second.as_ref(),
             bounds::MAX_NEW_PER_SECOND,
         ),
+        spill: policy::SpillPolicy::default(),
         members,
     }
 }
