@@ -46,6 +46,13 @@ impl Bucket {
         ready
     }
 
+    /// Takes up to `n` tokens; how many.
+    pub fn take_up_to(&mut self, n: u32) -> u32 {
+        let taken = u64::from(n).min(self.parts / NANO);
+        self.parts -= taken * NANO;
+        taken as u32
+    }
+
     /// When, at `rate`, a token will be there. `Time::NEVER` at rate 0.
     pub fn ready_at(&self, rate: u32) -> Time {
         if self.ready() {
@@ -75,5 +82,7 @@ mod tests {
         b.refill(10, next + Duration::from_secs(60));
         assert!(b.take() && b.take() && b.take() && !b.take(), "never more than the burst");
         assert_eq!(b.ready_at(0), Time::NEVER);
+        b.refill(10, next + Duration::from_secs(120));
+        assert_eq!((b.take_up_to(2), b.take_up_to(2), b.take_up_to(2)), (2, 1, 0));
     }
 }

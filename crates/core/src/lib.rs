@@ -28,6 +28,7 @@ pub mod pool;
 pub mod report;
 pub mod retry;
 pub mod rng;
+pub mod spill;
 pub mod takeover;
 pub mod time;
 pub mod waiting;

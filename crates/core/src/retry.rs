@@ -48,6 +48,141 @@ impl Failure {
     }
 }
 
+/// How a tunnel failed before its answer.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum TunnelFailure {
+    /// There is no link to that node, or it opens no stream: nothing was said.
+    NoLink,
+    /// The link or the stream was lost, and perhaps a broker's answer with it.
+    Lost,
+    /// No answer in the time given.
+    TimedOut,
+    /// The answer is a CONNACK that speaks of the far broker: see [`judge`].
+    Unavailable,
+}
+
+impl TunnelFailure {
+    /// All of them, for tables of counts.
+    pub const ALL: [TunnelFailure; 4] = [
+        TunnelFailure::NoLink,
+        TunnelFailure::Lost,
+        TunnelFailure::TimedOut,
+        TunnelFailure::Unavailable,
+    ];
+
+    /// The cost of trying another site.
+    pub fn retry(self) -> Retry {
+        match self {
+            TunnelFailure::NoLink | TunnelFailure::Lost | TunnelFailure::Unavailable => Retry::Free,
+            TunnelFailure::TimedOut => Retry::FromBudget,
+        }
+    }
+
+    /// What comes next for the flow.
+    pub fn then(self) -> Then {
+        match self {
+            // Another node of that site may do.
+            TunnelFailure::NoLink => Then::MayAskAgain,
+            TunnelFailure::Lost | TunnelFailure::TimedOut | TunnelFailure::Unavailable => {
+                Then::AnotherSite
+            }
+        }
+    }
+
+    /// The stable word for logs and metrics.
+    pub fn label(self) -> &'static str {
+        match self {
+            TunnelFailure::NoLink => "no_link",
+            TunnelFailure::Lost => "lost",
+            TunnelFailure::TimedOut => "timed_out",
+            TunnelFailure::Unavailable => "unavailable",
+        }
+    }
+}
+
+/// Why a site did not take a flow that came to it by tunnel.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum TunnelRefusal {
+    /// No room beyond what is kept for its own clients.
+    Full,
+    /// Too many at once, not too many: it has room.
+    TooFast,
+    /// It takes no new flows.
+    Draining,
+    /// It does not have this service, or does not lend it.
+    NoService,
+    /// All its brokers are out.
+    NoBroker,
+    /// Its brokers were tried, and failed.
+    Failed,
+    /// It could not be done in the time left.
+    Deadline,
+    /// The flow had come by tunnel before.
+    Hop,
+    /// Two brokers that accept others closed this opening in silence.
+    AtFault,
+    /// A CONNECT that nobody understood was closed in silence, which is its answer.
+    Silent,
+}
+
+impl TunnelRefusal {
+    /// All of them, for tables of counts.
+    pub const ALL: [TunnelRefusal; 10] = [
+        TunnelRefusal::Full,
+        TunnelRefusal::TooFast,
+        TunnelRefusal::Draining,
+        TunnelRefusal::NoService,
+        TunnelRefusal::NoBroker,
+        TunnelRefusal::Failed,
+        TunnelRefusal::Deadline,
+        TunnelRefusal::Hop,
+        TunnelRefusal::AtFault,
+        TunnelRefusal::Silent,
+    ];
+
+    /// What comes next for the flow.
+    pub fn then(self) -> Then {
+        match self {
+            TunnelRefusal::TooFast => Then::MayAskAgain,
+            TunnelRefusal::Full
+            | TunnelRefusal::Draining
+            | TunnelRefusal::NoService
+            | TunnelRefusal::NoBroker
+            | TunnelRefusal::Failed
+            | TunnelRefusal::Deadline
+            | TunnelRefusal::Hop => Then::AnotherSite,
+            TunnelRefusal::AtFault | TunnelRefusal::Silent => Then::Nothing,
+        }
+    }
+
+    /// The stable word for logs and metrics.
+    pub fn label(self) -> &'static str {
+        match self {
+            TunnelRefusal::Full => "full",
+            TunnelRefusal::TooFast => "too_fast",
+            TunnelRefusal::Draining => "draining",
+            TunnelRefusal::NoService => "no_service",
+            TunnelRefusal::NoBroker => "no_broker",
+            TunnelRefusal::Failed => "brokers_failed",
+            TunnelRefusal::Deadline => "deadline",
+            TunnelRefusal::Hop => "second_hop",
+            TunnelRefusal::AtFault => "opening_at_fault",
+            TunnelRefusal::Silent => "closed_silently",
+        }
+    }
+}
+
+/// What comes after a site did not take a flow.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Then {
+    /// This site is through for this flow; another may do.
+    AnotherSite,
+    /// Another may do, and so may this one a little later or by another door.
+    MayAskAgain,
+    /// That was the answer.
+    Nothing,
+}
+
 /// The CONNECT's protocol, as far as answers differ.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Level {
@@ -141,6 +276,37 @@ mod tests {
         ];
         for (failure, cost) in costs {
             assert_eq!(failure.retry(), cost, "{failure:?}");
+        }
+    }
+    #[test]
+    fn what_a_site_says_is_judged_once_for_all() {
+        use TunnelFailure as F;
+        use TunnelRefusal as R;
+        let failures = [
+            (F::NoLink, Retry::Free, Then::MayAskAgain),
+            (F::Lost, Retry::Free, Then::AnotherSite),
+            (F::TimedOut, Retry::FromBudget, Then::AnotherSite),
+            (F::Unavailable, Retry::Free, Then::AnotherSite),
+        ];
+        assert_eq!(failures.map(|(failure, ..)| failure), F::ALL);
+        for (failure, cost, then) in failures {
+            assert_eq!((failure.retry(), failure.then()), (cost, then), "{failure:?}");
+        }
+        let refusals = [
+            (R::Full, Then::AnotherSite),
+            (R::TooFast, Then::MayAskAgain),
+            (R::Draining, Then::AnotherSite),
+            (R::NoService, Then::AnotherSite),
+            (R::NoBroker, Then::AnotherSite),
+            (R::Failed, Then::AnotherSite),
+            (R::Deadline, Then::AnotherSite),
+            (R::Hop, Then::AnotherSite),
+            (R::AtFault, Then::Nothing),
+            (R::Silent, Then::Nothing),
+        ];
+        assert_eq!(refusals.map(|(refusal, _)| refusal), R::ALL);
+        for (refusal, then) in refusals {
+            assert_eq!(refusal.then(), then, "{refusal:?}");
         }
     }
 }
