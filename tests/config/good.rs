@@ -6,7 +6,7 @@ use isobar::config::Loaded;
 use isobar_core::id::BrokerId;
 use isobar_core::policy::{
     Balance, BrokerPolicy, CheckKind, CheckPolicy, Member, Mode, OnMarkedDown, ServicePolicy,
-    SourceLimits,
+    SourceLimits, SpillPolicy,
 };
 use isobar_net::settings::{FlowLog, ProxyVersion, SourceRange};
 

@@ -3,9 +3,11 @@
 //! opening -> attempts -> commit. Feed one event, do what the step says, and come back with
 //! what happened or with [`Event::TimedOut`] at its deadline. The first answer that is not a
 //! retryable refusal turns the flow into a [`Committed`], a type that has no way to
-//! redispatch. Which broker comes next is the pool's decision; which failure may be tried
-//! again, how often and until when, is made here.
+//! redispatch. Which broker or site comes next is the pool's decision; which failure may be
+//! tried again, how often and until when, is made here. The order: local brokers, the one with
+//! the client's session first; other sites (`abroad`); the honest CONNACK.
 
+mod abroad;
 mod terms;
 
 use alloc::vec::Vec;
@@ -19,7 +21,9 @@ use crate::id::BrokerId;
 use crate::policy::{Mode, Rules, ServicePolicy};
 use crate::pool::{Outcome, Rejection};
 use crate::retry::{Failure, Judgement, Retry, commits_at_connect, judge};
+use crate::spill::{Course, Crossing};
 use crate::time::Time;
+use abroad::Way;
 
 /// Before the same broker is tried again, where `redispatch = false` allows no other.
 const SAME_BROKER_PAUSE: Duration = Duration::from_secs(1);
@@ -34,6 +38,14 @@ enum State {
     /// As above.
     Awaiting(BrokerId, Time),
     Pausing(BrokerId),
+    /// Asking for a site; with a seat in the waiting room, or without.
+    Choosing {
+        seated: bool,
+    },
+    /// A site's turn is to come.
+    Turn,
+    /// In a tunnel since then.
+    Crossing(Course, Time),
 }
 
 /// A Server Reference is followed once.
@@ -59,6 +71,7 @@ pub struct Flow {
     silenced: u8,
     follow: Follow,
     last: Option<Failure>,
+    way: Way,
     rules: Rules,
 }
 
@@ -75,6 +88,7 @@ impl Flow {
             silenced: 0,
             follow: Follow::NotYet,
             last: None,
+            way: Way::default(),
             rules: Rules::default(),
         }
     }
@@ -98,15 +112,12 @@ impl Flow {
     /// Takes what happened, says what to do.
     pub fn next(&mut self, policy: &ServicePolicy, event: Event, now: Time) -> Step {
         match event {
-            Event::Accepted if commits_at_connect(policy.mode) => self.place(policy, None, now),
+            Event::Accepted if commits_at_connect(policy.mode) => self.opened(policy, None, now),
             Event::Accepted => {
                 let until = (now + policy.opening_timeout).min(self.deadline);
                 just(Action::ReadOpening { until })
             }
-            Event::Opened(opening) => {
-                self.opening = Some(opening);
-                self.place(policy, None, now)
-            }
+            Event::Opened(opening) => self.opened(policy, Some(opening), now),
             Event::OpeningFailed(fault) => just(Action::End(Ending::new(
                 match fault {
                     OpeningFault::NotMqtt | OpeningFault::TooLong => Cause::Policy,
@@ -117,10 +128,7 @@ impl Flow {
             ))),
             Event::Waiting => {
                 self.state = State::Queue;
-                // Who goes last must still have time for an answer: a place just before the
-                // deadline costs the broker an opening that nobody waits for any more.
-                let reserve = (policy.connack_timeout / 2).min(policy.deadline / 4);
-                just(Action::Wait { until: self.deadline - reserve })
+                just(Action::Wait { until: self.wait_until(policy) })
             }
             Event::Placed(broker) => {
                 if self.follow == Follow::Asked {
@@ -129,17 +137,30 @@ impl Flow {
                 self.attempts = self.attempts.saturating_add(1);
                 let patience = now + policy.connect_timeout;
                 self.state = State::Connecting(broker, patience);
-                just(Action::Connect { until: self.deadline.min(patience) })
+                just(Action::Connect { until: self.home_until(policy, now).min(patience) })
             }
             // The broker that another one named will not do; the others may.
             Event::Rejected(_) if self.follow == Follow::Asked => {
                 self.follow = Follow::Done;
                 self.place(policy, None, now)
             }
-            Event::Rejected(rejection) => self.refuse(Refusal::Pool(rejection)),
+            // A full room is no exhaustion: too fast sends nobody away.
+            Event::Rejected(Rejection::RoomFull) => self.refuse(Refusal::Pool(Rejection::RoomFull)),
+            Event::Rejected(rejection) => self.exhausted(policy, Refusal::Pool(rejection), now),
             Event::Connected => self.connected(policy, now),
             Event::ConnectFailed(failure) => self.failed(policy, failure, now),
             Event::Answered(answer) => self.answered(policy, answer, now),
+            Event::Site(course) => self.site(policy, course, now),
+            Event::SiteLater(turn) => self.site_later(policy, turn, now),
+            Event::NoSite(_) => self.no_site(policy, now),
+            Event::TunnelCommitted(answer) => self.tunnel_committed(policy, answer, now),
+            Event::TunnelRefused { reason, headroom, retry_after } => {
+                let crossing = Crossing::Refused { reason, headroom, retry_after };
+                self.tunnel_over(policy, crossing, now)
+            }
+            Event::TunnelFailed(failure) => {
+                self.tunnel_over(policy, Crossing::Failed(failure), now)
+            }
             Event::TimedOut => self.timed_out(policy, now),
             Event::ClientGone => self.gone(Cause::Client),
             Event::TakenOver => self.gone(Cause::TakenOver),
@@ -147,15 +168,22 @@ impl Flow {
         }
     }
 
+    fn opened(&mut self, policy: &ServicePolicy, opening: Option<Opening>, now: Time) -> Step {
+        self.opening = opening;
+        // What the client took for its CONNECT is not the brokers' fault.
+        self.way.half = now + self.deadline.since(now) / 2;
+        self.place(policy, None, now)
+    }
+
     fn connected(&mut self, policy: &ServicePolicy, now: Time) -> Step {
         let State::Connecting(broker, _) = self.state else { return self.gone(Cause::Internal) };
         if commits_at_connect(policy.mode) {
             let committed = Committed::new(Mode::Tcp, Verdict::Accepted, 0);
-            return Step { settle: Some(Outcome::Accepted), action: Action::Commit(committed) };
+            return settled(Outcome::Accepted, Action::Commit(committed));
         }
         let patience = now + policy.connack_timeout;
         self.state = State::Awaiting(broker, patience);
-        just(Action::AwaitAnswer { until: self.deadline.min(patience) })
+        just(Action::AwaitAnswer { until: self.home_until(policy, now).min(patience) })
     }
 
     fn answered(&mut self, policy: &ServicePolicy, answer: Answer, now: Time) -> Step {
@@ -163,9 +191,12 @@ impl Flow {
         match answer {
             // The broker has judged what we do not understand: its silence is the answer.
             Answer::ClosedSilently { .. } if verbatim => {
-                let settle = Some(Outcome::Failed(Failure::ClosedSilently));
                 let ending = Ending::new(Cause::Broker, Phase::Connack);
-                Step { settle, action: Action::End(ending) }
+                let action = match self.way.hop {
+                    0 => Action::End(ending),
+                    _ => Action::Refuse(Refusal::Silent, ending),
+                };
+                settled(Outcome::Failed(Failure::ClosedSilently), action)
             }
             Answer::ClosedSilently { accepts_others } => {
                 // Two brokers, not the same one twice where `redispatch = false`.
@@ -174,8 +205,7 @@ impl Flow {
                 self.silenced += u8::from(counts);
                 if self.silenced >= 2 && counts {
                     let ending = Ending::new(Cause::OpeningAtFault, Phase::Connack);
-                    let action = Action::Refuse(Refusal::AtFault, ending);
-                    return Step { settle: Some(Outcome::AtFault), action };
+                    return settled(Outcome::AtFault, Action::Refuse(Refusal::AtFault, ending));
                 }
                 self.failed(policy, Failure::ClosedSilently, now)
             }
@@ -203,29 +233,35 @@ impl Flow {
     }
 
     fn commit(&mut self, answer: Verdict, server_keepalive: Option<u16>) -> Step {
+        let outcome = match answer {
+            Verdict::Accepted => Outcome::Accepted,
+            Verdict::Refused | Verdict::Open => Outcome::Answered,
+        };
+        settled(outcome, self.committed(answer, server_keepalive))
+    }
+
+    fn committed(&self, answer: Verdict, server_keepalive: Option<u16>) -> Action {
         let keepalive = self.opening.map_or(0, |opening| opening.keepalive);
         // While the last word is open, a broker may still overrule it: then none is assumed.
         let keepalive = match answer {
             Verdict::Open => 0,
             Verdict::Accepted | Verdict::Refused => server_keepalive.unwrap_or(keepalive),
         };
-        let committed = Committed::new(Mode::Mqtt, answer, keepalive);
-        let outcome = match answer {
-            Verdict::Accepted => Outcome::Accepted,
-            Verdict::Refused | Verdict::Open => Outcome::Answered,
-        };
-        Step { settle: Some(outcome), action: Action::Commit(committed) }
+        Action::Commit(Committed::new(Mode::Mqtt, answer, keepalive))
     }
 
     fn timed_out(&mut self, policy: &ServicePolicy, now: Time) -> Step {
         match self.state {
             State::Opening => self.next(policy, Event::OpeningFailed(OpeningFault::TooSlow), now),
-            State::Placing | State::Queue => self.refuse(Refusal::Deadline),
-            // The flow's own deadline came first: the broker was not given its time.
+            State::Placing => self.refuse(Refusal::Deadline),
+            State::Queue => self.waited(policy, now),
+            // The flow's own time was over first: the broker was not given its own.
             State::Connecting(_, patience) | State::Awaiting(_, patience) if now < patience => {
-                let step = self.refuse(Refusal::Deadline);
+                let step = self.out_of_time(policy, now);
                 Step { settle: Some(Outcome::Abandoned), ..step }
             }
+            State::Choosing { .. } | State::Turn => self.choose_site(policy, false, now),
+            State::Crossing(course, since) => self.tunnel_late(policy, course, since, now),
             State::Connecting(..) => self.failed(policy, Failure::ConnectTimedOut, now),
             State::Awaiting(..) => self.failed(policy, Failure::NoConnack, now),
             State::Pausing(broker) => {
@@ -255,8 +291,11 @@ impl Flow {
             self.tried.push(broker);
         }
         let verbatim = self.opening.is_some_and(|opening| opening.verbatim);
-        if verbatim || self.attempt > policy.retries {
+        if verbatim {
             return self.refuse(Refusal::Retries);
+        }
+        if self.attempt > policy.retries {
+            return self.exhausted(policy, Refusal::Retries, now);
         }
         if now >= self.deadline {
             return self.refuse(Refusal::Deadline);
@@ -271,6 +310,9 @@ impl Flow {
     fn place(&mut self, policy: &ServicePolicy, only: Option<BrokerId>, now: Time) -> Step {
         if now >= self.deadline {
             return self.refuse(Refusal::Deadline);
+        }
+        if only.is_none() && self.attempts > 0 && now >= self.way.half && self.may_go(policy) {
+            return self.choose_site(policy, false, now);
         }
         self.state = State::Placing;
         let session = self
@@ -287,7 +329,13 @@ impl Flow {
     fn broker(&self) -> Option<BrokerId> {
         match self.state {
             State::Connecting(broker, _) | State::Awaiting(broker, _) => Some(broker),
-            State::Opening | State::Placing | State::Queue | State::Pausing(_) => None,
+            State::Opening
+            | State::Placing
+            | State::Queue
+            | State::Pausing(_)
+            | State::Choosing { .. }
+            | State::Turn
+            | State::Crossing(..) => None,
         }
     }
 
@@ -301,7 +349,8 @@ impl Flow {
     /// Nothing is left to try: the log says what went wrong last.
     fn refuse(&mut self, refusal: Refusal) -> Step {
         let ending = match (refusal, self.last) {
-            (Refusal::Pool(Rejection::Full | Rejection::ServiceFull | Rejection::RoomFull), _) => {
+            (Refusal::Pool(Rejection::Full | Rejection::ServiceFull | Rejection::RoomFull), _)
+            | (Refusal::Pool(Rejection::TooFast | Rejection::Draining), _) => {
                 Ending::new(Cause::Resource, Phase::Queue)
             }
             (_, Some(Failure::NoConnack)) => Ending::new(Cause::BrokerTimeout, Phase::Connack),
@@ -323,32 +372,40 @@ impl Flow {
 
     /// The node stops: who has introduced itself is told so.
     fn stopped(&mut self) -> Step {
-        let settle = self.broker().map(|_| Outcome::Abandoned);
         let ending = Ending::new(Cause::Killed, self.phase());
-        let action = match self.opening {
+        self.abandoned(match self.opening {
             Some(_) => Action::Refuse(Refusal::Stopping, ending),
             None => Action::End(ending),
-        };
-        Step { settle, action }
+        })
     }
 
     fn gone(&mut self, cause: Cause) -> Step {
+        self.abandoned(Action::End(Ending::new(cause, self.phase())))
+    }
+
+    /// Whatever was being tried is given up.
+    fn abandoned(&self, action: Action) -> Step {
         let settle = self.broker().map(|_| Outcome::Abandoned);
-        Step { settle, action: Action::End(Ending::new(cause, self.phase())) }
+        let in_tunnel = matches!(self.state, State::Crossing(..));
+        Step { settle, crossed: in_tunnel.then_some(Crossing::Abandoned), action }
     }
 
     fn phase(&self) -> Phase {
         match self.state {
             State::Opening => Phase::Opening,
-            State::Placing | State::Queue => Phase::Queue,
+            State::Placing | State::Queue | State::Choosing { .. } | State::Turn => Phase::Queue,
             State::Connecting(..) | State::Pausing(_) => Phase::Connect,
-            State::Awaiting(..) => Phase::Connack,
+            State::Awaiting(..) | State::Crossing(..) => Phase::Connack,
         }
     }
 }
 
 fn just(action: Action) -> Step {
-    Step { settle: None, action }
+    Step { settle: None, crossed: None, action }
+}
+
+fn settled(outcome: Outcome, action: Action) -> Step {
+    Step { settle: Some(outcome), crossed: None, action }
 }
 
 #[cfg(test)]

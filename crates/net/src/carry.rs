@@ -15,7 +15,8 @@ use isobar_core::flow::{Action, Answer, Ask, Event, Flow, OpeningFault, Refusal}
 use isobar_core::fullness::Evidence;
 use isobar_core::policy::Mode;
 use isobar_core::pool::{Left, Outcome};
-use isobar_core::retry::Failure;
+use isobar_core::retry::{Failure, TunnelFailure};
+use isobar_core::spill::Nowhere;
 use isobar_core::time::Time;
 use isobar_wire::mqtt::say;
 use tokio::io::AsyncWriteExt;
@@ -190,6 +191,9 @@ async fn attempts(story: Story, client: Client) -> Option<Box<Relay>> {
                     Err(interrupt) => interrupt.into(),
                 }
             }
+            // Core asks for no site where it was told of none.
+            Action::PlaceAbroad(_) => Event::NoSite(Nowhere::NoSite),
+            Action::Tunnel { .. } => Event::TunnelFailed(TunnelFailure::NoLink),
             Action::Commit(committed) => return way.commit(committed),
             Action::Refuse(refusal, ending) => {
                 way.refuse(refusal, ending).await;

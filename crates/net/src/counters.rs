@@ -131,17 +131,20 @@ pub enum Reason {
     ClientGone,
 }
 
-const REASONS: [Reason; 17] = [
+const REASONS: [Reason; 20] = [
     Reason::Refused(Refusal::Pool(Rejection::NoBroker)),
     Reason::Refused(Refusal::Pool(Rejection::Full)),
     Reason::Refused(Refusal::Pool(Rejection::Tried)),
     Reason::Refused(Refusal::Pool(Rejection::ServiceFull)),
     Reason::Refused(Refusal::Pool(Rejection::RoomFull)),
     Reason::Refused(Refusal::Pool(Rejection::Budget)),
+    Reason::Refused(Refusal::Pool(Rejection::TooFast)),
+    Reason::Refused(Refusal::Pool(Rejection::Draining)),
     Reason::Refused(Refusal::Retries),
     Reason::Refused(Refusal::Deadline),
     Reason::Refused(Refusal::AtFault),
     Reason::Refused(Refusal::Stopping),
+    Reason::Refused(Refusal::Silent),
     Reason::NodeFull,
     Reason::SourceFull,
     Reason::SourceRate,

@@ -13,6 +13,7 @@ use isobar_core::id::{FlowId, ServiceId};
 use isobar_core::policy::Mode;
 use isobar_core::pool::{Outcome, Placement, Rejection, Request, Token};
 use isobar_core::retry::{Failure, Judgement, judge};
+use isobar_core::spill::Nowhere;
 use isobar_core::time::Time;
 use isobar_core::waiting::Ticket;
 
@@ -121,6 +122,12 @@ impl World {
                     step = self.ask(&mut task, ask);
                     continue;
                 }
+                // In a world of one site there is none to go to.
+                Action::PlaceAbroad(_) | Action::Tunnel { .. } => {
+                    let fact = Fact::NoSite(Nowhere::NoSite);
+                    step = self.tell(&mut task, fact);
+                    continue;
+                }
                 Action::Commit(committed) => return self.commit(task, committed),
                 Action::Refuse(refusal, ending) => return self.refuse(task, refusal, ending),
                 Action::End(ending) => return self.ended_early(task, ending),
@@ -176,6 +183,12 @@ impl World {
             }
             Placement::Rejected(why) => Fact::Rejected(why),
         };
+        flow.next(&self.site.services[task.service.index()], fact, self.now)
+    }
+
+    /// Tells a flow before its commit something that happens at once.
+    fn tell(&self, task: &mut Task, fact: Fact) -> Step {
+        let Stage::Before(flow) = &mut task.stage else { unreachable!("only an opening asks") };
         flow.next(&self.site.services[task.service.index()], fact, self.now)
     }
 

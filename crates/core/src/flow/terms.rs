@@ -2,9 +2,12 @@
 
 use crate::committed::Committed;
 use crate::ending::Ending;
-use crate::id::{BrokerId, ClientKey};
+use core::time::Duration;
+
+use crate::id::{BrokerId, ClientKey, PeerId, SiteId};
 use crate::pool::{Outcome, Rejection};
-use crate::retry::{Failure, Level};
+use crate::retry::{Failure, Level, TunnelFailure, TunnelRefusal};
+use crate::spill::{AskAbroad, Course, Crossing, Nowhere};
 use crate::time::Time;
 
 /// What a CONNECT says that decisions depend on.
@@ -79,6 +82,26 @@ pub enum Event {
     ConnectFailed(Failure),
     /// The broker said something, or closed.
     Answered(Answer),
+    /// The pool found a site.
+    Site(Course),
+    /// The pool found a site, and a turn there at this time.
+    SiteLater(Time),
+    /// The pool found none.
+    NoSite(Nowhere),
+    /// The site has committed the flow, with the first answer of a broker there; `None` in mode
+    /// `tcp`, where a connection stands.
+    TunnelCommitted(Option<Answer>),
+    /// The site does not take it.
+    TunnelRefused {
+        /// Why.
+        reason: TunnelRefusal,
+        /// What it would take of others now.
+        headroom: u32,
+        /// Not before.
+        retry_after: Duration,
+    },
+    /// The tunnel did not come to an answer.
+    TunnelFailed(TunnelFailure),
     /// The deadline of the last action has passed.
     TimedOut,
     /// The client is gone for good (reset; a half-close is no end).
@@ -99,9 +122,10 @@ pub enum Action {
     },
     /// Ask the pool.
     Place(Ask),
-    /// Wait for the pool's word.
+    /// Wait for the pool's word. The seat in the room is kept until an action comes that is
+    /// neither this nor `PlaceAbroad`; then the room is left.
     Wait {
-        /// Then leave the room.
+        /// Then come back without it.
         until: Time,
     },
     /// Connect to the broker that was placed.
@@ -118,6 +142,20 @@ pub enum Action {
     Pause {
         /// Until then.
         until: Time,
+    },
+    /// Ask the pool for a site, telling it [`Flow::sites_tried`](super::Flow::sites_tried).
+    PlaceAbroad(AskAbroad),
+    /// Open a tunnel there, with [`Flow::hop`](super::Flow::hop) and one in its header, and wait
+    /// for its one answer.
+    Tunnel {
+        /// The site.
+        site: SiteId,
+        /// Its node.
+        door: PeerId,
+        /// Then it is missed.
+        until: Time,
+        /// The time that the site has, for the header: what is left less the way there and back.
+        left: Duration,
     },
     /// Pass the answer on and relay.
     Commit(Committed),
@@ -153,6 +191,9 @@ pub enum Refusal {
     AtFault,
     /// The node stops.
     Stopping,
+    /// A broker closed a CONNECT that nobody understood in silence, and the flow came by tunnel:
+    /// that is to be told to the other end.
+    Silent,
 }
 
 impl Refusal {
@@ -164,6 +205,7 @@ impl Refusal {
             Refusal::Deadline => "deadline",
             Refusal::AtFault => "opening_at_fault",
             Refusal::Stopping => "stopping",
+            Refusal::Silent => "closed_silently",
         }
     }
 
@@ -171,13 +213,35 @@ impl Refusal {
     pub fn is_busy(self) -> bool {
         match self {
             Refusal::Pool(
-                Rejection::Full | Rejection::ServiceFull | Rejection::RoomFull | Rejection::Budget,
+                Rejection::Full
+                | Rejection::ServiceFull
+                | Rejection::RoomFull
+                | Rejection::Budget
+                | Rejection::TooFast,
             )
             | Refusal::Deadline => true,
-            Refusal::Pool(Rejection::NoBroker | Rejection::Tried)
+            Refusal::Pool(Rejection::NoBroker | Rejection::Tried | Rejection::Draining)
             | Refusal::Retries
             | Refusal::AtFault
-            | Refusal::Stopping => false,
+            | Refusal::Stopping
+            | Refusal::Silent => false,
+        }
+    }
+
+    /// What the site says that sent the flow here by tunnel.
+    pub fn to_tunnel(self) -> TunnelRefusal {
+        match self {
+            Refusal::Pool(Rejection::Full | Rejection::ServiceFull) => TunnelRefusal::Full,
+            // Who would have had to wait finds room, only not just yet.
+            Refusal::Pool(Rejection::TooFast | Rejection::RoomFull) => TunnelRefusal::TooFast,
+            Refusal::Pool(Rejection::Draining) | Refusal::Stopping => TunnelRefusal::Draining,
+            Refusal::Pool(Rejection::NoBroker) => TunnelRefusal::NoBroker,
+            Refusal::Pool(Rejection::Tried | Rejection::Budget) | Refusal::Retries => {
+                TunnelRefusal::Failed
+            }
+            Refusal::Deadline => TunnelRefusal::Deadline,
+            Refusal::AtFault => TunnelRefusal::AtFault,
+            Refusal::Silent => TunnelRefusal::Silent,
         }
     }
 }
@@ -187,6 +251,8 @@ impl Refusal {
 pub struct Step {
     /// To be settled with the pool; unless the action is a commit, the token goes back too.
     pub settle: Option<Outcome>,
+    /// The same for the tunnel and its passage.
+    pub crossed: Option<Crossing>,
     /// What to do.
     pub action: Action,
 }

@@ -69,13 +69,17 @@ impl Script {
     }
 
     fn opens(policy: ServicePolicy, change: impl Fn(&mut Opening)) -> Script {
+        let mut script = Script::with(policy);
+        assert!(matches!(script.step.action, Action::ReadOpening { .. }));
+        script.opens_with(change);
+        script
+    }
+
+    fn opens_with(&mut self, change: impl Fn(&mut Opening)) {
         let mut opening =
             Opening { client: Some(ME), persistent: false, verbatim: false, keepalive: 60 };
         change(&mut opening);
-        let mut script = Script::with(policy);
-        assert!(matches!(script.step.action, Action::ReadOpening { .. }));
-        script.happens(Event::Opened(opening));
-        script
+        self.happens(Event::Opened(opening));
     }
 
     fn happens(&mut self, event: Event) -> &mut Script {
@@ -90,6 +94,7 @@ impl Script {
             | Action::Wait { until }
             | Action::Connect { until }
             | Action::AwaitAnswer { until }
+            | Action::Tunnel { until, .. }
             | Action::Pause { until } => until,
             ref other => panic!("{other:?} has no deadline"),
         };
@@ -158,6 +163,7 @@ impl Script {
     }
 }
 
+mod abroad;
 mod answers;
 mod endings;
 mod timing;

@@ -90,17 +90,23 @@ pub enum Rejection {
     RoomFull,
     /// Retries after timeouts have used up their budget.
     Budget,
+    /// Flows of other sites come faster than they are taken, or would have to wait too long.
+    TooFast,
+    /// The node takes no new flows of other sites.
+    Draining,
 }
 
 impl Rejection {
     /// All of them, for tables of counts.
-    pub const ALL: [Rejection; 6] = [
+    pub const ALL: [Rejection; 8] = [
         Rejection::NoBroker,
         Rejection::Full,
         Rejection::Tried,
         Rejection::ServiceFull,
         Rejection::RoomFull,
         Rejection::Budget,
+        Rejection::TooFast,
+        Rejection::Draining,
     ];
 
     /// The stable word for logs and metrics.
@@ -112,6 +118,8 @@ impl Rejection {
             Rejection::ServiceFull => "service_maxconn",
             Rejection::RoomFull => "waiting_room_full",
             Rejection::Budget => "retry_budget",
+            Rejection::TooFast => "too_fast",
+            Rejection::Draining => "draining",
         }
     }
 }

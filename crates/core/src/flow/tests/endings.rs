@@ -73,9 +73,12 @@ fn every_refusal_has_a_word_and_a_mood() {
         (Refusal::Pool(Rejection::ServiceFull), "service_maxconn", true),
         (Refusal::Pool(Rejection::RoomFull), "waiting_room_full", true),
         (Refusal::Pool(Rejection::Budget), "retry_budget", true),
+        (Refusal::Pool(Rejection::TooFast), "too_fast", true),
+        (Refusal::Pool(Rejection::Draining), "draining", false),
         (Refusal::Retries, "retries", false),
         (Refusal::Deadline, "deadline", true),
         (Refusal::AtFault, "opening_at_fault", false),
+        (Refusal::Silent, "closed_silently", false),
     ];
     for (refusal, word, busy) in lines {
         assert_eq!((refusal.label(), refusal.is_busy()), (word, busy));
