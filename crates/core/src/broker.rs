@@ -124,6 +124,11 @@ impl Broker {
         self.flows.now() - self.unanswered
     }
 
+    /// Flows that this node may place here.
+    pub(crate) fn limit(&self) -> Option<u32> {
+        self.policy.maxconn
+    }
+
     /// Whether it may take a flow whose session lives here (`true`) or any flow.
     pub(crate) fn fit(&self, session: bool, now: Time) -> Fit {
         match self.admin {
@@ -134,7 +139,7 @@ impl Broker {
         if self.health.is_down() && !self.health.trial_due(now) {
             return Fit::No(Unfit::Down);
         }
-        if self.policy.maxconn.is_some_and(|max| self.flows.now() >= max) {
+        if self.limit().is_some_and(|max| self.flows.now() >= max) {
             return Fit::No(Unfit::MaxConn);
         }
         if self.fullness.is_full(self.flows.now(), now) {

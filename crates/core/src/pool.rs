@@ -7,8 +7,11 @@
 //! [`Pool::settle`] says what became of the attempt, and [`Pool::release`] takes the token
 //! back, exactly once.
 //!
-//! How a flow goes on after a failure is the flow's own business ([`crate::flow`]).
+//! How a flow goes on after a failure is the flow's own business ([`crate::flow`]). Flows of
+//! ours that other sites carry are counted in `abroad`, theirs that we serve in `carried`.
 
+mod abroad;
+mod carried;
 mod facts;
 mod report;
 mod service;
@@ -17,10 +20,11 @@ mod terms;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
+pub use carried::{BrokerLoad, Declined, LentFigures, Load};
 pub use report::{BrokerFigures, Glance, ServiceFigures};
 use service::{Pick, Service};
 pub use terms::{
-    DownCause, Fact, Left, Notice, Outcome, Output, Placement, Rejection, Request, Token,
+    Carried, DownCause, Fact, Left, Notice, Outcome, Output, Placement, Rejection, Request, Token,
 };
 
 use crate::broker::{Broker, Fit};
@@ -45,6 +49,8 @@ pub struct Pool {
     rng: Rng,
     /// When time alone changes who may take a flow.
     next_change: Time,
+    /// No flows of other sites are taken.
+    draining: bool,
     rules: Rules,
 }
 
@@ -74,11 +80,13 @@ impl Pool {
                 Broker::new(policy, health, now)
             })
             .collect();
-        let services = services.into_iter().map(|s| Service::new(s, &names, now)).collect();
+        let service = |(s, policy)| Service::new(ServiceId(s as u16), policy, &names, now);
+        let services = services.into_iter().enumerate().map(service).collect();
         let outputs = VecDeque::new();
         let rng = Rng::new(seed);
-        let (next_change, rules) = (Time::NEVER, Rules::default());
-        let mut pool = Pool { brokers, services, users, outputs, rng, next_change, rules };
+        let (next_change, draining, rules) = (Time::NEVER, false, Rules::default());
+        let mut pool =
+            Pool { brokers, services, users, outputs, rng, next_change, draining, rules };
         for b in 0..pool.brokers.len() {
             pool.touch(BrokerId(b as u16), now);
         }
@@ -103,12 +111,18 @@ impl Pool {
         if service.is_at_maxconn() {
             return Placement::Rejected(Rejection::ServiceFull);
         }
+        if let Some(carried) = request.carried
+            && let Err(rejection) = self.admit(request, carried, now)
+        {
+            return Placement::Rejected(rejection);
+        }
         let waiter = Waiter {
             flow: request.flow,
             session: request.session,
             avoid: Vec::new(),
             only: request.only,
             attempt: request.attempt,
+            from: request.carried.map(|carried| carried.from),
         };
         let pick = self.pick(request.service, &waiter, request.avoid, now);
         let service = &mut self.services[request.service.index()];
@@ -194,6 +208,9 @@ impl Pool {
                 Turn::Same
             }
         };
+        if let (Some(from), Outcome::Accepted | Outcome::Answered) = (token.from, outcome) {
+            self.services[token.service.index()].lending.served(from);
+        }
         // Whatever came of it: a trial above a learned limit is over.
         broker.fullness.untold(now);
         match (outcome, token.session) {
@@ -222,7 +239,11 @@ impl Pool {
             broker.unanswered -= 1;
             broker.fullness.untold(now);
         }
-        self.services[token.service.index()].flows.remove();
+        let service = &mut self.services[token.service.index()];
+        service.flows.remove();
+        if let Some(from) = token.from {
+            service.lending.leaves(from);
+        }
         let left = Left {
             broker: self.brokers[token.broker.index()].flows.now(),
             service: self.services[token.service.index()].flows.now(),
@@ -274,6 +295,10 @@ impl Pool {
                 assert!(broker.flows.now() <= max, "maxconn holds");
             }
         }
+        for service in &self.services {
+            assert!(service.lending.held() <= service.flows.now(), "who is carried is placed");
+            service.spill.check_books();
+        }
     }
 
     /// Brings what depends on time up to `now`.
@@ -324,9 +349,14 @@ impl Pool {
         if let (true, Some(last)) = (elsewhere, avoid.last()) {
             self.brokers[last.index()].tally.redispatched_away += 1;
         }
-        self.services[service.index()].seated(id, waiter.attempt, elsewhere, now);
+        let user = &mut self.services[service.index()];
+        user.seated(id, waiter.attempt, elsewhere, now);
+        if let Some(from) = waiter.from {
+            user.lending.enters(from);
+        }
         self.touch(id, now);
-        Token { service, broker: id, session: waiter.session, settled: false, since: now }
+        let (session, from) = (waiter.session, waiter.from);
+        Token { service, broker: id, session, from, settled: false, since: now }
     }
 
     fn serve_users(&mut self, id: BrokerId, now: Time) {
@@ -342,6 +372,13 @@ impl Pool {
             state.refresh(now);
             let Some((ticket, pick)) = state.next_served(&self.brokers, now) else { return };
             let Some(waiter) = state.room.leave(ticket) else { return };
+            // Our own clients may have taken the room meanwhile.
+            if waiter.from.is_some() && self.room(service, now).others == 0 {
+                let full = Output::TurnedAway(waiter.flow, ticket, Rejection::Full);
+                self.outputs.push_back(full);
+                continue;
+            }
+            let state = &mut self.services[service.index()];
             match pick {
                 Pick::Now(broker) => {
                     let token = self.seat(service, broker, &waiter, &waiter.avoid, now);

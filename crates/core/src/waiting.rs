@@ -8,7 +8,7 @@
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
-use crate::id::{BrokerId, ClientKey, FlowId};
+use crate::id::{BrokerId, ClientKey, FlowId, SiteId};
 
 /// Openings that may wait in one service; beyond, the honest CONNACK at once.
 pub const ROOM: usize = 16_384;
@@ -33,6 +33,8 @@ pub struct Waiter {
     pub only: Option<BrokerId>,
     /// Which attempt this is; 0 for the first.
     pub attempt: u8,
+    /// The site that sent it here, if one did.
+    pub from: Option<SiteId>,
 }
 
 /// The waiting room of one service.

@@ -157,6 +157,7 @@ impl Pools {
             only: ask.only,
             attempt: ask.attempt,
             from_budget: ask.from_budget,
+            carried: None,
         };
         let now = self.clock.now();
         let mut inner = self.lock();

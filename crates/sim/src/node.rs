@@ -165,6 +165,7 @@ impl World {
             only: ask.only,
             attempt: ask.attempt,
             from_budget: ask.from_budget,
+            carried: None,
         };
         let placement = self.desk.place(self.now, &request);
         let made = !matches!(placement, Placement::Rejected(_));

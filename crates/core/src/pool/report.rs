@@ -2,10 +2,11 @@
 
 use alloc::vec::Vec;
 
-use super::Pool;
+use super::{LentFigures, Pool};
 use crate::id::{BrokerId, ServiceId};
 use crate::policy::Mode;
 use crate::report::{AdminState, BrokerReport, BrokerState, FlowCounts, LastCheck, Traffic};
+use crate::spill::SiteFigures;
 use crate::time::Time;
 
 /// A broker as one service uses it; the driver adds address and traffic.
@@ -30,6 +31,10 @@ pub struct ServiceFigures {
     pub budget_denied: u64,
     /// Its brokers.
     pub brokers: Vec<(BrokerId, BrokerFigures)>,
+    /// Flows of ours at other sites.
+    pub sent: Vec<SiteFigures>,
+    /// Flows of other sites here.
+    pub lent: Vec<LentFigures>,
 }
 
 /// One broker at a glance, taken without allocation.
@@ -88,6 +93,8 @@ impl Pool {
                 .iter()
                 .map(|m| (m.broker, self.broker_report(m.broker, m.weight, now)))
                 .collect(),
+            sent: s.spill.figures(now),
+            lent: s.lending.figures(),
         }
     }
 

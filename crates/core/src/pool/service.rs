@@ -6,12 +6,14 @@ use alloc::vec::Vec;
 use crate::affinity::Affinity;
 use crate::broker::{Broker, Fit, Unfit};
 use crate::bucket::Bucket;
-use crate::id::{BrokerId, ClientKey};
+use crate::id::{BrokerId, ClientKey, ServiceId};
 use crate::leastconn::{Score, Tournament};
 use crate::meter::Meter;
 use crate::policy::{Balance, ServicePolicy};
 use crate::pool::Rejection;
+use crate::pool::carried::Lending;
 use crate::rng::Rng;
+use crate::spill::Spill;
 use crate::time::Time;
 use crate::waiting::{Ticket, Waiter, WaitingRoom};
 
@@ -37,6 +39,10 @@ pub(super) struct Service {
     pub(super) retries: u64,
     pub(super) redispatches: u64,
     pub(super) budget_denied: u64,
+    /// Other sites, for our flows.
+    pub(super) spill: Spill,
+    /// Our brokers, for flows of other sites.
+    pub(super) lending: Lending,
     affinity: Affinity,
     tournament: Tournament,
     /// Turns served, for round robin.
@@ -49,7 +55,12 @@ pub(super) struct Service {
 }
 
 impl Service {
-    pub(super) fn new(policy: ServicePolicy, names: &[String], now: Time) -> Service {
+    pub(super) fn new(
+        id: ServiceId,
+        policy: ServicePolicy,
+        names: &[String],
+        now: Time,
+    ) -> Service {
         let members = policy.members.len();
         let affinity = Affinity::new(
             policy.members.iter().map(|m| (m.broker, names[m.broker.index()].as_str(), m.weight)),
@@ -58,6 +69,8 @@ impl Service {
         let burst = (policy.max_new_per_second / 10).max(1);
         let budget = BUDGET_PER_BROKER * FLOWS_PER_RETRY * members as u32;
         Service {
+            spill: Spill::new(id),
+            lending: Lending::new(policy.spill, now),
             policy,
             flows: Meter::default(),
             room: WaitingRoom::default(),
@@ -86,12 +99,16 @@ impl Service {
         }
     }
 
-    pub(super) fn budget_take(&mut self) -> bool {
+    pub(super) fn budget_has(&mut self) -> bool {
         let enough = self.budget >= FLOWS_PER_RETRY;
+        self.budget_denied += u64::from(!enough);
+        enough
+    }
+
+    pub(super) fn budget_take(&mut self) -> bool {
+        let enough = self.budget_has();
         if enough {
             self.budget -= FLOWS_PER_RETRY;
-        } else {
-            self.budget_denied += 1;
         }
         enough
     }

@@ -1,7 +1,7 @@
 //! What a pool is asked, told and answers: the words at its door.
 
 use crate::health::ProbeKind;
-use crate::id::{BrokerId, ClientKey, FlowId, ServiceId};
+use crate::id::{BrokerId, ClientKey, FlowId, PeerId, ServiceId, SiteId};
 use crate::report::{AdminState, CheckResult};
 use crate::retry::Failure;
 use crate::time::Time;
@@ -14,6 +14,8 @@ pub struct Token {
     pub(super) service: ServiceId,
     pub(super) broker: BrokerId,
     pub(super) session: Option<ClientKey>,
+    /// The site that sent it here.
+    pub(super) from: Option<SiteId>,
     pub(super) settled: bool,
     pub(super) since: Time,
 }
@@ -52,6 +54,19 @@ pub struct Request<'a> {
     pub attempt: u8,
     /// The last attempt timed out, so this one draws on the retry budget.
     pub from_budget: bool,
+    /// It came by tunnel.
+    pub carried: Option<Carried>,
+}
+
+/// Who sent a flow here by tunnel.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Carried {
+    /// The site, as its node's certificate names it.
+    pub from: SiteId,
+    /// That node.
+    pub peer: PeerId,
+    /// It uses a place that was lent to that node ahead, says the tunnel's header.
+    pub leased: bool,
 }
 
 /// The answer to a [`Request`].

@@ -242,9 +242,12 @@ fn request() -> Request<'static> {
         only: None,
         attempt: 0,
         from_budget: false,
+        carried: None,
     }
 }
 
+mod abroad;
+mod carried;
 mod full;
 mod health;
 mod waiting;

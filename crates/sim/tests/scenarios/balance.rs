@@ -182,6 +182,7 @@ fn two_hundred_thousand_flows_on_one_pool_within_one() {
                 only: None,
                 attempt: 0,
                 from_budget: false,
+                carried: None,
             };
             let Placement::Broker(mut token) = pool.place(Time(n), &request) else { panic!() };
             pool.settle(Time(n), &mut token, Outcome::Accepted, None);
