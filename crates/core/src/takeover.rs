@@ -2,22 +2,44 @@
 //!
 //! Brokers that share nothing cannot do MQTT's takeover among themselves (MQTT 5.0 section
 //! 3.1.4), so it is done here: once the new flow's CONNACK said success, and only where the
-//! two are on different brokers. On the same broker it is the broker's own business. A table
+//! two are on different brokers. On the same broker it is the broker's own business, and of two
+//! carried to the same site that site's. Siblings tell each other whom they have taken. A table
 //! of 128-bit keys, one entry per accepted flow: bounded by `maxconn`.
 
 use alloc::collections::BTreeMap;
 
-use crate::id::{BrokerId, ClientKey, FlowId};
+use crate::id::{BrokerId, ClientKey, FlowId, SiteId};
 use crate::time::Time;
+
+/// Who has taken a flow.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Taken {
+    /// A broker of this site.
+    Here(BrokerId),
+    /// Another site.
+    There(SiteId),
+}
+
+impl From<BrokerId> for Taken {
+    fn from(broker: BrokerId) -> Taken {
+        Taken::Here(broker)
+    }
+}
+
+impl From<SiteId> for Taken {
+    fn from(site: SiteId) -> Taken {
+        Taken::There(site)
+    }
+}
 
 /// The accepted flows of one service by client id.
 #[derive(Clone, Debug, Default)]
 pub struct Takeover {
-    flows: BTreeMap<ClientKey, (FlowId, BrokerId, Time)>,
+    flows: BTreeMap<ClientKey, (FlowId, Taken, Time)>,
 }
 
 impl Takeover {
-    /// `flow`, whose client came at `since`, was accepted for `client` on `broker`. Returns the
+    /// `flow`, whose client came at `since`, was accepted for `client` by `by`. Returns the
     /// flow that must end: the one whose client came first. That may be `flow` itself, where a
     /// hung broker let its client go, come back, and be accepted elsewhere meanwhile. On the
     /// same broker it is the one accepted last that stays, whoever came first, and it is listed
@@ -26,15 +48,16 @@ impl Takeover {
         &mut self,
         client: ClientKey,
         flow: FlowId,
-        broker: BrokerId,
+        by: impl Into<Taken>,
         since: Time,
     ) -> Option<FlowId> {
+        let by = by.into();
         match self.flows.get(&client) {
-            Some((_, on, came)) if *came > since && *on != broker => Some(flow),
+            Some((_, on, came)) if *came > since && *on != by => Some(flow),
             listed => {
                 let came = listed.map_or(since, |(_, _, came)| since.max(*came));
-                let (older, on, _) = self.flows.insert(client, (flow, broker, came))?;
-                (on != broker).then_some(older)
+                let (older, on, _) = self.flows.insert(client, (flow, by, came))?;
+                (on != by).then_some(older)
             }
         }
     }
@@ -44,6 +67,15 @@ impl Takeover {
     /// throw that out.
     pub fn has_later(&self, client: ClientKey, since: Time) -> bool {
         self.flows.get(&client).is_some_and(|(_, _, came)| *came > since)
+    }
+
+    /// A sibling has accepted this client, which came to it at `since` by our clock, `by` this
+    /// broker of the site or by that other site. Returns the flow of ours that must end: one that
+    /// came before, and was taken by another. One that came later stays: the sibling hears of it
+    /// too, and ends its own.
+    pub fn heard(&self, client: ClientKey, by: impl Into<Taken>, since: Time) -> Option<FlowId> {
+        let (flow, on, came) = self.flows.get(&client)?;
+        (*on != by.into() && *came < since).then_some(*flow)
     }
 
     /// `flow` has ended.
@@ -111,5 +143,28 @@ mod tests {
         table.ended(a, FlowId(1));
         table.ended(a, FlowId(3));
         assert!(table.is_empty());
+    }
+
+    #[test]
+    fn of_two_siblings_the_one_with_the_later_client_keeps_it() {
+        let me = ClientKey::from_bits(1);
+        let (mut one, mut other) = (Takeover::default(), Takeover::default());
+        one.accepted(me, FlowId(1), BrokerId(0), Time(1));
+        other.accepted(me, FlowId(2), SiteId(0), Time(2));
+        assert_eq!(one.heard(me, SiteId(0), Time(2)), Some(FlowId(1)));
+        assert_eq!(other.heard(me, BrokerId(0), Time(1)), None);
+        assert_eq!(one.heard(me, BrokerId(0), Time(2)), None, "the broker does it itself");
+        assert_eq!(one.heard(ClientKey::from_bits(9), BrokerId(1), Time(2)), None);
+        one.ended(me, FlowId(1));
+        assert!(one.is_empty());
+    }
+
+    #[test]
+    fn two_at_one_site_are_that_site_s_business() {
+        let me = ClientKey::from_bits(1);
+        let mut table = Takeover::default();
+        table.accepted(me, FlowId(1), SiteId(4), Time(1));
+        assert_eq!(table.accepted(me, FlowId(2), SiteId(4), Time(2)), None);
+        assert_eq!(table.accepted(me, FlowId(3), BrokerId(4), Time(3)), Some(FlowId(2)));
     }
 }
