@@ -11,6 +11,7 @@ use crate::health::{Health, Turn};
 use crate::meter::Meter;
 use crate::policy::BrokerPolicy;
 use crate::report::{AdminState, BrokerState, LastCheck};
+use crate::share::Share;
 use crate::time::Time;
 
 /// Openings without an answer, at most, per broker: mosquitto listens with a backlog of 100.
@@ -84,6 +85,8 @@ pub(crate) struct Broker {
     pub(crate) health: Health,
     pub(crate) fullness: Fullness,
     pub(crate) flows: Meter,
+    /// Our part of its `maxconn`, and what siblings have there.
+    pub(crate) share: Share,
     pub(crate) unanswered: u32,
     /// How many may be unanswered at once.
     pub(crate) window: u32,
@@ -100,6 +103,7 @@ pub(crate) struct Broker {
 impl Broker {
     pub(crate) fn new(policy: BrokerPolicy, health: Health, now: Time) -> Broker {
         let mut broker = Broker {
+            share: Share::alone(policy.maxconn),
             policy,
             admin: AdminState::Ready,
             fullness: Fullness::new(health.may_ask()),
@@ -126,7 +130,7 @@ impl Broker {
 
     /// Flows that this node may place here.
     pub(crate) fn limit(&self) -> Option<u32> {
-        self.policy.maxconn
+        self.share.limit()
     }
 
     /// Whether it may take a flow whose session lives here (`true`) or any flow.
@@ -159,6 +163,7 @@ impl Broker {
     /// A flow is placed here.
     pub(crate) fn place(&mut self, now: Time) {
         self.flows.add(now);
+        self.share.placed();
         self.unanswered += 1;
         self.fullness.placed(self.flows.now());
         if self.health.trial_due(now) {
@@ -217,6 +222,7 @@ impl Broker {
             let over = now.since(slow.since) >= self.policy.slow_start;
             self.slow_start = (!over).then_some(slow);
         }
+        self.share.refresh(self.flows.now(), now);
         self.note_state(now);
     }
 
@@ -229,7 +235,7 @@ impl Broker {
             None => Time::NEVER,
         };
         let full = self.fullness.next_timeout(self.flows.now());
-        [paced, full, self.health.next_trial(now)]
+        [paced, full, self.health.next_trial(now), self.share.next_timeout()]
             .into_iter()
             .filter(|at| *at > now)
             .min()

@@ -20,6 +20,7 @@ mod reason {
     pub(super) const SERVER_SHUTTING_DOWN: u8 = 0x8B;
     pub(super) const SESSION_TAKEN_OVER: u8 = 0x8E;
     pub(super) const SERVER_BUSY: u8 = 0x89;
+    pub(super) const USE_ANOTHER_SERVER: u8 = 0x9C;
 }
 
 /// What happened to a committed flow.
@@ -43,7 +44,19 @@ pub enum End {
     MarkedDown,
     /// The node stops, and its time for draining is over.
     Stopped,
+    /// The link to the other site of its tunnel is lost.
+    LinkLost,
+    /// Another site carries it, and home is well again. Only at a moment that is quiet: between
+    /// two packets both ways, with nothing in flight. Where none comes within
+    /// [`QUIET_WITHIN`], the word is forgotten, and comes again later.
+    ComesHome {
+        /// The client is known to follow a 0x9C.
+        follows: bool,
+    },
 }
+
+/// How long a flow that is called home waits for a quiet moment.
+pub const QUIET_WITHIN: Duration = Duration::from_secs(30);
 
 /// How to close one side.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -175,6 +188,13 @@ impl Committed {
                 let told = Farewell::Disconnect(reason::SERVER_SHUTTING_DOWN);
                 self.ended(Cause::Killed, told, Farewell::Disconnect(0))
             }
+            // At once: there may be half a packet on its way to the client.
+            End::LinkLost => self.ended(Cause::Link, Farewell::Close, Farewell::Close),
+            End::ComesHome { follows } => {
+                let follow = Farewell::Disconnect(reason::USE_ANOTHER_SERVER);
+                let told = if follows { follow } else { Farewell::Close };
+                self.ended(Cause::CalledHome, told, Farewell::Disconnect(0))
+            }
         }
     }
 
@@ -242,6 +262,12 @@ mod tests {
             assert_eq!((ending, told), (expected, Farewell::Disconnect(client)));
             assert_eq!(broker, Farewell::Disconnect(0), "no Will fires");
         }
+        let (ending, told, broker) = code(mqtt().next(End::ComesHome { follows: true }));
+        assert_eq!((ending, told), ("HD", Farewell::Disconnect(0x9C)));
+        assert_eq!(broker, Farewell::Disconnect(0), "no Will fires");
+        let (_, told, broker) = code(mqtt().next(End::ComesHome { follows: false }));
+        assert_eq!((told, broker), (Farewell::Close, Farewell::Disconnect(0)));
+        assert_eq!(code(mqtt().next(End::LinkLost)), ("ND", Farewell::Close, Farewell::Close));
         let mut said = mqtt();
         said.said_goodbye();
         assert_eq!(code(said.next(End::Stopped)).2, Farewell::Close);

@@ -30,6 +30,10 @@ pub enum Cause {
     OpeningAtFault,
     /// An error of our own: `I`.
     Internal,
+    /// The link to the other site of its tunnel was lost: `N`.
+    Link,
+    /// Another site carried it, and home was well again: `H`.
+    CalledHome,
 }
 
 /// How far a flow had come.
@@ -75,7 +79,7 @@ impl Ending {
     }
 
     /// How many endings there can be.
-    pub const COUNT: usize = 12 * PHASES;
+    pub const COUNT: usize = 14 * PHASES;
 
     /// The code of an [`Ending::index`].
     pub fn code_at(index: usize) -> &'static str {
@@ -98,6 +102,8 @@ const CODES: [&str; Ending::COUNT] = [
     "TR", "TQ", "TC", "TH", "TD", "T-", //
     "OR", "OQ", "OC", "OH", "OD", "O-", //
     "IR", "IQ", "IC", "IH", "ID", "I-", //
+    "NR", "NQ", "NC", "NH", "ND", "N-", //
+    "HR", "HQ", "HC", "HH", "HD", "H-", //
 ];
 
 #[cfg(test)]
@@ -112,6 +118,7 @@ mod tests {
         assert_eq!(Ending::new(Cause::BrokerTimeout, Phase::Connack).code(), "sH");
         assert_eq!(Ending::new(Cause::TakenOver, Phase::Data).code(), "TD");
         assert_eq!(Ending::new(Cause::Internal, Phase::Done).code(), "I-");
+        assert_eq!(Ending::new(Cause::CalledHome, Phase::Data).code(), "HD");
         for (i, code) in CODES.iter().enumerate() {
             assert_eq!(CODES.iter().position(|c| c == code), Some(i), "{code} is unique");
         }

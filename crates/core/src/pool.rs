@@ -15,6 +15,8 @@ mod carried;
 mod facts;
 mod report;
 mod service;
+mod settle;
+mod siblings;
 mod terms;
 
 use alloc::collections::VecDeque;
@@ -28,12 +30,10 @@ pub use terms::{
 };
 
 use crate::broker::{Broker, Fit};
-use crate::fullness::{Evidence, Proof};
-use crate::health::{Health, Turn};
+use crate::health::Health;
 use crate::id::{BrokerId, ServiceId};
-use crate::policy::{BrokerPolicy, Mode, OnMarkedDown, Rules, ServicePolicy};
-use crate::report::{AdminState, BrokerState};
-use crate::retry::Failure;
+use crate::policy::{BrokerPolicy, Mode, Rules, ServicePolicy};
+use crate::report::AdminState;
 use crate::rng::Rng;
 use crate::time::Time;
 use crate::waiting::{Ticket, Waiter};
@@ -49,6 +49,8 @@ pub struct Pool {
     rng: Rng,
     /// When time alone changes who may take a flow.
     next_change: Time,
+    /// When another flow may be called home.
+    next_call: Time,
     /// No flows of other sites are taken.
     draining: bool,
     rules: Rules,
@@ -82,11 +84,18 @@ impl Pool {
             .collect();
         let service = |(s, policy)| Service::new(ServiceId(s as u16), policy, &names, now);
         let services = services.into_iter().enumerate().map(service).collect();
-        let outputs = VecDeque::new();
-        let rng = Rng::new(seed);
-        let (next_change, draining, rules) = (Time::NEVER, false, Rules::default());
-        let mut pool =
-            Pool { brokers, services, users, outputs, rng, next_change, draining, rules };
+        let (outputs, rng) = (VecDeque::new(), Rng::new(seed));
+        let mut pool = Pool {
+            brokers,
+            services,
+            users,
+            outputs,
+            rng,
+            next_change: Time::NEVER,
+            next_call: Time::NEVER,
+            draining: false,
+            rules: Rules::default(),
+        };
         for b in 0..pool.brokers.len() {
             pool.touch(BrokerId(b as u16), now);
         }
@@ -111,18 +120,18 @@ impl Pool {
         if service.is_at_maxconn() {
             return Placement::Rejected(Rejection::ServiceFull);
         }
-        if let Some(carried) = request.carried
-            && let Err(rejection) = self.admit(request, carried, now)
-        {
-            return Placement::Rejected(rejection);
-        }
+        let carried = match request.carried.map(|carried| self.admit(request, carried, now)) {
+            Some(Err(rejection)) => return Placement::Rejected(rejection),
+            Some(Ok(carried)) => Some(carried),
+            None => None,
+        };
         let waiter = Waiter {
             flow: request.flow,
             session: request.session,
             avoid: Vec::new(),
             only: request.only,
             attempt: request.attempt,
-            from: request.carried.map(|carried| carried.from),
+            carried,
         };
         let pick = self.pick(request.service, &waiter, request.avoid, now);
         let service = &mut self.services[request.service.index()];
@@ -151,86 +160,6 @@ impl Pool {
         self.brokers[token.broker.index()].accepts_others(now)
     }
 
-    /// Says what became of an attempt; once per token.
-    pub fn settle(
-        &mut self,
-        now: Time,
-        token: &mut Token,
-        outcome: Outcome,
-        evidence: Option<Evidence>,
-    ) {
-        assert!(!token.settled, "an attempt has one outcome");
-        token.settled = true;
-        let id = token.broker;
-        let broker = &mut self.brokers[id.index()];
-        broker.unanswered -= 1;
-        let accepted = broker.accepted();
-        let patience = self.services[token.service.index()].policy.connack_timeout;
-        let mut proof = Proof::None;
-        let turn = match outcome {
-            Outcome::Accepted | Outcome::Answered => {
-                broker.took_one(now);
-                broker.answered_after(now.since(token.since), patience);
-                broker.fullness.accepted(accepted, now);
-                broker.health.answered()
-            }
-            Outcome::Failed(failure) => {
-                match failure {
-                    Failure::ClosedSilently | Failure::NoConnack | Failure::Refused => {
-                        broker.tally.response_errors += 1;
-                    }
-                    _ => broker.tally.connect_errors += 1,
-                }
-                if matches!(failure, Failure::ConnectTimedOut | Failure::NoConnack) {
-                    broker.missed_one();
-                }
-                match failure {
-                    Failure::ConnectRefused | Failure::Unreachable | Failure::ConnectTimedOut => {
-                        broker.health.dial_failed(now)
-                    }
-                    Failure::NoSourcePort => Turn::Same,
-                    Failure::NoConnack => broker.health.missed(now),
-                    Failure::ClosedSilently | Failure::Refused if !self.rules.full => Turn::Same,
-                    Failure::ClosedSilently | Failure::Refused => {
-                        // This flow is still counted, and is not one the broker took.
-                        proof = broker.fullness.refused(evidence, accepted - 1, now);
-                        Turn::Same
-                    }
-                }
-            }
-            Outcome::AtFault => {
-                broker.tally.response_errors += 1;
-                proof = Proof::Suspicion;
-                Turn::Same
-            }
-            Outcome::Abandoned => {
-                broker.given_up_after(now.since(token.since), patience);
-                Turn::Same
-            }
-        };
-        if let (Some(from), Outcome::Accepted | Outcome::Answered) = (token.from, outcome) {
-            self.services[token.service.index()].lending.served(from);
-        }
-        // Whatever came of it: a trial above a learned limit is over.
-        broker.fullness.untold(now);
-        match (outcome, token.session) {
-            (Outcome::Accepted, Some(client)) => {
-                self.services[token.service.index()].settled(client, id);
-            }
-            (Outcome::AtFault, _) => self.absolve(evidence),
-            _ => {}
-        }
-        self.weigh(id, proof, now);
-        let cause = match outcome {
-            Outcome::Failed(Failure::NoConnack) => DownCause::Openings,
-            Outcome::Failed(failure) => DownCause::Dial(failure),
-            _ => DownCause::Openings,
-        };
-        self.turned(id, turn, cause, now);
-        self.touch(id, now);
-        self.serve_users(id, now);
-    }
-
     /// Takes a token back: the flow has ended, or goes elsewhere.
     pub fn release(&mut self, now: Time, token: Token) -> Left {
         let broker = &mut self.brokers[token.broker.index()];
@@ -251,6 +180,7 @@ impl Pool {
         self.refresh(now);
         self.touch(token.broker, now);
         self.serve_users(token.broker, now);
+        self.call_home(now);
         left
     }
 
@@ -281,7 +211,10 @@ impl Pool {
         let probed = self.brokers.iter().filter(|b| b.admin != AdminState::Maint);
         let health = probed.map(|b| b.health.next_timeout()).min();
         let rate = self.services.iter().map(Service::next_timeout).min();
-        self.next_change.min(health.unwrap_or(Time::NEVER)).min(rate.unwrap_or(Time::NEVER))
+        self.next_change
+            .min(health.unwrap_or(Time::NEVER))
+            .min(rate.unwrap_or(Time::NEVER))
+            .min(self.next_call)
     }
 
     /// Asserts that the books agree: every service's flows are its brokers' flows.
@@ -291,8 +224,8 @@ impl Pool {
         assert_eq!(placed, held, "what services placed is what brokers hold");
         for broker in &self.brokers {
             assert!(broker.unanswered <= broker.flows.now(), "an opening is a flow");
-            if let Some(max) = broker.policy.maxconn {
-                assert!(broker.flows.now() <= max, "maxconn holds");
+            if let Some(max) = broker.limit() {
+                assert!(broker.flows.now() <= max, "our share of maxconn holds");
             }
         }
         for service in &self.services {
@@ -321,7 +254,11 @@ impl Pool {
         broker.refresh(now);
         let plays = broker.fit(false, now) == Fit::Now;
         self.next_change = self.next_change.min(broker.next_timeout(now));
-        let load = u64::from(broker.flows.now());
+        let load = u64::from(broker.flows.now()) + broker.share.guess_elsewhere();
+        // Before our places run out, a sibling is asked for some of its own.
+        if let Some((peer, n)) = broker.share.wants(broker.flows.now(), now) {
+            self.outputs.push_back(Output::AskPlaces { peer, broker: id, n });
+        }
         for service in &self.users[id.index()] {
             self.services[service.index()].enter(id, plays.then_some(load), &mut self.rng);
         }
@@ -351,11 +288,12 @@ impl Pool {
         }
         let user = &mut self.services[service.index()];
         user.seated(id, waiter.attempt, elsewhere, now);
-        if let Some(from) = waiter.from {
+        let from = waiter.carried.map(|carried| carried.from);
+        if let Some(from) = from {
             user.lending.enters(from);
         }
         self.touch(id, now);
-        let (session, from) = (waiter.session, waiter.from);
+        let session = waiter.session;
         Token { service, broker: id, session, from, settled: false, since: now }
     }
 
@@ -372,8 +310,9 @@ impl Pool {
             state.refresh(now);
             let Some((ticket, pick)) = state.next_served(&self.brokers, now) else { return };
             let Some(waiter) = state.room.leave(ticket) else { return };
-            // Our own clients may have taken the room meanwhile.
-            if waiter.from.is_some() && self.room(service, now).others == 0 {
+            // Our own clients may have taken the room meanwhile, unless it was lent.
+            let unlent = waiter.carried.is_some_and(|carried| !carried.leased);
+            if unlent && self.room(service, now).others == 0 {
                 let full = Output::TurnedAway(waiter.flow, ticket, Rejection::Full);
                 self.outputs.push_back(full);
                 continue;
@@ -390,58 +329,6 @@ impl Pool {
                 }
             }
         }
-    }
-
-    fn absolve(&mut self, evidence: Option<Evidence>) {
-        if let Some(evidence) = evidence {
-            for broker in &mut self.brokers {
-                broker.fullness.absolve(evidence.client);
-            }
-        }
-    }
-
-    fn weigh(&mut self, id: BrokerId, proof: Proof, now: Time) {
-        match proof {
-            Proof::None => return,
-            Proof::Suspicion => {}
-            Proof::Full => self.found_full(id, now),
-        }
-        // The probe has the last word, if there is one to send.
-        if self.brokers[id.index()].health.want_fresh() {
-            self.next_change = self.next_change.min(now);
-        }
-    }
-
-    fn found_full(&mut self, id: BrokerId, now: Time) {
-        let broker = &mut self.brokers[id.index()];
-        broker.tally.refused_full += 1;
-        let (before, _) = broker.state(now);
-        broker.note_state(now);
-        let (after, _) = broker.state(now);
-        if let Some(limit) = broker.fullness.limit()
-            && (before, after) == (BrokerState::Up, BrokerState::Full)
-        {
-            self.outputs.push_back(Output::Notice(Notice::Full(id, limit)));
-        }
-    }
-
-    fn turned(&mut self, id: BrokerId, turn: Turn, cause: DownCause, now: Time) {
-        self.brokers[id.index()].turned(turn, now);
-        match turn {
-            Turn::Same => return,
-            Turn::WentDown => {
-                self.outputs.push_back(Output::Notice(Notice::Down(id, cause)));
-                for service in &self.users[id.index()] {
-                    let policy = &self.services[service.index()].policy;
-                    if policy.on_marked_down == OnMarkedDown::ShutdownSessions {
-                        self.outputs.push_back(Output::ShutdownSessions(*service, id));
-                    }
-                }
-            }
-            Turn::CameUp => self.outputs.push_back(Output::Notice(Notice::Up(id))),
-        }
-        self.touch(id, now);
-        self.serve_users(id, now);
     }
 }
 

@@ -287,6 +287,18 @@ impl Spill {
         self.held -= 1;
     }
 
+    /// How many places to ask the site for ahead, to which a flow was sent just now.
+    pub(crate) fn wants_lease(&mut self, now: Time, site: SiteId) -> Option<u32> {
+        self.site(site).wants_lease(now)
+    }
+
+    /// A site has lent places.
+    pub(crate) fn leased(&mut self, now: Time, site: SiteId, n: u32, ttl: Duration) {
+        if let Ok(at) = self.sites.binary_search_by_key(&site, |site| site.id) {
+            self.sites[at].lease.granted(n, ttl, now);
+        }
+    }
+
     /// Passages that are out.
     pub fn held(&self) -> u32 {
         self.held

@@ -8,7 +8,8 @@
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
-use crate::id::{BrokerId, ClientKey, FlowId, SiteId};
+use crate::id::{BrokerId, ClientKey, FlowId};
+use crate::pool::Carried;
 
 /// Openings that may wait in one service; beyond, the honest CONNACK at once.
 pub const ROOM: usize = 16_384;
@@ -33,8 +34,8 @@ pub struct Waiter {
     pub only: Option<BrokerId>,
     /// Which attempt this is; 0 for the first.
     pub attempt: u8,
-    /// The site that sent it here, if one did.
-    pub from: Option<SiteId>,
+    /// Who sent it here by tunnel, if one did.
+    pub carried: Option<Carried>,
 }
 
 /// The waiting room of one service.

@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use crate::dial::Broker;
 use crate::pools::{Duty, Pools};
 use crate::probe::{Order, PROBES_MAX, Prober};
+use crate::registry::Registry;
 use crate::service::Service;
 use crate::worker::NodeShared;
 
@@ -124,6 +125,12 @@ fn carry_out(duty: Duty, orders: &[Orders], users: &[Arc<Service>], shared: &Nod
                 for registry in &shared.registries {
                     registry.tell_on(user.index, broker, End::MarkedDown);
                 }
+            }
+        }
+        Duty::ComeHome(flow) => {
+            let registry = shared.registries.get(Registry::worker_of(flow));
+            if let Some(card) = registry.and_then(|registry| registry.find(flow)) {
+                card.tell(End::ComesHome { follows: false });
             }
         }
         Duty::Notice(notice) => tell(notice, users),

@@ -96,6 +96,8 @@ pub enum Duty {
     Probe(BrokerId, ProbeKind, Time),
     /// End its flows.
     ShutdownSessions(ServiceId, BrokerId),
+    /// Tell this flow that it may come home.
+    ComeHome(FlowId),
     /// Log it.
     Notice(Notice),
 }
@@ -256,6 +258,9 @@ impl Pools {
                 (Output::ShutdownSessions(service, broker), Some(duties)) => {
                     duties.push(Duty::ShutdownSessions(service, broker));
                 }
+                (Output::ComeHome(_, flow), Some(duties)) => duties.push(Duty::ComeHome(flow)),
+                // Nobody to ask: core was told neither of siblings nor of sites.
+                (Output::AskPlaces { .. } | Output::AskLease { .. }, Some(_)) => {}
                 (Output::Notice(notice), Some(duties)) => duties.push(Duty::Notice(notice)),
                 (output, None) => later.push(output),
             }

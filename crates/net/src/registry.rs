@@ -61,6 +61,8 @@ impl Card {
             2 => Some(End::TakenOver),
             3 => Some(End::MarkedDown),
             4 => Some(End::Stopped),
+            5 => Some(End::ComesHome { follows: false }),
+            6 => Some(End::ComesHome { follows: true }),
             _ => None,
         }
     }
@@ -70,6 +72,13 @@ impl Card {
         self.heard.store(second, Ordering::Relaxed);
         // Another word that came meanwhile stands.
         let _ = self.command.compare_exchange(1, 0, Ordering::AcqRel, Ordering::Relaxed);
+    }
+
+    /// Takes [`End::ComesHome`] back: there was no quiet moment for it.
+    pub fn stays(&self) {
+        for code in [5, 6] {
+            let _ = self.command.compare_exchange(code, 0, Ordering::AcqRel, Ordering::Relaxed);
+        }
     }
 
     /// Listens for commands.
@@ -84,10 +93,12 @@ impl Card {
             End::TakenOver => 2,
             End::MarkedDown => 3,
             End::Stopped => 4,
+            End::ComesHome { follows } => 5 + u8::from(follows),
             End::ClientEof
             | End::ClientError
             | End::BrokerEof
             | End::BrokerError
+            | End::LinkLost
             | End::HalfClosedTooLong => return,
         };
         let first =

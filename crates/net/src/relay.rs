@@ -12,7 +12,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use isobar_core::committed::{Close, Committed, End, Farewell};
+use isobar_core::committed::{Close, Committed, End, Farewell, QUIET_WITHIN};
 use isobar_core::ending::Ending;
 use isobar_core::id::ClientKey;
 use isobar_core::policy::Mode;
@@ -194,8 +194,11 @@ impl Relay {
                 self.story.card.listen(cx.waker());
                 self.listening = true;
             }
-            self.told = Some(self.story.card.command()?);
-            self.timer = Some(Box::pin(tokio::time::sleep(BOUNDARY_WAIT)));
+            let told = self.story.card.command()?;
+            let comes_home = matches!(told, End::ComesHome { .. });
+            let wait = if comes_home { QUIET_WITHIN } else { BOUNDARY_WAIT };
+            self.told = Some(told);
+            self.timer = Some(Box::pin(tokio::time::sleep(wait)));
         }
         // Nothing is read from a client whose broker takes nothing: that is not its silence.
         if self.told == Some(End::Idle) && self.inward.kept.is_some() {
@@ -204,13 +207,25 @@ impl Relay {
             self.timer = None;
             return None;
         }
+        let comes_home = matches!(self.told, Some(End::ComesHome { .. }));
+        // Whoever comes home is not torn from its work: it is called again.
+        if comes_home && self.story.card.command() == self.told && self.is_over(cx) {
+            self.story.card.stays();
+            (self.told, self.timer) = (None, None);
+            return None;
+        }
         // However busy it is, it waits no longer than this.
-        if self.timer.as_mut().is_some_and(|timer| timer.as_mut().poll(cx).is_ready()) {
+        if self.is_over(cx) {
             return self.told;
         }
         let between = |half: &Half| half.cursor.at_boundary() && half.kept.is_none();
         let quiet = !self.follows || (between(&self.inward) && between(&self.outward));
+        let quiet = quiet && !(comes_home && self.in_flight > 0);
         if quiet { self.told } else { None }
+    }
+
+    fn is_over(&mut self, cx: &mut Context<'_>) -> bool {
+        self.timer.as_mut().is_some_and(|timer| timer.as_mut().poll(cx).is_ready())
     }
 
     fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<End> {

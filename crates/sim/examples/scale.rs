@@ -160,6 +160,7 @@ fn request(n: u64, session: Option<ClientKey>) -> Request<'static> {
         only: None,
         attempt: 0,
         from_budget: false,
+        carried: None,
     }
 }
 

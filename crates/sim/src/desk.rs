@@ -140,7 +140,12 @@ impl Desk {
         let woken = |output: &&Output| match output {
             Output::Granted(flow, ..) => free.contains(flow),
             Output::TurnedAway(..) => false,
-            Output::Probe { .. } | Output::ShutdownSessions(..) | Output::Notice(_) => true,
+            Output::Probe { .. }
+            | Output::ShutdownSessions(..)
+            | Output::AskPlaces { .. }
+            | Output::AskLease { .. }
+            | Output::ComeHome(..)
+            | Output::Notice(_) => true,
         };
         if let Some(output) = self.outputs.iter().skip(before).find(woken) {
             let what = format!("the pool should have asked to be woken: {output:?}");
@@ -329,7 +334,12 @@ impl Desk {
             Output::Probe { until, .. } if *until <= now => {
                 self.note(now, || String::from("a probe without any time"));
             }
-            Output::Probe { .. } | Output::ShutdownSessions(..) | Output::Notice(_) => {}
+            Output::Probe { .. }
+            | Output::ShutdownSessions(..)
+            | Output::AskPlaces { .. }
+            | Output::AskLease { .. }
+            | Output::ComeHome(..)
+            | Output::Notice(_) => {}
         }
         self.outputs.push_back(output);
     }

@@ -265,6 +265,9 @@ impl World {
                 }
                 Output::TurnedAway(flow, ticket, why) => self.post(flow, ticket, Err(why)),
                 Output::ShutdownSessions(service, broker) => self.shut_down(service, broker),
+                Output::AskPlaces { .. } | Output::AskLease { .. } | Output::ComeHome(..) => {
+                    unreachable!("a world of one node knows neither siblings nor sites")
+                }
                 Output::Notice(notice) => self.noticed(notice),
             }
         }

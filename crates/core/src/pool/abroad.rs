@@ -1,9 +1,11 @@
 //! Flows of ours that other sites carry: found a site, counted, and counted out.
 
-use super::Pool;
+use core::time::Duration;
+
+use super::{Output, Pool};
 use crate::id::{FlowId, ServiceId, SiteId};
 use crate::outlook::Candidate;
-use crate::spill::{Abroad, AskAbroad, Crossing, Nowhere, Passage};
+use crate::spill::{Abroad, AskAbroad, Course, Crossing, Nowhere, Passage};
 use crate::time::Time;
 
 impl Pool {
@@ -34,8 +36,15 @@ impl Pool {
             return Abroad::Nowhere(Nowhere::Budget);
         }
         let abroad = service.spill.place(now, ask, flow, tried, (&mut self.rng, self.rules));
-        if draws && matches!(abroad, Abroad::Site(_)) {
-            service.budget_take();
+        if let Abroad::Site(passage) = &abroad {
+            if draws {
+                service.budget_take();
+            }
+            let Course { site, door, .. } = passage.course();
+            if let Some(n) = service.spill.wants_lease(now, site) {
+                let service = passage.service();
+                self.outputs.push_back(Output::AskLease { service, site, door, n });
+            }
         }
         abroad
     }
@@ -44,10 +53,48 @@ impl Pool {
     pub fn settle_abroad(&mut self, now: Time, passage: &mut Passage, crossing: Crossing) {
         let service = &mut self.services[passage.service().index()];
         service.spill.settle(now, passage, crossing, (&mut self.rng, self.rules));
+        if crossing == Crossing::Accepted {
+            service.failback.went(passage.serial, passage.flow);
+            self.call_home(now);
+        }
     }
 
     /// Takes a passage back: the flow has ended, or goes elsewhere.
-    pub fn release_abroad(&mut self, _now: Time, passage: Passage) {
-        self.services[passage.service().index()].spill.release(passage);
+    pub fn release_abroad(&mut self, now: Time, passage: Passage) {
+        let service = &mut self.services[passage.service().index()];
+        service.failback.ended(passage.serial);
+        service.spill.release(passage);
+        self.call_home(now);
+    }
+
+    /// A site has answered an [`Output::AskLease`](super::Output::AskLease): so many places, for
+    /// so long.
+    pub fn handle_lease(
+        &mut self,
+        now: Time,
+        service: ServiceId,
+        site: SiteId,
+        n: u32,
+        ttl: Duration,
+    ) {
+        self.services[service.index()].spill.leased(now, site, n, ttl);
+    }
+
+    /// Calls those home for whom it is time.
+    pub(super) fn call_home(&mut self, now: Time) {
+        self.next_call = Time::NEVER;
+        for s in 0..self.services.len() {
+            if self.services[s].failback.is_idle() {
+                continue;
+            }
+            let id = ServiceId(s as u16);
+            let room = self.room(id, now);
+            let failback = &mut self.services[s].failback;
+            failback.refresh(room.own, room.capacity, now);
+            while let Some(flow) = failback.poll(room.own, room.capacity, now) {
+                self.outputs.push_back(Output::ComeHome(id, flow));
+            }
+            self.next_call = self.next_call.min(failback.next_timeout(now));
+        }
     }
 }

@@ -12,7 +12,8 @@ use core::time::Duration;
 
 use super::{Carried, Pool, Rejection, Request};
 use crate::bucket::Bucket;
-use crate::id::{BrokerId, ServiceId, SiteId};
+use crate::id::{BrokerId, PeerId, ServiceId, SiteId};
+use crate::lease::{Granted, LEASE_MAX};
 use crate::policy::SpillPolicy;
 use crate::report::{AdminState, BrokerState, Counted};
 use crate::retry::TunnelRefusal;
@@ -79,6 +80,8 @@ pub struct BrokerLoad {
     pub admin: AdminState,
     /// Flows that this node has placed there, from all of its services.
     pub flows: u32,
+    /// Places of its `maxconn` that this node holds; 0 where there is none.
+    pub share: u32,
 }
 
 /// Flows from one other site, for pages.
@@ -111,6 +114,7 @@ struct Sender {
 pub(super) struct Lending {
     rate: u32,
     bucket: Bucket,
+    leases: Granted,
     /// By id; bounded by the mesh's table of sites.
     from: Vec<Sender>,
 }
@@ -119,7 +123,8 @@ impl Lending {
     pub(super) fn new(policy: SpillPolicy, now: Time) -> Lending {
         let rate = policy.accept_per_second;
         // A second's worth at once: brokers have windows of their own, and their room to wait in.
-        Lending { rate, bucket: Bucket::full(rate, now), from: Vec::new() }
+        let (bucket, leases) = (Bucket::full(rate, now), Granted::default());
+        Lending { rate, bucket, leases, from: Vec::new() }
     }
 
     fn from(&mut self, site: SiteId) -> &mut Sender {
@@ -176,10 +181,15 @@ impl Pool {
             let b = &self.brokers[id.index()];
             BrokerLoad {
                 broker: id,
-                capacity: least(b.policy.maxconn, b.fullness.limit()),
+                // A limit was learned by our own flows; siblings have theirs beside them.
+                capacity: least(
+                    b.policy.maxconn,
+                    b.fullness.limit().map(|limit| limit.saturating_add(b.share.elsewhere())),
+                ),
                 state: b.state(now).0,
                 admin: b.admin,
                 flows: b.flows.now(),
+                share: b.limit().unwrap_or(0),
             }
         };
         let room = self.room(service, now).others;
@@ -221,18 +231,45 @@ impl Pool {
         Declined { reason, headroom, retry_after }
     }
 
-    /// Whether a flow of another site may come in.
+    /// A node of another site asks for places ahead: how many it gets, for
+    /// [`LEASE_TTL`](crate::lease::LEASE_TTL).
+    pub fn grant_lease(&mut self, now: Time, service: ServiceId, to: PeerId, n: u32) -> u32 {
+        let room = self.room(service, now).others;
+        let lending = &mut self.services[service.index()].lending;
+        if !lending.leases.has_room(to, now) {
+            return 0;
+        }
+        lending.bucket.refill(lending.rate, now);
+        let granted = lending.bucket.take_up_to(n.min(room).min(LEASE_MAX));
+        if granted > 0 {
+            lending.leases.grant(to, granted, now);
+        }
+        granted
+    }
+
+    /// Whether a flow of another site may come in, and whether it has been lent its place.
     pub(super) fn admit(
         &mut self,
         request: &Request<'_>,
-        _carried: Carried,
+        carried: Carried,
         now: Time,
-    ) -> Result<(), Rejection> {
+    ) -> Result<Carried, Rejection> {
         let enabled = self.services[request.service.index()].policy.spill.enabled;
         if self.draining || !enabled {
             return Err(Rejection::Draining);
         }
+        let carried = Carried {
+            leased: carried.leased
+                && (request.attempt > 0 || {
+                    let lending = &mut self.services[request.service.index()].lending;
+                    lending.leases.used(carried.peer, now)
+                }),
+            ..carried
+        };
         let room = self.room(request.service, now);
+        if carried.leased {
+            return Ok(carried);
+        }
         if room.capacity == 0 {
             return Err(Rejection::NoBroker);
         }
@@ -241,15 +278,15 @@ impl Pool {
         }
         // A further attempt of one that was let in.
         if request.attempt > 0 {
-            return Ok(());
+            return Ok(carried);
         }
         let lending = &mut self.services[request.service.index()].lending;
         lending.bucket.refill(lending.rate, now);
-        if lending.bucket.take() { Ok(()) } else { Err(Rejection::TooFast) }
+        if lending.bucket.take() { Ok(carried) } else { Err(Rejection::TooFast) }
     }
 
     /// What a service has, uses and lends just now. O(n) in its brokers.
-    pub(super) fn room(&self, service: ServiceId, _now: Time) -> Room {
+    pub(super) fn room(&self, service: ServiceId, now: Time) -> Room {
         let state = &self.services[service.index()];
         let (mut capacity, mut free) = (Some(0u32), Some(0u32));
         let mut any = false;
@@ -275,7 +312,8 @@ impl Pool {
         let percent = if self.rules.reserve { state.policy.spill.reserve } else { 0 };
         let reserve = (u64::from(capacity) * u64::from(percent)).div_ceil(100) as u32;
         let lends = state.policy.spill.enabled && !self.draining;
-        let others = if lends { own.saturating_sub(reserve) } else { 0 };
+        let kept = reserve.saturating_add(state.lending.leases.outstanding(now));
+        let others = if lends { own.saturating_sub(kept) } else { 0 };
         Room { capacity, own, others }
     }
 }

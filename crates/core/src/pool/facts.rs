@@ -24,6 +24,7 @@ impl Pool {
             self.serve(crate::id::ServiceId(s as u16), now);
         }
         self.send_probes(now);
+        self.call_home(now);
     }
 
     fn probed(&mut self, id: BrokerId, kind: ProbeKind, last: LastCheck, now: Time) {

@@ -6,10 +6,11 @@ use alloc::vec::Vec;
 use crate::affinity::Affinity;
 use crate::broker::{Broker, Fit, Unfit};
 use crate::bucket::Bucket;
+use crate::failback::Failback;
 use crate::id::{BrokerId, ClientKey, ServiceId};
 use crate::leastconn::{Score, Tournament};
 use crate::meter::Meter;
-use crate::policy::{Balance, ServicePolicy};
+use crate::policy::{Balance, Mode, ServicePolicy};
 use crate::pool::Rejection;
 use crate::pool::carried::Lending;
 use crate::rng::Rng;
@@ -19,6 +20,8 @@ use crate::waiting::{Ticket, Waiter, WaitingRoom};
 
 /// Retries after a timeout that each broker adds to the budget: one window of openings.
 const BUDGET_PER_BROKER: u32 = 64;
+/// With more brokers than this, shared with siblings, a flow gets the lesser of two.
+const FEW_BROKERS: usize = 16;
 /// New flows that earn one retry.
 const FLOWS_PER_RETRY: u32 = 10;
 
@@ -43,12 +46,16 @@ pub(super) struct Service {
     pub(super) spill: Spill,
     /// Our brokers, for flows of other sites.
     pub(super) lending: Lending,
+    /// Our flows at other sites, to be called home.
+    pub(super) failback: Failback,
     affinity: Affinity,
     tournament: Tournament,
     /// Turns served, for round robin.
     turns: Vec<u64>,
-    /// The draw of this flow, for `random`.
+    /// The draw of this flow, for `random`, and for two choices.
     draw: u32,
+    /// Siblings feed the same brokers, and these are many.
+    wide: bool,
     new_flows: Bucket,
     /// In tenths of a retry.
     budget: u32,
@@ -68,9 +75,15 @@ impl Service {
         // A tenth of a second's worth at once, so that pacing is smooth.
         let burst = (policy.max_new_per_second / 10).max(1);
         let budget = BUDGET_PER_BROKER * FLOWS_PER_RETRY * members as u32;
+        // Of bytes that we do not understand, no moment is known to be quiet.
+        let failback = match policy.mode {
+            Mode::Mqtt => policy.spill.failback_per_second,
+            Mode::Tcp => 0,
+        };
         Service {
             spill: Spill::new(id),
             lending: Lending::new(policy.spill, now),
+            failback: Failback::new(failback, now),
             policy,
             flows: Meter::default(),
             room: WaitingRoom::default(),
@@ -81,6 +94,7 @@ impl Service {
             tournament: Tournament::new(members),
             turns: alloc::vec![0; members],
             draw: 0,
+            wide: false,
             new_flows: Bucket::full(burst, now),
             budget,
         }
@@ -183,6 +197,12 @@ impl Service {
         self.affinity.settled(client, broker);
     }
 
+    /// Whether siblings feed the same brokers.
+    pub(super) fn shares(&mut self, shares: bool) {
+        let least_conn = self.policy.balance == Balance::LeastConn;
+        self.wide = shares && least_conn && self.policy.members.len() > FEW_BROKERS;
+    }
+
     /// Where this flow may go.
     pub(super) fn pick(
         &self,
@@ -253,11 +273,32 @@ impl Service {
         if self.policy.balance == Balance::Random {
             return self.random(avoid);
         }
+        if self.wide
+            && let Some(id) = self.lesser_of_two(avoid)
+        {
+            return Some(id);
+        }
         let best = match avoid {
             [] => self.tournament.best(),
             _ => self.tournament.best_without(&|i| avoid.contains(&self.policy.members[i].broker)),
         };
         best.map(|i| self.policy.members[i].broker)
+    }
+
+    /// Of two at random the one with fewer. Where several nodes feed many brokers by news that
+    /// are a moment old, all would feed the same ones otherwise.
+    fn lesser_of_two(&self, avoid: &[BrokerId]) -> Option<BrokerId> {
+        let n = self.policy.members.len() as u64;
+        let draw = |half: u32| {
+            let draw = (u64::from(half) * n) >> 16;
+            let member = &self.policy.members[draw as usize];
+            let plays = !avoid.contains(&member.broker);
+            let score = self.tournament.score(draw as usize).filter(|_| plays);
+            score.map(|score| (score, member.broker))
+        };
+        let (one, other) = (draw(self.draw & 0xffff), draw(self.draw >> 16));
+        // With one of them out there is no choice, and the least of all is as good.
+        Some(one.zip(other).map(|(a, b)| a.min(b))?.1)
     }
 
     /// One of those who play, in proportion to weight, by this flow's draw.

@@ -195,6 +195,33 @@ pub enum Output {
     TurnedAway(FlowId, Ticket, Rejection),
     /// End every flow on this broker (`on_marked_down = "shutdown-sessions"`).
     ShutdownSessions(ServiceId, BrokerId),
+    /// Ask a sibling for places of a broker's `maxconn`: it answers with
+    /// [`Pool::give_places`](super::Pool::give_places), and what it gives goes to
+    /// [`Pool::take_places`](super::Pool::take_places).
+    AskPlaces {
+        /// Whom.
+        peer: PeerId,
+        /// Of which broker.
+        broker: BrokerId,
+        /// How many.
+        n: u32,
+    },
+    /// Ask a site for places ahead: it answers with
+    /// [`Pool::grant_lease`](super::Pool::grant_lease), and what it grants goes to
+    /// [`Pool::handle_lease`](super::Pool::handle_lease).
+    AskLease {
+        /// For which service.
+        service: ServiceId,
+        /// Of which site.
+        site: SiteId,
+        /// By which of its nodes; the places are good at this one.
+        door: PeerId,
+        /// How many.
+        n: u32,
+    },
+    /// Home is well again: this flow, which another site carries, shall come home. To be told as
+    /// [`End::ComesHome`](crate::committed::End::ComesHome).
+    ComeHome(ServiceId, FlowId),
     /// Worth a line in the log.
     Notice(Notice),
 }

@@ -9,10 +9,11 @@ use core::time::Duration;
 
 use super::*;
 use crate::broker::UNANSWERED_MAX;
+use crate::fullness::Evidence;
 use crate::health::ProbeKind;
-use crate::id::{ClientKey, FlowId};
-use crate::policy::{Balance, CheckKind, CheckPolicy, Member, SpillPolicy};
-use crate::report::CheckResult;
+use crate::id::{ClientKey, FlowId, PeerId, SiteId};
+use crate::policy::{Balance, CheckKind, CheckPolicy, Member, OnMarkedDown, SpillPolicy};
+use crate::report::{BrokerState, CheckResult};
 use crate::retry::Failure;
 
 const A: BrokerId = BrokerId(0);
@@ -77,6 +78,9 @@ struct Site {
     probes: Vec<(BrokerId, ProbeKind)>,
     notices: Vec<Notice>,
     shut: Vec<BrokerId>,
+    asks: Vec<(PeerId, BrokerId, u32)>,
+    leases: Vec<(SiteId, u32)>,
+    called: Vec<FlowId>,
 }
 
 impl Site {
@@ -90,6 +94,9 @@ impl Site {
             probes: Vec::new(),
             notices: Vec::new(),
             shut: Vec::new(),
+            asks: Vec::new(),
+            leases: Vec::new(),
+            called: Vec::new(),
         }
     }
 
@@ -139,6 +146,9 @@ impl Site {
                 }
                 Output::Notice(notice) => self.notices.push(notice),
                 Output::ShutdownSessions(_, broker) => self.shut.push(broker),
+                Output::AskPlaces { peer, broker, n } => self.asks.push((peer, broker, n)),
+                Output::AskLease { site, n, .. } => self.leases.push((site, n)),
+                Output::ComeHome(_, flow) => self.called.push(flow),
             }
         }
         self.pool.check_books();
@@ -250,5 +260,6 @@ mod abroad;
 mod carried;
 mod full;
 mod health;
+mod siblings;
 mod waiting;
 mod wakes;

@@ -4,6 +4,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use crate::id::{PeerId, SiteId};
+use crate::lease::Held;
 use crate::outlook::{Candidate, Door, Standing};
 use crate::report::Counted;
 use crate::retry::{TunnelFailure, TunnelRefusal};
@@ -79,6 +80,9 @@ pub(super) struct Site {
     resting: Vec<(PeerId, Time)>,
     turn: usize,
     lately: Lately,
+    /// The same, with those that used places lent ahead.
+    all_lately: Lately,
+    pub(super) lease: Held,
     unanswered: u32,
     /// Its own word about its headroom, newer than the mesh's until then.
     corrected: Option<(u32, Time)>,
@@ -105,6 +109,8 @@ impl Site {
             resting: Vec::new(),
             turn: 0,
             lately: Lately::default(),
+            all_lately: Lately::default(),
+            lease: Held::default(),
             unanswered: 0,
             corrected: None,
             shut_until: Time::ZERO,
@@ -140,7 +146,8 @@ impl Site {
         if !open || self.doors.iter().all(|door| self.rests(door.peer, now)) {
             return 0;
         }
-        self.told(now).saturating_sub(self.sent_lately(now))
+        let offered = self.told(now).saturating_sub(self.sent_lately(now));
+        offered.saturating_add(self.lease.left(now))
     }
 
     /// Its last word about its headroom.
@@ -199,8 +206,18 @@ impl Site {
         self.unanswered += 1;
         self.tally.held += 1;
         self.tally.most = self.tally.most.max(self.tally.held);
-        self.lately.add(now);
-        false
+        self.all_lately.add(now);
+        let leased = self.lease.take(now);
+        if !leased {
+            self.lately.add(now);
+        }
+        leased
+    }
+
+    /// How many places to ask for ahead.
+    pub(super) fn wants_lease(&mut self, now: Time) -> Option<u32> {
+        let offered = self.told(now).saturating_sub(self.sent_lately(now));
+        self.lease.wants(self.all_lately.sum(now, Duration::from_secs(1)), offered, now)
     }
 
     /// What was sent just now never left.

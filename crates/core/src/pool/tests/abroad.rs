@@ -3,7 +3,6 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::id::{PeerId, SiteId};
 use crate::outlook::{Candidate, Door, Standing};
 use crate::retry::{TunnelFailure, TunnelRefusal};
 use crate::spill::{Abroad, AskAbroad, Crossing, Nowhere, Passage};

@@ -1,7 +1,6 @@
 //! Flows of other sites: the reserve, the bucket, what is told.
 
 use super::*;
-use crate::id::{PeerId, SiteId};
 use crate::retry::TunnelRefusal;
 
 const NYC: SiteId = SiteId(1);

@@ -56,7 +56,7 @@ fn rehearse(toy: &Toy) -> Outcome {
             held[to] -= 1;
             senders[from].spill.release(passage);
         }
-        if clock % 1_000 == 0 {
+        if clock.is_multiple_of(1_000) {
             // Everybody hears what everybody said a second ago.
             for (from, sender) in senders.iter_mut().enumerate() {
                 let told =

@@ -1,0 +1,241 @@
+//! How much of a broker's `maxconn` is this node's, and how loaded is the broker really?
+//!
+//! The nodes of a site share its brokers. What siblings have there is known by their last word,
+//! which is good enough to balance by, together with a guess: they have done since as we have.
+//! It is not good enough for a hard limit, so the places of `maxconn` are like coins: each node
+//! spends only its own, and asks a sibling for some of its before they run out. A node alone
+//! has them all. Coins that two think they have (when they meet) are given up by whoever does
+//! not use them; coins that nobody has (a sibling is gone, or a message was lost) are taken by
+//! all alike, and only a while later, when everybody has said what they hold. So the sum passes
+//! `maxconn` only where siblings cannot hear each other; then the broker's own refusal rules.
+
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use crate::id::{BrokerId, PeerId};
+use crate::time::Time;
+
+/// A sibling's places are free again when it has been gone for this long.
+pub const GONE_AFTER: Duration = Duration::from_secs(3);
+/// Places are found lost, or held twice, when that has been so for this long, and nobody's have
+/// changed: longer than news take inside a site.
+const SURE_AFTER: Duration = Duration::from_secs(1);
+/// Siblings are asked for places no more often than this.
+const ASK_EVERY: Duration = Duration::from_millis(500);
+/// Siblings that a broker's books know, at most; others are not counted.
+const SIBLINGS_MAX: usize = 64;
+
+/// What a sibling says of the brokers that it shares with us.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Sibling {
+    /// Who.
+    pub peer: PeerId,
+    /// Grows with every word of it.
+    pub word: u64,
+    /// What it has there.
+    pub counts: Vec<SiblingCount>,
+}
+
+/// A sibling's part in one broker.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SiblingCount {
+    /// Which.
+    pub broker: BrokerId,
+    /// Flows that it has placed there.
+    pub flows: u32,
+    /// Places of the broker's `maxconn` that it holds; 0 where there is none.
+    pub share: u32,
+}
+
+/// One sibling, as known for one broker.
+#[derive(Clone, Copy, Debug)]
+struct Other {
+    peer: PeerId,
+    word: u64,
+    flows: u32,
+    share: u32,
+    /// What we had placed when it last spoke.
+    mark: u64,
+    /// Since when nothing was heard of it.
+    gone: Option<Time>,
+}
+
+/// One node's part in one broker.
+#[derive(Clone, Debug)]
+pub(crate) struct Share {
+    max: Option<u32>,
+    own: u32,
+    others: Vec<Other>,
+    /// Flows that we have placed there, ever.
+    placed: u64,
+    /// Since when the books of the siblings and ours do not add up to `max`.
+    odd_since: Option<Time>,
+    ask_at: Time,
+}
+
+impl Share {
+    /// All of it.
+    pub(crate) fn alone(max: Option<u32>) -> Share {
+        let own = max.unwrap_or(u32::MAX);
+        let (others, odd_since, ask_at) = (Vec::new(), None, Time::ZERO);
+        Share { max, own, others, placed: 0, odd_since, ask_at }
+    }
+
+    /// Flows that this node may place there.
+    pub(crate) fn limit(&self) -> Option<u32> {
+        self.max.map(|_| self.own)
+    }
+
+    /// Flows that siblings have there, as far as they have said.
+    pub(crate) fn elsewhere(&self) -> u32 {
+        self.living().map(|other| other.flows).fold(0, u32::saturating_add)
+    }
+
+    /// The same, with what they may have placed since: as much as we.
+    pub(crate) fn guess_elsewhere(&self) -> u64 {
+        self.living().map(|other| u64::from(other.flows) + (self.placed - other.mark)).sum()
+    }
+
+    /// Siblings that share the broker with us.
+    pub(crate) fn siblings(&self) -> usize {
+        self.living().count()
+    }
+
+    /// We have placed a flow there.
+    pub(crate) fn placed(&mut self) {
+        self.placed += 1;
+    }
+
+    /// Takes in who is heard now, with `flows` of our own there.
+    pub(crate) fn hear(&mut self, broker: BrokerId, siblings: &[Sibling], flows: u32, now: Time) {
+        for other in &mut self.others {
+            let heard = siblings.iter().any(|sibling| sibling.peer == other.peer);
+            other.gone = if heard { None } else { other.gone.or(Some(now)) };
+        }
+        let mut met = false;
+        for sibling in siblings {
+            let Some(count) = sibling.counts.iter().find(|count| count.broker == broker) else {
+                continue;
+            };
+            met |= self.hear_one(sibling, *count);
+        }
+        self.settle(flows, met, now);
+    }
+
+    /// Whether it is new to us.
+    fn hear_one(&mut self, sibling: &Sibling, count: SiblingCount) -> bool {
+        let (peer, word, mark) = (sibling.peer, sibling.word, self.placed);
+        let (flows, share) = (count.flows, count.share);
+        let new = Other { peer, word, flows, share, mark, gone: None };
+        let full = self.others.len() >= SIBLINGS_MAX;
+        match self.others.iter_mut().find(|other| other.peer == peer) {
+            Some(known) if known.word == word => false,
+            Some(known) => {
+                // Places are changing hands: what is odd now need not be so for long.
+                if known.share != share {
+                    self.odd_since = None;
+                }
+                *known = new;
+                false
+            }
+            None if full => false,
+            None => {
+                self.others.push(new);
+                true
+            }
+        }
+    }
+
+    /// What time alone changes.
+    pub(crate) fn refresh(&mut self, flows: u32, now: Time) {
+        let before = self.others.len();
+        self.others.retain(|other| other.gone.is_none_or(|since| now < since + GONE_AFTER));
+        let lost = self.others.len() < before;
+        self.settle(flows, lost, now);
+    }
+
+    /// When [`Share::refresh`] is due.
+    pub(crate) fn next_timeout(&self) -> Time {
+        let gone = self.others.iter().filter_map(|other| other.gone).min();
+        let gone = gone.map_or(Time::NEVER, |since| since + GONE_AFTER);
+        gone.min(self.odd_since.map_or(Time::NEVER, |since| since + SURE_AFTER))
+    }
+
+    /// Places that nobody has are taken, and those that two have are given up; at once where a
+    /// sibling has just come or gone for good, else when that is so for a while.
+    fn settle(&mut self, flows: u32, at_once: bool, now: Time) {
+        let Some(max) = self.max else { return };
+        if self.others.is_empty() {
+            // Whatever is missing or too much is nobody else's.
+            (self.own, self.odd_since) = (max, None);
+            return;
+        }
+        let max = u64::from(max);
+        let shares: u64 = self.others.iter().map(|other| u64::from(other.share)).sum();
+        let held = shares + u64::from(self.own);
+        let nodes = 1 + self.living().count() as u64;
+        if held.abs_diff(max) < nodes {
+            self.odd_since = None;
+            return;
+        }
+        let since = *self.odd_since.get_or_insert(now);
+        if !at_once && now < since + SURE_AFTER {
+            return;
+        }
+        self.odd_since = None;
+        if held < max {
+            self.own += ((max - held) / nodes) as u32;
+            return;
+        }
+        // What nobody uses is divided anew. All do so, and by the same words: what is given up
+        // too much is missing then, and taken again.
+        let used =
+            |other: &Other| u64::from(if other.gone.is_none() { other.flows } else { other.share });
+        let used: u64 = self.others.iter().map(used).sum::<u64>() + u64::from(flows);
+        let part = flows + (max.saturating_sub(used) / nodes) as u32;
+        self.own = self.own.min(part);
+    }
+
+    /// Whom to ask for how many places, before our own run out.
+    pub(crate) fn wants(&mut self, flows: u32, now: Time) -> Option<(PeerId, u32)> {
+        let max = self.max?;
+        let ahead = (self.own / 8).max(2);
+        if flows.saturating_add(ahead) < self.own || self.own >= max || now < self.ask_at {
+            return None;
+        }
+        let spare = |other: &&Other| other.share.saturating_sub(other.flows);
+        let richest = self.living().max_by_key(spare).filter(|other| spare(other) > 1)?;
+        let (peer, spare) = (richest.peer, spare(&richest));
+        self.ask_at = now + ASK_EVERY;
+        Some((peer, (max / 8).max(2).min(spare)))
+    }
+
+    /// A sibling asks for places: how many it gets. They are its own from now on.
+    pub(crate) fn give(&mut self, to: PeerId, wanted: u32, flows: u32) -> u32 {
+        let Some(other) = self.others.iter_mut().find(|other| other.peer == to) else { return 0 };
+        let given =
+            if self.max.is_some() { self.own.saturating_sub(flows) / 2 } else { 0 }.min(wanted);
+        self.own -= given;
+        self.odd_since = None;
+        other.share = other.share.saturating_add(given);
+        given
+    }
+
+    /// A sibling has given us places.
+    pub(crate) fn take(&mut self, from: PeerId, given: u32) {
+        let Some(max) = self.max else { return };
+        let Some(other) = self.others.iter_mut().find(|other| other.peer == from) else { return };
+        // It cannot give what it does not have, whatever it says.
+        let given = given.min(other.share).min(max.saturating_sub(self.own));
+        other.share -= given;
+        self.own += given;
+        self.odd_since = None;
+    }
+
+    fn living(&self) -> impl Iterator<Item = &Other> {
+        self.others.iter().filter(|other| other.gone.is_none())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,265 @@
+//! Scripts about nodes that share one broker, and a site of them at random.
+
+use alloc::collections::BTreeMap;
+use alloc::vec;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::rng::Rng;
+
+const BROKER: BrokerId = BrokerId(0);
+const A: PeerId = PeerId(0);
+const B: PeerId = PeerId(1);
+
+fn at(ms: u64) -> Time {
+    Time::ZERO + Duration::from_millis(ms)
+}
+
+fn says(peer: PeerId, word: u64, flows: u32, share: u32) -> Sibling {
+    Sibling { peer, word, counts: vec![SiblingCount { broker: BROKER, flows, share }] }
+}
+
+#[test]
+fn a_node_alone_has_all_and_one_without_a_limit_has_no_share() {
+    assert_eq!(Share::alone(Some(100)).limit(), Some(100));
+    let mut share = Share::alone(None);
+    assert_eq!(share.limit(), None);
+    share.hear(BROKER, &[says(B, 1, 30, 0)], 5, at(0));
+    assert_eq!((share.limit(), share.elsewhere(), share.siblings()), (None, 30, 1));
+    assert_eq!(share.wants(5, at(0)), None);
+}
+
+#[test]
+fn what_siblings_placed_since_their_word_is_guessed() {
+    let mut share = Share::alone(None);
+    share.hear(BROKER, &[says(B, 1, 30, 0), says(PeerId(2), 1, 10, 0)], 0, at(0));
+    share.placed();
+    share.placed();
+    assert_eq!((share.elsewhere(), share.guess_elsewhere()), (40, 44));
+    // The same word again says nothing new; a new one does, of its own.
+    share.hear(BROKER, &[says(B, 1, 30, 0), says(PeerId(2), 2, 11, 0)], 2, at(100));
+    assert_eq!(share.guess_elsewhere(), 30 + 2 + 11);
+    // Who is not heard any more is not counted.
+    share.hear(BROKER, &[says(B, 2, 31, 0)], 2, at(800));
+    assert_eq!((share.elsewhere(), share.siblings()), (31, 1));
+}
+
+#[test]
+fn two_who_meet_divide_what_neither_uses() {
+    for (a_has, b_has, a_gets, b_gets) in
+        [(0, 0, 50, 50), (30, 10, 60, 40), (80, 0, 90, 10), (100, 0, 100, 0), (70, 60, 70, 60)]
+    {
+        let mut a = Share::alone(Some(100));
+        let mut b = Share::alone(Some(100));
+        a.hear(BROKER, &[says(B, 1, b_has, 100)], a_has, at(0));
+        b.hear(BROKER, &[says(A, 1, a_has, 100)], b_has, at(0));
+        assert_eq!((a.limit(), b.limit()), (Some(a_gets), Some(b_gets)));
+    }
+}
+
+/// Two nodes that have met, with 50 places each.
+fn two() -> (Share, Share) {
+    let mut a = Share::alone(Some(100));
+    let mut b = Share::alone(Some(100));
+    a.hear(BROKER, &[says(B, 1, 0, 100)], 0, at(0));
+    b.hear(BROKER, &[says(A, 1, 0, 100)], 0, at(0));
+    a.hear(BROKER, &[says(B, 2, 0, 50)], 0, at(100));
+    b.hear(BROKER, &[says(A, 2, 0, 50)], 0, at(100));
+    (a, b)
+}
+
+#[test]
+fn a_sibling_is_asked_before_the_places_run_out() {
+    let (mut a, mut b) = two();
+    assert_eq!(a.wants(40, at(200)), None);
+    assert_eq!(a.wants(44, at(200)), Some((B, 12)));
+    assert_eq!(a.wants(45, at(300)), None, "not before it can have answered");
+    // Half of what it does not use, at most.
+    let given = b.give(A, 12, 40);
+    assert_eq!((given, b.limit()), (5, Some(45)));
+    a.take(B, given);
+    assert_eq!(a.limit(), Some(55));
+    // The old word that is still on its way changes nothing.
+    a.hear(BROKER, &[says(B, 3, 40, 50)], 50, at(400));
+    a.refresh(50, at(900));
+    assert_eq!(a.limit(), Some(55));
+    a.hear(BROKER, &[says(B, 4, 40, 45)], 50, at(1_000));
+    a.refresh(50, at(9_000));
+    assert_eq!(a.limit(), Some(55));
+}
+
+#[test]
+fn nobody_gives_what_is_not_there() {
+    let (mut a, mut b) = two();
+    assert_eq!(b.give(A, 10, 50), 0);
+    assert_eq!(b.give(PeerId(9), 10, 0), 0, "to a stranger");
+    a.take(B, u32::MAX);
+    assert_eq!(a.limit(), Some(100), "never more than the sibling had");
+    a.take(PeerId(9), 10);
+    assert_eq!(a.limit(), Some(100));
+}
+
+#[test]
+fn the_share_of_a_lost_sibling_is_reclaimed_after_three_seconds() {
+    let (mut a, _) = two();
+    a.hear(BROKER, &[], 50, at(600));
+    assert_eq!(a.next_timeout(), at(3_600));
+    a.refresh(50, at(3_599));
+    assert_eq!(a.limit(), Some(50));
+    a.refresh(50, at(3_600));
+    assert_eq!((a.limit(), a.next_timeout()), (Some(100), Time::NEVER));
+    // Of three, two divide it.
+    let mut a = Share::alone(Some(90));
+    let all = [says(B, 1, 0, 30), says(PeerId(2), 1, 0, 30)];
+    a.hear(BROKER, &all, 0, at(0));
+    assert_eq!(a.limit(), Some(30));
+    a.hear(BROKER, &all[..1], 0, at(600));
+    a.refresh(0, at(3_600));
+    assert_eq!(a.limit(), Some(45));
+}
+
+#[test]
+fn a_message_that_was_lost_costs_places_for_a_moment_only() {
+    let (mut a, mut b) = two();
+    assert_eq!(b.give(A, 20, 0), 20);
+    // It never comes. Both see 80 of 100 a while later.
+    a.hear(BROKER, &[says(B, 3, 0, 30)], 0, at(300));
+    b.hear(BROKER, &[says(A, 3, 0, 50)], 0, at(300));
+    a.refresh(0, at(1_299));
+    assert_eq!(a.limit(), Some(50));
+    a.refresh(0, at(1_300));
+    b.refresh(0, at(1_300));
+    assert_eq!((a.limit(), b.limit()), (Some(60), Some(40)));
+}
+
+/// A site whose nodes hear each other up to 300 ms later, and tell what they have each 100 ms.
+struct Site {
+    max: u32,
+    nodes: Vec<(Share, u32)>,
+    /// Who hears what from whom, by when.
+    mail: BTreeMap<(u64, u64), (usize, Mail)>,
+    heard: Vec<BTreeMap<usize, Sibling>>,
+    sent: u64,
+    chance: Rng,
+}
+
+enum Mail {
+    Word(usize, Sibling),
+    Ask(usize, u32),
+    Given(usize, u32),
+}
+
+impl Site {
+    fn new(nodes: usize, max: u32, seed: u64) -> Site {
+        Site {
+            max,
+            nodes: (0..nodes).map(|_| (Share::alone(Some(max)), 0)).collect(),
+            mail: BTreeMap::new(),
+            heard: vec![BTreeMap::new(); nodes],
+            sent: 0,
+            chance: Rng::new(seed),
+        }
+    }
+
+    fn post(&mut self, now: u64, to: usize, mail: Mail) {
+        self.sent += 1;
+        let when = now + 1 + u64::from(self.chance.below(300));
+        self.mail.insert((when, self.sent), (to, mail));
+    }
+
+    fn speak(&mut self, now: u64) {
+        for from in 0..self.nodes.len() {
+            let (share, flows) = &self.nodes[from];
+            let own = share.limit().expect("there is a limit");
+            let word = says(PeerId(from as u16), now, *flows, own);
+            for to in (0..self.nodes.len()).filter(|to| *to != from) {
+                self.post(now, to, Mail::Word(from, word.clone()));
+            }
+        }
+    }
+
+    fn deliver(&mut self, now: u64) {
+        while let Some(entry) = self.mail.first_entry()
+            && entry.key().0 <= now
+        {
+            let (to, mail) = entry.remove();
+            let (share, flows) = &mut self.nodes[to];
+            match mail {
+                Mail::Word(from, word) => {
+                    let newer = self.heard[to].get(&from).is_none_or(|old| old.word < word.word);
+                    if newer {
+                        self.heard[to].insert(from, word);
+                    }
+                    let all: Vec<_> = self.heard[to].values().cloned().collect();
+                    share.hear(BROKER, &all, *flows, at(now));
+                }
+                Mail::Ask(from, n) => {
+                    let given = share.give(PeerId(from as u16), n, *flows);
+                    self.post(now, from, Mail::Given(to, given));
+                }
+                Mail::Given(from, n) => share.take(PeerId(from as u16), n),
+            }
+        }
+    }
+
+    fn wish(&mut self, now: u64) {
+        for i in 0..self.nodes.len() {
+            let (share, flows) = &mut self.nodes[i];
+            share.refresh(*flows, at(now));
+            if let Some((peer, n)) = share.wants(*flows, at(now)) {
+                self.post(now, usize::from(peer.0), Mail::Ask(i, n));
+            }
+        }
+    }
+
+    fn step(&mut self, now: u64) {
+        if now.is_multiple_of(100) {
+            self.speak(now);
+        }
+        self.deliver(now);
+        self.wish(now);
+    }
+
+    fn arrives(&mut self, node: usize) -> bool {
+        let (share, flows) = &mut self.nodes[node];
+        let room = Some(*flows) < share.limit();
+        *flows += u32::from(room);
+        room
+    }
+
+    fn total(&self) -> u32 {
+        self.nodes.iter().map(|(_, flows)| flows).sum()
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn the_sum_stays_below_maxconn_and_comes_near_it(
+        seed: u64,
+        nodes in 2usize..5,
+        max in 40u32..400,
+        favourite in 0usize..5,
+    ) {
+        let mut site = Site::new(nodes, max, seed);
+        for now in 0..20_000 {
+            site.step(now);
+            // Before they have met there is nothing to hold to.
+            if now < 1_000 {
+                continue;
+            }
+            // Nearly all come to one node, and some leave.
+            let coin = site.chance.below(100);
+            let node = site.chance.below(nodes as u32) as usize;
+            if coin < 30 {
+                site.arrives(if coin < 27 { favourite % nodes } else { node });
+            } else if coin < 33 {
+                let flows = &mut site.nodes[node].1;
+                *flows = flows.saturating_sub(1);
+            }
+            prop_assert!(site.total() <= site.max, "{} of {}", site.total(), site.max);
+        }
+        prop_assert!(site.total() * 10 >= site.max * 8, "{} of {}", site.total(), site.max);
+    }
+}
