@@ -115,7 +115,7 @@ impl Site {
     }
 }
 
-fn service(name: &str, brokers: u16) -> ServicePolicy {
+pub(crate) fn service(name: &str, brokers: u16) -> ServicePolicy {
     ServicePolicy {
         name: String::from(name),
         mode: Mode::Mqtt,
