@@ -67,7 +67,7 @@ impl Pool {
         self.call_home(now);
     }
 
-    /// A site has answered an [`Output::AskLease`](super::Output::AskLease): so many places, for
+    /// A site has answered an [`Output::AskLease`]: so many places, for
     /// so long.
     pub fn handle_lease(
         &mut self,
