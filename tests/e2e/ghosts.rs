@@ -65,8 +65,8 @@ impl House {
         self.brokers[0].cont();
         let log = self.brokers[0].log();
         eventually("A has seen the ghost come and go", PATIENCE, async || {
-            log.matching(|l| l.contains(": New client connected") && l.contains(" as twin ")).len()
-                >= 1
+            let came = |l: &str| l.contains(": New client connected") && l.contains(" as twin ");
+            !log.matching(came).is_empty()
                 && log.count(": Client twin disconnected")
                     + log.count(": Client twin closed its connection")
                     >= 1
