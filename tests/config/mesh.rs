@@ -5,8 +5,9 @@ use std::path::Path;
 
 use isobar::cert::authority::{Authority, Life};
 use isobar::config::{self, Finding, Loaded};
+use isobar_core::policy::SpillPolicy;
 use isobar_net::mesh::trust::{Identity, MeshName};
-use isobar_net::settings::{JoinAddress, MeshSettings, SpillSettings};
+use isobar_net::settings::{JoinAddress, MeshSettings};
 
 use crate::{BASE, base_with, good, host, messages, refused};
 
@@ -183,11 +184,11 @@ fn what_ends_soon_is_a_warning() {
 
 #[test]
 fn spill_is_what_it_says() {
-    let spill = |line: &str| good(&base_with(3, line)).settings.node.services[0].spill;
-    let standard = SpillSettings {
+    let spill = |line: &str| good(&base_with(3, line)).settings.node.services[0].policy.spill;
+    let standard = SpillPolicy {
         enabled: true,
         persistent: false,
-        reserve_percent: 10,
+        reserve: 10,
         accept_per_second: 500,
         failback_per_second: 100,
     };
@@ -198,10 +199,10 @@ fn spill_is_what_it_says() {
             "spill = { enabled = false, persistent = true, reserve = \"0%\", accept_per_second = 1, \
              failback_per_second = 0 }"
         ),
-        SpillSettings {
+        SpillPolicy {
             enabled: false,
             persistent: true,
-            reserve_percent: 0,
+            reserve: 0,
             accept_per_second: 1,
             failback_per_second: 0
         }

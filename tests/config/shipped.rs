@@ -76,7 +76,7 @@ fn one_site_has_the_defaults() {
 fn a_mesh_has_the_defaults() {
     let fra = example("mesh-fra.toml").node;
     let nyc = example("mesh-nyc.toml").node;
-    assert_eq!(fra.services[0].spill, nyc.services[0].spill);
+    assert_eq!(fra.services[0].policy.spill, nyc.services[0].policy.spill);
     let (fra, nyc) = (fra.mesh.unwrap(), nyc.mesh.unwrap());
     assert_eq!((fra.bind, &fra.trust.mesh), (nyc.bind, &nyc.trust.mesh));
     let file = |path: &Path| path.file_name().unwrap().to_str().unwrap().to_owned();

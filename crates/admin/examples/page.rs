@@ -1,8 +1,8 @@
 //! Serves the stats page of a made-up node on a free loopback port, for looking at.
 //!
-//! `cargo run -p isobar-admin --example page -- --seconds 60 [--report rich|empty|hostile]
-//! [--token TOKEN]` prints the URL and ends by itself. Its numbers move a little, so that the
-//! refresh can be seen.
+//! `cargo run -p isobar-admin --example page -- --seconds 60 [--report NAME] [--token TOKEN]`
+//! prints the URL and ends by itself; reports are `rich`, `empty`, `hostile`, `meshed` and
+//! `hostile-meshed`. Its numbers move a little, so that the refresh can be seen.
 
 #[path = "../tests/sample/mod.rs"]
 mod sample;
@@ -24,6 +24,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             ("--seconds", n) => seconds = n.parse()?,
             ("--token", _) => token = Some(value),
             ("--report", "rich") => report = sample::rich,
+            ("--report", "meshed") => report = sample::meshed,
+            ("--report", "hostile-meshed") => report = sample::hostile_meshed,
             ("--report", "empty") => report = sample::empty,
             ("--report", "hostile") => report = sample::hostile,
             _ => return Err(format!("what is {arg} {value}?").into()),

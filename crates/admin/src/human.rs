@@ -3,6 +3,7 @@
 //! Used by the page and by `isobar status`, so that both say the same of the same report.
 //! Everything is short: a column of a wide table has room for about seven characters.
 
+use crate::view::mesh::{Site, Standing};
 use crate::view::{
     AdminState, Broker, BrokerState, CheckKind, CheckResult, LastCheck, NodeState, Quantile,
 };
@@ -148,6 +149,78 @@ impl Condition {
             Condition::Drain => "DRAIN",
             Condition::Maint => "MAINT",
         }
+    }
+}
+
+/// What a site is to this node.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Outlook {
+    /// The node's own.
+    Own,
+    /// There is no news yet.
+    Unknown,
+    /// Takes flows.
+    Reachable,
+    /// Asked for no new flows.
+    Draining,
+    /// Silent for a moment.
+    Avoided,
+    /// Silent for longer.
+    Suspect,
+    /// Gone.
+    Dead,
+}
+
+impl Outlook {
+    /// The outlook on `site`.
+    pub fn of(site: &Site) -> Outlook {
+        match site.standing {
+            _ if site.own => Outlook::Own,
+            None => Outlook::Unknown,
+            Some(Standing::Reachable) => Outlook::Reachable,
+            Some(Standing::Draining) => Outlook::Draining,
+            Some(Standing::Avoided) => Outlook::Avoided,
+            Some(Standing::Suspect) => Outlook::Suspect,
+            Some(Standing::Dead) => Outlook::Dead,
+        }
+    }
+
+    /// In capitals, as a [`Condition`] is.
+    pub fn word(self) -> &'static str {
+        match self {
+            Outlook::Own => "OWN",
+            Outlook::Unknown => "UNKNOWN",
+            Outlook::Reachable => "REACHABLE",
+            Outlook::Draining => "DRAINING",
+            Outlook::Avoided => "AVOIDED",
+            Outlook::Suspect => "SUSPECT",
+            Outlook::Dead => "DEAD",
+        }
+    }
+}
+
+/// A part of a whole in hundredths: `0%`, `0.12%`, `4.8%`, `21%`.
+pub fn percent(ratio: f64) -> String {
+    let percent = ratio * 100.0;
+    if percent >= 9.95 {
+        format!("{percent:.0}%")
+    } else if percent >= 0.995 {
+        format!("{percent:.1}%")
+    } else if percent >= 0.005 {
+        format!("{percent:.2}%")
+    } else {
+        "0%".to_owned()
+    }
+}
+
+/// How long a certificate is still good: `12 days`, `less than a day`, `over for 3 days`.
+pub fn days_left(days: i64) -> String {
+    match days {
+        ..-1 => format!("over for {} days", exact(days.unsigned_abs() - 1)),
+        -1 => "over".to_owned(),
+        0 => "less than a day".to_owned(),
+        1 => "1 day".to_owned(),
+        _ => format!("{} days", exact(days.unsigned_abs())),
     }
 }
 

@@ -2,11 +2,13 @@
 //!
 //! Each family is one line of a table: name, kind, help, and where its number is. The tables
 //! are the reference too; a test holds `docs/metrics.md` to them. Labels are `site` on all,
-//! then `service`, `listener`, `broker`, and `state` or `reason` where one thing has several.
+//! then `service`, `listener`, `broker`, and `state` or `reason` where one thing has several;
+//! in the families of the mesh, `peer_site`, `peer` and `purpose` too.
 //! Never a client id, and no label with more values than the configuration and the code have.
 //! Rates are left to PromQL. What is not there (a limit, a check) has no sample.
 
 mod family;
+mod mesh;
 mod text;
 
 #[cfg(test)]
@@ -62,6 +64,7 @@ pub(crate) fn render(report: &Report) -> String {
             }
         });
     });
+    mesh::render(&mut text, report);
     text.finish()
 }
 
@@ -136,7 +139,9 @@ fn listener_family(text: &mut Text, family: &Family<crate::view::Listener>, repo
     text.family(family.kind, family.name, family.help);
     for service in &report.services {
         for listener in &service.listeners {
-            let labels = [("service", &*service.name), ("listener", &*listener.address)];
+            // A listener of clients may have the same address, over TCP.
+            let address = if listener.tunnels { "mesh" } else { &*listener.address };
+            let labels = [("service", &*service.name), ("listener", address)];
             text.maybe(&labels, (family.number)(listener));
         }
     }

@@ -1,4 +1,4 @@
-//! The stats page: HAProxy's table, for listeners, brokers and services.
+//! The stats page: HAProxy's table, for listeners, brokers and services; and the mesh's sites.
 //!
 //! One renderer, here: the first paint is the whole document, and every two seconds the
 //! page's script fetches the same `main` element anew and patches what differs, so that
@@ -6,6 +6,7 @@
 //! carries its own style and script and loads nothing else; the policy below names both by
 //! their hashes, and nothing that a report says can become either.
 
+mod mesh;
 mod overview;
 mod panels;
 mod parts;
@@ -94,6 +95,7 @@ fn live(report: &Report) -> Markup {
             @if report.services.is_empty() {
                 p.none { "No service is configured." }
             }
+            @if let Some(mesh) = &report.mesh { (mesh::section(mesh)) }
         }
     }
 }

@@ -5,8 +5,10 @@
 //! none changes its meaning under `/v1`. `isobar status` reads the same structs back.
 
 mod from_core;
+pub mod mesh;
 mod quantile;
 
+pub use mesh::Mesh;
 pub use quantile::Quantile;
 use serde::{Deserialize, Serialize};
 
@@ -38,6 +40,9 @@ pub struct Report {
     pub log_lines_dropped: u64,
     /// In the order of the configuration.
     pub services: Vec<Service>,
+    /// The mesh, `null` where there is none.
+    #[serde(default)]
+    pub mesh: Option<Mesh>,
 }
 
 /// Whether a node takes new clients.
@@ -135,6 +140,9 @@ pub enum Mode {
 pub struct Listener {
     /// As bound.
     pub address: String,
+    /// It stands for flows that other sites send by tunnel; the address is the mesh's, over UDP.
+    #[serde(default)]
+    pub tunnels: bool,
     /// Accepted connections.
     pub flows: Flows,
     /// Bytes moved.

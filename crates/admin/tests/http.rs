@@ -62,7 +62,7 @@ async fn ask(address: SocketAddr, method: &str, path: &str, extra: &str) -> Answ
 
 #[tokio::test]
 async fn every_path_shows_what_it_promises() {
-    let address = node(sample::rich, None).await;
+    let address = node(sample::meshed, None).await;
     let table = [
         ("/", "text/html; charset=utf-8", "<!DOCTYPE html>"),
         ("/fragment", "text/html; charset=utf-8", "<main id=\"live\""),
@@ -93,10 +93,10 @@ async fn every_path_shows_what_it_promises() {
 
 #[tokio::test]
 async fn the_report_reads_back_as_it_was() {
-    let address = node(sample::rich, None).await;
+    let address = node(sample::meshed, None).await;
     let answer = ask(address, "GET", "/v1/report", "").await;
     let report: Report = serde_json::from_str(&answer.body).unwrap();
-    assert_eq!(report, Report::from(sample::rich()));
+    assert_eq!(report, Report::from(sample::meshed()));
     // Names that others rely on.
     let json: serde_json::Value = serde_json::from_str(&answer.body).unwrap();
     let broker = &json["services"][0]["brokers"][2];
@@ -159,9 +159,11 @@ async fn ready_follows_the_node_and_live_does_not() {
 
 #[tokio::test]
 async fn hostile_names_and_huge_numbers_pass_everywhere() {
-    let address = node(sample::hostile, None).await;
-    for path in ["/", "/fragment", "/metrics", "/v1/report"] {
-        assert_eq!(ask(address, "GET", path, "").await.status, 200, "{path}");
+    for source in [sample::hostile, sample::hostile_meshed] {
+        let address = node(source, None).await;
+        for path in ["/", "/fragment", "/metrics", "/v1/report"] {
+            assert_eq!(ask(address, "GET", path, "").await.status, 200, "{path}");
+        }
     }
 }
 
@@ -183,7 +185,7 @@ fn the_documentation_names_every_field() {
     let docs = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/metrics.md");
     let docs = std::fs::read_to_string(docs).unwrap();
     let mut found = Vec::new();
-    names(&serde_json::to_value(Report::from(sample::rich())).unwrap(), &mut found);
+    names(&serde_json::to_value(Report::from(sample::meshed())).unwrap(), &mut found);
     assert!(found.len() > 100);
     for name in found {
         assert!(docs.contains(&format!("`{name}`")), "{name}");

@@ -48,7 +48,9 @@ fn promtool_check(metrics: &str) -> Result<(), String> {
 
 #[tokio::test]
 async fn promtool_finds_nothing_to_say() {
-    for source in [sample::rich, sample::empty, sample::hostile] {
+    for source in
+        [sample::rich, sample::empty, sample::hostile, sample::meshed, sample::hostile_meshed]
+    {
         let metrics = scrape(source).await;
         assert_eq!(promtool_check(&metrics), Ok(()));
     }

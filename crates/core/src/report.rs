@@ -4,9 +4,13 @@
 //! does not change a format. Counters only ever grow while the process lives; `cur` values
 //! are of this moment. Rates are new flows in the last whole second.
 
+mod mesh;
+
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::time::Duration;
+
+pub use mesh::{Expiry, MeshCounts, MeshFigures, MeshLink, MeshSite, SiteService, TrustFigures};
 
 use crate::policy::{CheckKind, Mode};
 
@@ -93,6 +97,8 @@ pub struct FlowCounts {
 pub struct ListenerReport {
     /// As bound, such as `0.0.0.0:1883`.
     pub addr: String,
+    /// It stands for flows that other sites send here by tunnel; the address is the mesh's.
+    pub tunnels: bool,
     /// Accepted connections.
     pub flows: FlowCounts,
     /// Bytes moved.
@@ -256,4 +262,6 @@ pub struct NodeReport {
     pub log_lines_dropped: u64,
     /// All services.
     pub services: Vec<ServiceReport>,
+    /// The mesh, if there is one.
+    pub mesh: Option<MeshFigures>,
 }

@@ -58,8 +58,6 @@ enum RunError {
     Start(StartError),
     Admin(SocketAddr, io::Error),
     System(&'static str, io::Error),
-    /// Its configuration is good, and what it asks for is not there.
-    NoMeshYet,
 }
 
 impl fmt::Display for RunError {
@@ -71,10 +69,6 @@ impl fmt::Display for RunError {
                 write!(f, "error: [admin] cannot listen on {addr}: {error}")
             }
             RunError::System(what, error) => write!(f, "error: {what}: {error}"),
-            RunError::NoMeshYet => f.write_str(
-                "error: [mesh]: not yet in this version; remove it, and this node serves its own \
-                 site",
-            ),
         }
     }
 }
@@ -95,9 +89,6 @@ fn start(args: &Args) -> Result<(), RunError> {
     let loaded = config::load(&args.config, &Host::system()).map_err(RunError::Config)?;
     for warning in &loaded.warnings {
         eprintln!("warning: {warning}");
-    }
-    if loaded.settings.node.mesh.is_some() {
-        return Err(RunError::NoMeshYet);
     }
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -129,7 +120,7 @@ async fn serve(settings: Settings) -> Result<(), RunError> {
     loop {
         tokio::select! {
             () = told(&mut terminate, &mut interrupt) => break,
-            _ = hangup.recv() => tracing::warn!("SIGHUP: a running node does not reload its configuration yet; restart it"),
+            _ = hangup.recv() => hung_up(&node),
         }
     }
     node.drain();
@@ -158,6 +149,16 @@ async fn serve(settings: Settings) -> Result<(), RunError> {
     Ok(())
 }
 
+/// Only what trust is made of may change while a node runs.
+fn hung_up(node: &Node) {
+    match node.reload_trust() {
+        true => tracing::info!("SIGHUP: reading certificates, key, CA and deny list again"),
+        false => tracing::warn!(
+            "SIGHUP: a running node does not reload its configuration yet; restart it"
+        ),
+    }
+}
+
 /// Says where clients and operators can come, and what descriptors allow.
 fn announce(node: &Node, admin: &tokio::net::TcpListener, wanted: u32) {
     for (service, addr) in node.addresses() {
@@ -172,6 +173,9 @@ fn announce(node: &Node, admin: &tokio::net::TcpListener, wanted: u32) {
             "maxconn is capped: a flow takes two descriptors; raise the hard limit (ulimit -Hn, LimitNOFILE=) to {}",
             2 * u64::from(wanted) + isobar_net::descriptors::RESERVE,
         );
+    }
+    if let Some(mesh) = node.mesh() {
+        tracing::info!(addr = %mesh.addr, "mesh: listening");
     }
     if let Ok(addr) = admin.local_addr() {
         tracing::info!("stats page at http://{addr}/");

@@ -4,6 +4,8 @@
 //! wrote it. What it prints is for people; scripts take `-o json`, which is the report as the
 //! node sent it.
 
+mod mesh;
+
 use std::error::Error as _;
 use std::fmt;
 use std::io::Write as _;
@@ -255,6 +257,9 @@ fn table(report: &Report) -> String {
         out.push('\n');
         push_service(&mut out, service);
     }
+    if let Some(mesh) = &report.mesh {
+        mesh::push(&mut out, mesh);
+    }
     // Names come from a file, but over a network: none may steer the terminal.
     out.chars()
         .map(|c| if c.is_control() && c != '\n' { char::REPLACEMENT_CHARACTER } else { c })
@@ -268,7 +273,7 @@ fn push_service(out: &mut String, service: &Service) {
         .map(|listener| {
             format!(
                 "{} ({} flows)",
-                one_line(&listener.address),
+                if listener.tunnels { "mesh".to_owned() } else { one_line(&listener.address) },
                 human::count(listener.flows.current)
             )
         })
@@ -296,7 +301,7 @@ fn push_service(out: &mut String, service: &Service) {
     let mut rows = vec![HEADER.map(str::to_owned)];
     rows.extend(service.brokers.iter().map(broker_row));
     rows.push(total_row(service));
-    push_rows(out, &rows);
+    push_rows(out, &rows, &LEFT);
     if service.brokers.iter().any(|broker| broker.learned_limit.is_some()) {
         out.push_str("* learned from refusals\n");
     }
@@ -368,13 +373,13 @@ fn total_row(service: &Service) -> [String; 13] {
     ]
 }
 
-fn push_rows(out: &mut String, rows: &[[String; 13]]) {
+fn push_rows<const N: usize>(out: &mut String, rows: &[[String; N]], left: &[usize]) {
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max();
-    let widths: [usize; 13] = std::array::from_fn(|column| width(column).unwrap_or(0));
+    let widths: [usize; N] = std::array::from_fn(|column| width(column).unwrap_or(0));
     for row in rows {
         let mut line = String::new();
         for (column, (text, width)) in row.iter().zip(widths).enumerate() {
-            if LEFT.contains(&column) {
+            if left.contains(&column) {
                 line.push_str(&format!("{text:<width$}  "));
             } else {
                 line.push_str(&format!("{text:>width$}  "));

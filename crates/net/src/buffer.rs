@@ -5,7 +5,6 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, ReadBuf};
-use tokio::net::TcpStream;
 
 /// Bytes moved by one read, at most.
 pub const SIZE: usize = 64 * 1024;
@@ -22,7 +21,7 @@ pub fn borrow<T>(f: impl FnOnce(&mut [u8]) -> T) -> T {
 /// Reads what is there onto the end of `into`, at most up to `max` bytes in all. Ready with
 /// the number read, 0 at the end of the stream.
 pub fn poll_read_onto(
-    stream: &mut TcpStream,
+    stream: &mut (impl AsyncRead + Unpin),
     into: &mut Vec<u8>,
     max: usize,
     cx: &mut Context<'_>,
@@ -37,7 +36,10 @@ pub fn poll_read_onto(
 }
 
 /// Reads what is there and forgets it. Ready with the number read, 0 at the end of the stream.
-pub fn poll_discard(stream: &mut TcpStream, cx: &mut Context<'_>) -> Poll<std::io::Result<usize>> {
+pub fn poll_discard(
+    stream: &mut (impl AsyncRead + Unpin),
+    cx: &mut Context<'_>,
+) -> Poll<std::io::Result<usize>> {
     borrow(|buffer| {
         let mut buf = ReadBuf::new(buffer);
         std::task::ready!(Pin::new(stream).poll_read(cx, &mut buf))?;

@@ -3,6 +3,9 @@
 //! The way to the commit is boxed, so that a committed flow, which may be idle for days, does
 //! not keep the room for it.
 
+mod abroad;
+pub mod inbound;
+
 use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -14,9 +17,8 @@ use isobar_core::ending::{Cause, Ending, Phase};
 use isobar_core::flow::{Action, Answer, Ask, Event, Flow, OpeningFault, Refusal};
 use isobar_core::fullness::Evidence;
 use isobar_core::policy::Mode;
-use isobar_core::pool::{Left, Outcome};
-use isobar_core::retry::{Failure, TunnelFailure};
-use isobar_core::spill::Nowhere;
+use isobar_core::pool::{Carried, Left, Outcome};
+use isobar_core::retry::Failure;
 use isobar_core::time::Time;
 use isobar_wire::mqtt::say;
 use tokio::io::AsyncWriteExt;
@@ -30,11 +32,12 @@ use crate::client::{Client, Gone};
 use crate::counters::Reason;
 use crate::dial::{Broker, Upstream};
 use crate::farewell;
-use crate::pools::{Placed, Reply, Waiting};
+use crate::leg::Leg;
+use crate::pools::{Away, Place, Placed, Reply, Waiting, Word};
 use crate::proxy;
 use crate::relay::Relay;
 use crate::service::Service;
-use crate::story::{Story, Who};
+use crate::story::Story;
 use crate::worker::Worker;
 
 /// A client beyond `maxconn` has this long to say which protocol it wants to be refused in.
@@ -58,7 +61,7 @@ pub fn carry(
     // Begun here and not in the task: from now on it can be told to stop.
     let mut story = Story::begin(&worker, &service, listener, addr);
     story.counted = permit.is_none();
-    let opening = Box::pin(open(story, Client::new(stream, addr), permit));
+    let opening = Box::pin(open(story, Client::new(Leg::Tcp(stream), addr), permit));
     async move {
         if let Some(relay) = opening.await {
             relay.run().await;
@@ -79,7 +82,8 @@ async fn open(
         return None;
     }
     if permit.is_none() {
-        return attempts(story, client).await;
+        let flow = Flow::new(&story.service.policy, story.since());
+        return attempts(Way::new(story, client, None), flow, Event::Accepted).await;
     }
     turn_away(story, client).await;
     drop(permit);
@@ -122,8 +126,14 @@ async fn refuse(client: Client, busy: bool, reason: &str) {
 struct Way {
     story: Story,
     client: Client,
+    /// It came by tunnel.
+    carried: Option<Carried>,
     placed: Option<Placed>,
     waiting: Option<Waiting>,
+    /// On its way to another site.
+    away: Option<Away>,
+    /// Another site could take it, by the pool's last word.
+    sees_sites: bool,
     upstream: Option<Upstream>,
     answer: Vec<u8>,
     /// The CONNECT has been sent on `upstream`.
@@ -150,27 +160,22 @@ impl From<Interrupt> for Event {
 }
 
 /// Attempts until one commits, or nothing is left to try.
-async fn attempts(story: Story, client: Client) -> Option<Box<Relay>> {
-    let policy = story.service.policy.clone();
-    let mut flow = Flow::new(&policy, story.since());
-    let clock = story.worker.node.clock;
-    let mut way = Way {
-        story,
-        client,
-        placed: None,
-        waiting: None,
-        upstream: None,
-        answer: Vec::new(),
-        sent: false,
-        waited: Duration::ZERO,
-        alarm: Alarm::new(clock),
-    };
-    let mut event = Event::Accepted;
+async fn attempts(mut way: Way, mut flow: Flow, first: Event) -> Option<Box<Relay>> {
+    let policy = way.story.service.policy.clone();
+    let mut event = first;
     loop {
+        flow.sees_sites(way.sees_sites);
         let step = flow.next(&policy, event, way.story.now());
         way.story.retries = flow.retries();
+        let commits = matches!(step.action, Action::Commit(_));
         if let Some(outcome) = step.settle {
-            way.settle(outcome, matches!(step.action, Action::Commit(_)), event);
+            way.settle(outcome, commits, event);
+        }
+        if let Some(crossing) = step.crossed {
+            way.cross(crossing, commits);
+        }
+        if !matches!(step.action, Action::Wait { .. } | Action::PlaceAbroad(_)) {
+            way.waiting = None;
         }
         event = match step.action {
             Action::ReadOpening { until } => way.read_opening(until).await,
@@ -191,9 +196,12 @@ async fn attempts(story: Story, client: Client) -> Option<Box<Relay>> {
                     Err(interrupt) => interrupt.into(),
                 }
             }
-            // Core asks for no site where it was told of none.
-            Action::PlaceAbroad(_) => Event::NoSite(Nowhere::NoSite),
-            Action::Tunnel { .. } => Event::TunnelFailed(TunnelFailure::NoLink),
+            Action::PlaceAbroad(_) if way.client.has_hung_up() => Event::ClientGone,
+            Action::PlaceAbroad(ask) => way.place_abroad(&ask, flow.sites_tried()),
+            Action::Tunnel { door, until, left, .. } => match way.outdated() {
+                Some(event) => event,
+                None => way.tunnel(door, until, left, flow.hop() + 1).await,
+            },
             Action::Commit(committed) => return way.commit(committed),
             Action::Refuse(refusal, ending) => {
                 way.refuse(refusal, ending).await;
@@ -208,6 +216,24 @@ async fn attempts(story: Story, client: Client) -> Option<Box<Relay>> {
 }
 
 impl Way {
+    fn new(story: Story, client: Client, carried: Option<Carried>) -> Way {
+        let alarm = Alarm::new(story.worker.node.clock);
+        Way {
+            story,
+            client,
+            carried,
+            placed: None,
+            waiting: None,
+            away: None,
+            sees_sites: false,
+            upstream: None,
+            answer: Vec::new(),
+            sent: false,
+            waited: Duration::ZERO,
+            alarm,
+        }
+    }
+
     fn broker(&self) -> Option<Arc<Broker>> {
         let placed = self.placed.as_ref()?;
         Some(self.story.service.broker(placed.broker()).clone())
@@ -251,12 +277,7 @@ impl Way {
         };
         match opened {
             Ok(opening) => {
-                if let Some(hello) = &mut self.client.hello
-                    && let Some(id) = hello.id.take()
-                {
-                    self.story.personal =
-                        Some(Box::new(Who { id, version: hello.protocol.as_str() }));
-                }
+                self.story.introduce(&mut self.client);
                 Event::Opened(opening)
             }
             Err(fault) => Event::OpeningFailed(fault),
@@ -264,8 +285,10 @@ impl Way {
     }
 
     fn place(&mut self, ask: Ask, tried: &[isobar_core::id::BrokerId]) -> Event {
+        self.look_abroad();
         let service = &self.story.service;
-        match service.pools.place(service.id, self.story.card.id, ask, tried) {
+        let (flow, carried) = (self.story.card.id, self.carried);
+        match service.pools.place(service.id, flow, ask, carried, tried) {
             Reply::Placed(placed) => self.take_place(placed),
             Reply::Wait(waiting) => {
                 self.waiting = Some(waiting);
@@ -283,16 +306,21 @@ impl Way {
     }
 
     async fn wait(&mut self, until: Time) -> Event {
-        let Some(mut waiting) = self.waiting.take() else { return Event::TimedOut };
+        // Without a seat it only waits for its turn at another site.
+        let mut waiting = self.waiting.take();
         let since = self.story.now();
         self.client.leaves_by_eof = true;
-        let word = self.until(until, waiting.word()).await;
+        let word = self.until(until, word(&mut waiting)).await;
         self.client.leaves_by_eof = false;
         self.waited += self.story.now().since(since);
+        self.look_abroad();
         match word {
             Ok(Ok(placed)) => self.take_place(placed),
             Ok(Err(rejection)) => Event::Rejected(rejection),
-            Err(interrupt) => interrupt.into(),
+            Err(interrupt) => {
+                self.waiting = waiting;
+                interrupt.into()
+            }
         }
     }
 
@@ -314,7 +342,7 @@ impl Way {
             return Event::ConnectFailed(Failure::Unreachable);
         };
         let mut opening = Vec::new();
-        proxy::header(&broker, self.client.addr, &self.client.stream, &mut opening);
+        proxy::header(&broker, &self.client, &mut opening);
         opening.extend_from_slice(&self.client.said[..self.client.opening]);
         let protocol = self.client.hello.as_ref().map(|hello| hello.protocol);
         let mut answer = std::mem::take(&mut self.answer);
@@ -369,35 +397,48 @@ impl Way {
     }
 
     fn commit(mut self, committed: Committed) -> Option<Box<Relay>> {
-        let (Some(placed), Some(upstream)) = (self.placed.take(), self.upstream.take()) else {
-            return None;
+        let upstream = self.upstream.take()?;
+        let place = match (self.placed.take(), self.away.take()) {
+            (Some(placed), _) => Place::Broker(placed),
+            (None, Some(away)) => Place::Site(away),
+            (None, None) => return None,
         };
         self.story.committed(self.story.connack);
         let mut held = Vec::new();
-        if self.story.service.policy.mode == Mode::Tcp {
+        if let (Mode::Tcp, Place::Broker(placed)) = (self.story.service.policy.mode, &place) {
             let broker = self.story.service.broker(placed.broker());
-            proxy::header(broker, self.client.addr, &self.client.stream, &mut held);
+            proxy::header(broker, &self.client, &mut held);
         }
         held.extend_from_slice(&self.client.said[self.client.opening..]);
         let key = self.client.hello.as_ref().and_then(|hello| hello.key);
         let key = key.filter(|_| committed.is_accepted());
         if let Some(key) = key {
             let (flow, since) = (self.story.card.id, self.story.since());
-            let older = self.story.service.accepted(key, flow, placed.broker(), since);
+            let older = self.story.service.accepted(key, flow, place.taken(), since);
             if let Some(older) = older {
                 self.story.worker.tell(older, isobar_core::committed::End::TakenOver);
             }
         }
+        let prelude = match self.carried {
+            Some(_) => inbound::committed(&self.story),
+            None => Vec::new(),
+        };
         let protocol = self.client.protocol();
         let client = self.client.stream;
         let answer = self.answer;
-        let relay = Relay::new(self.story, client, upstream, placed, committed, protocol, key);
-        Some(Box::new(relay.with_first(held, answer)))
+        let relay = Relay::new(self.story, client, upstream, place, committed, protocol, key);
+        Some(Box::new(relay.with_first(held, prelude, answer)))
     }
 
     async fn refuse(self, refusal: Refusal, ending: Ending) {
         let reason = Reason::Refused(refusal);
         self.story.refused(reason);
+        if let Some(carried) = self.carried {
+            let service = &self.story.service;
+            let declined = service.pools.decline(service.id, carried.from, refusal.to_tunnel());
+            self.story.end(ending, (0, 0), Left::default(), Some(reason));
+            return inbound::decline(self.client.stream, declined).await;
+        }
         let is_mqtt = self.story.service.policy.mode == Mode::Mqtt;
         // The places are given back first: the last word may take a while.
         self.story.end(ending, (0, 0), Left::default(), Some(reason));
@@ -439,6 +480,14 @@ async fn watch<T>(
         Gone = client.hold() => Err(Interrupt::ClientGone),
         () = stopped(&story.card) => Err(Interrupt::Stopped),
         () = alarm.rings(until) => Err(Interrupt::TimedOut),
+    }
+}
+
+/// The word that one with a seat waits for.
+async fn word(waiting: &mut Option<Waiting>) -> Word {
+    match waiting {
+        Some(waiting) => waiting.word().await,
+        None => std::future::pending().await,
     }
 }
 

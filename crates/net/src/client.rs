@@ -14,9 +14,9 @@ use isobar_core::id::ClientKey;
 use isobar_wire::mqtt::Protocol;
 use isobar_wire::mqtt::cursor::{Cursor, Direction};
 use isobar_wire::mqtt::opening::{OpeningError, scan_opening};
-use tokio::net::TcpStream;
 
 use crate::buffer;
+use crate::leg::Leg;
 
 /// Bytes held back behind the CONNECT.
 pub const HELD_MAX: usize = 16 * 1024;
@@ -25,9 +25,11 @@ pub const HELD_MAX: usize = 16 * 1024;
 #[derive(Debug)]
 pub struct Client {
     /// Its connection.
-    pub stream: TcpStream,
+    pub stream: Leg,
     /// Where it comes from.
     pub addr: SocketAddr,
+    /// The address it came to, where that is another site's.
+    pub to: Option<SocketAddr>,
     /// All it has said.
     pub said: Vec<u8>,
     /// Bytes of the CONNECT at the head of it; 0 before it is whole and in mode `tcp`.
@@ -59,16 +61,22 @@ pub struct Gone;
 
 impl Client {
     /// Just accepted.
-    pub fn new(stream: TcpStream, addr: SocketAddr) -> Client {
+    pub fn new(stream: Leg, addr: SocketAddr) -> Client {
         Client {
             stream,
             addr,
+            to: None,
             said: Vec::new(),
             opening: 0,
             eof: false,
             leaves_by_eof: false,
             hello: None,
         }
+    }
+
+    /// The address it came to.
+    pub fn came_to(&self) -> Option<SocketAddr> {
+        self.to.or_else(|| self.stream.local_addr())
     }
 
     /// Reads until the CONNECT is whole. The caller bounds the time.

@@ -4,8 +4,8 @@ use std::io;
 use std::net::SocketAddr;
 
 use isobar_core::retry::Failure;
-use tokio::net::TcpStream;
 
+use crate::leg::Leg;
 use crate::settings::{BrokerSettings, Credentials, ProxyVersion};
 use crate::source::{BindError, Lease, Sources};
 
@@ -30,7 +30,7 @@ pub struct Broker {
 #[derive(Debug)]
 pub struct Upstream {
     /// The connection.
-    pub stream: TcpStream,
+    pub stream: Leg,
     /// Held as long as the connection, for its drop alone.
     pub _lease: Option<Lease>,
 }
@@ -75,7 +75,7 @@ impl Broker {
                 Ok(stream) => {
                     // Small packets are the rule; an error here costs latency, not data.
                     let _ = stream.set_nodelay(true);
-                    return Ok(Upstream { stream, _lease: lease });
+                    return Ok(Upstream { stream: Leg::Tcp(stream), _lease: lease });
                 }
                 Err(error) => match error.kind() {
                     io::ErrorKind::AddrNotAvailable | io::ErrorKind::AddrInUse

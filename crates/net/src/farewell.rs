@@ -6,18 +6,16 @@
 //! down for writing, and read to its end or a bound, in a task of its own.
 
 use std::future::poll_fn;
-use std::net::Shutdown;
 use std::time::Duration;
 
 use isobar_wire::mqtt::Protocol;
 use isobar_wire::mqtt::say;
-use socket2::SockRef;
 use tokio::io::AsyncWriteExt;
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::buffer;
 use crate::dial::Upstream;
+use crate::leg::Leg;
 use crate::worker::Worker;
 
 /// Broker connections being read to their end at once; the others have been told goodbye all
@@ -40,8 +38,7 @@ pub fn abandon(worker: &Worker, mut upstream: Upstream, protocol: Protocol) {
         Err(_) => return,
     };
     if told == bytes.len() {
-        // Where this fails, the connection is gone already.
-        let _ = SockRef::from(&upstream.stream).shutdown(Shutdown::Write);
+        upstream.stream.half_close();
     }
     let node = worker.node.clone();
     worker.tasks.spawn(async move {
@@ -60,7 +57,7 @@ pub fn abandon(worker: &Worker, mut upstream: Upstream, protocol: Protocol) {
 }
 
 /// Says a last word to a client and closes, letting it arrive.
-pub async fn say_and_close(mut stream: TcpStream, bytes: &[u8]) {
+pub async fn say_and_close(mut stream: Leg, bytes: &[u8]) {
     let told = async {
         stream.write_all(bytes).await?;
         stream.shutdown().await?;
@@ -70,7 +67,7 @@ pub async fn say_and_close(mut stream: TcpStream, bytes: &[u8]) {
 }
 
 /// Reads to the end, so that a close does not become a reset; at most 256 reads of it.
-async fn drain(stream: &mut TcpStream) -> std::io::Result<()> {
+async fn drain(stream: &mut Leg) -> std::io::Result<()> {
     for _ in 0..256 {
         if poll_fn(|cx| buffer::poll_discard(stream, cx)).await? == 0 {
             break;

@@ -19,6 +19,7 @@ mod counters;
 mod dial;
 mod driver;
 mod farewell;
+mod leg;
 mod listener;
 mod log;
 mod pools;

@@ -37,6 +37,10 @@ pub struct FlowRecord {
     pub service: Arc<str>,
     /// The broker, if it got as far.
     pub broker: Option<Arc<str>>,
+    /// The other site that carried it.
+    pub site: Option<Arc<str>>,
+    /// The other site that sent it here.
+    pub via: Option<Arc<str>>,
     /// Waiting in the room; -1 for never placed.
     pub waited: Option<Duration>,
     /// Until the broker's connection stood.
@@ -138,7 +142,16 @@ fn tcplog(r: &FlowRecord, line: &mut String) {
     use std::fmt::Write;
     let ms = |d: Option<Duration>| d.map_or(-1, |d| d.as_millis() as i64);
     let date = local(r.accepted).strftime("%d/%b/%Y:%H:%M:%S%.3f");
-    let broker = r.broker.as_deref().unwrap_or("<NOSRV>");
+    // A site where a broker's name is expected, marked as one; and whence, where the address is.
+    let broker = match (&r.broker, &r.site) {
+        (Some(broker), _) => broker.to_string(),
+        (None, Some(site)) => format!("@{site}"),
+        (None, None) => "<NOSRV>".to_owned(),
+    };
+    let frontend = match &r.via {
+        Some(via) => format!("{}@{via}", r.service),
+        None => r.service.to_string(),
+    };
     let [node, listener, service, on_broker] = r.left;
     let plus = if r.redispatched { "+" } else { "" };
     // Writing into a String does not fail.
@@ -146,7 +159,7 @@ fn tcplog(r: &FlowRecord, line: &mut String) {
         line,
         "{} [{date}] {} {}/{broker} {}/{}/{} {} {} {node}/{listener}/{service}/{on_broker}/{plus}{} 0/0",
         format_args!("{}:{}", r.client.ip(), r.client.port()),
-        r.service,
+        frontend,
         r.service,
         ms(r.waited),
         ms(r.connected),
@@ -174,6 +187,8 @@ fn json_line(r: &FlowRecord) -> String {
         "listener": r.listener.to_string(),
         "service": &*r.service,
         "broker": r.broker.as_deref(),
+        "site": r.site.as_deref(),
+        "via": r.via.as_deref(),
         "waited_ms": r.waited.map(ms),
         "connected_ms": r.connected.map(ms),
         "total_ms": ms(r.total),
@@ -213,6 +228,8 @@ mod tests {
             flow: isobar_core::id::FlowId(256),
             service: "mqtt".into(),
             broker: Some("serv1".into()),
+            site: None,
+            via: None,
             waited: Some(Duration::ZERO),
             connected: Some(Duration::from_millis(2)),
             total: Duration::from_millis(5007),
@@ -239,6 +256,13 @@ mod tests {
         line.clear();
         tcplog(&nobody, &mut line);
         assert!(line.contains("mqtt/<NOSRV> -1/-1/5007 "), "{line}");
+        let abroad = FlowRecord { broker: None, site: Some("nyc".into()), ..record() };
+        line.clear();
+        tcplog(&abroad, &mut line);
+        assert!(line.contains(" mqtt mqtt/@nyc 0/2/5007 "), "{line}");
+        line.clear();
+        tcplog(&FlowRecord { via: Some("fra".into()), ..record() }, &mut line);
+        assert!(line.contains(" mqtt@fra mqtt/serv1 0/2/5007 "), "{line}");
     }
 
     #[test]

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -13,22 +13,24 @@ use isobar_core::admission::NodeLimit;
 use isobar_core::committed::End;
 use isobar_core::id::{BrokerId, ServiceId};
 use isobar_core::policy::Member;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::clock::Clock;
-use crate::counters::{Count, Gauge, Moved};
+use crate::counters::{Count, Moved};
 use crate::descriptors::{self, Descriptors};
 use crate::dial::Broker;
 use crate::driver;
 use crate::farewell::FAREWELLS_MAX;
 use crate::listener;
 use crate::log::FlowLogger;
+use crate::mesh::trust::{FileError, Trust};
+use crate::mesh::{self, MeshHandle, Workers};
 use crate::pools::Pools;
 use crate::registry::Registry;
 use crate::service::{Listener, Service};
-use crate::settings::NodeSettings;
+use crate::settings::{MeshSettings, NodeSettings};
 use crate::worker::{NodeShared, Traffic, Worker};
 
 /// Clients beyond `maxconn` that are answered at once.
@@ -43,6 +45,10 @@ const LAST_WORDS: Duration = Duration::from_secs(3);
 pub enum StartError {
     /// An address of a service cannot be bound: another process holds it, or it is not ours.
     Bind(String, SocketAddr, io::Error),
+    /// The mesh's address cannot be bound.
+    BindMesh(SocketAddr, io::Error),
+    /// The mesh's files are missing or do not belong together.
+    Trust(Vec<FileError>),
     /// The system refused a thread, a timer or the descriptor limit.
     System(&'static str, io::Error),
 }
@@ -53,6 +59,16 @@ impl fmt::Display for StartError {
             StartError::Bind(service, addr, error) => {
                 write!(f, "service \"{service}\": cannot listen on {addr}: {error}")
             }
+            StartError::BindMesh(addr, error) => {
+                write!(f, "[mesh]: cannot listen on UDP {addr}: {error}")
+            }
+            StartError::Trust(errors) => {
+                let mut errors = errors.iter();
+                if let Some(first) = errors.next() {
+                    write!(f, "[mesh]: {first}")?;
+                }
+                errors.try_for_each(|error| write!(f, "\n[mesh]: {error}"))
+            }
             StartError::System(what, error) => write!(f, "{what}: {error}"),
         }
     }
@@ -61,7 +77,10 @@ impl fmt::Display for StartError {
 impl std::error::Error for StartError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            StartError::Bind(_, _, error) | StartError::System(_, error) => Some(error),
+            StartError::Bind(_, _, error)
+            | StartError::BindMesh(_, error)
+            | StartError::System(_, error) => Some(error),
+            StartError::Trust(_) => None,
         }
     }
 }
@@ -77,7 +96,12 @@ pub struct Node {
     pub(crate) stopping: AtomicBool,
     accepting: CancellationToken,
     ending: CancellationToken,
+    /// The mesh outlives the flows that it carries.
+    leaving: CancellationToken,
+    /// Changes when the files of trust are to be read again.
+    reload: watch::Sender<u64>,
     threads: Vec<JoinHandle<()>>,
+    mesh_thread: Option<JoinHandle<()>>,
     log: JoinHandle<()>,
 }
 
@@ -101,7 +125,10 @@ impl Node {
         let registries: Vec<_> = (0..workers).map(|w| Arc::new(Registry::new(w))).collect();
         let (logger, log) = FlowLogger::start(log)
             .map_err(|error| StartError::System("cannot start the log's thread", error))?;
-        let (services, pools, bound) = assemble(&settings, clock)?;
+        let mesh = settings.mesh.as_ref().map(|mesh| bind_mesh(mesh, settings.seed, clock));
+        let mesh = mesh.transpose()?;
+        let tunnels = mesh.as_ref().map(|mesh| mesh.handle.addr);
+        let (services, pools, bound) = assemble(&settings, tunnels, clock)?;
         let listeners: usize = services.iter().map(|s| s.listeners.len()).sum();
         let traffic = || Traffic {
             brokers: settings.brokers.iter().map(|_| Moved::default()).collect(),
@@ -115,6 +142,7 @@ impl Node {
             accept_pauses: Count::default(),
             logger,
             registries,
+            mesh: OnceLock::new(),
             traffic: (0..workers).map(|_| traffic()).collect(),
         });
         let mut node = Node {
@@ -126,17 +154,21 @@ impl Node {
             stopping: AtomicBool::new(false),
             accepting: CancellationToken::new(),
             ending: CancellationToken::new(),
+            leaving: CancellationToken::new(),
+            reload: watch::Sender::new(0),
             threads: Vec::new(),
+            mesh_thread: None,
             log,
         };
-        node.run(bound)?;
+        node.run(bound, mesh)?;
         Ok(node)
     }
 
     /// Addresses as bound, by service: port 0 has become a port.
     pub fn addresses(&self) -> impl Iterator<Item = (&str, SocketAddr)> {
         self.services.iter().flat_map(|service| {
-            service.listeners.iter().map(|listener| (&*service.name, listener.addr))
+            let own = service.listeners.iter().take(service.binds());
+            own.map(|listener| (&*service.name, listener.addr))
         })
     }
 
@@ -150,10 +182,25 @@ impl Node {
         self.shared.registries.iter().map(|registry| registry.flows()).sum()
     }
 
-    /// Takes no new clients from now on.
+    /// Where the mesh listens, if there is one.
+    pub fn mesh(&self) -> Option<&Arc<MeshHandle>> {
+        self.shared.mesh.get()
+    }
+
+    /// Reads certificates, key, CA and deny list again; what comes of it is told as an event.
+    /// False where there is no mesh.
+    pub fn reload_trust(&self) -> bool {
+        self.reload.send_modify(|times| *times += 1);
+        self.mesh().is_some()
+    }
+
+    /// Takes no new clients from now on, neither its own nor those of other sites.
     pub fn drain(&self) {
         self.stopping.store(true, Ordering::Relaxed);
         self.accepting.cancel();
+        for pools in &self.pools {
+            pools.close_to_others();
+        }
     }
 
     /// Ends every flow: each is told so in its own protocol.
@@ -168,9 +215,14 @@ impl Node {
         self.drain();
         self.end_flows();
         self.ending.cancel();
+        let mesh = self.mesh_thread;
+        // A thread that panicked has said so; there is nothing left to wait for.
         for thread in self.threads {
-            // A thread that panicked has said so; there is nothing left to wait for.
             let _ = thread.join();
+        }
+        self.leaving.cancel();
+        if let Some(mesh) = mesh {
+            let _ = mesh.join();
         }
         drop((self.services, self.pools, self.shared));
         let until = Instant::now() + LOG_WITHIN;
@@ -179,7 +231,7 @@ impl Node {
         }
     }
 
-    fn run(&mut self, bound: Vec<Bound>) -> Result<(), StartError> {
+    fn run(&mut self, bound: Vec<Bound>, mesh: Option<mesh::Bound>) -> Result<(), StartError> {
         let mut sockets: Vec<Vec<(usize, u16, std::net::TcpListener)>> =
             (0..self.settings.workers).map(|_| Vec::new()).collect();
         for bound in bound {
@@ -196,6 +248,7 @@ impl Node {
             let node = format!("{site}-{node}-{own:08x}");
             driver::run(pools, services, shared, node, ending)
         })?;
+        let mut desks = Vec::new();
         for (index, sockets) in sockets.into_iter().enumerate() {
             let worker = Arc::new(Worker {
                 index,
@@ -205,10 +258,20 @@ impl Node {
             });
             let services = self.services.clone();
             let (accepting, ending) = (self.accepting.clone(), self.ending.clone());
-            self.spawn(
+            let handle = self.spawn(
                 format!("worker-{index}"),
-                work(worker, services, sockets, accepting, ending),
+                work(worker.clone(), services, sockets, accepting, ending),
             )?;
+            desks.push((handle, worker));
+        }
+        if let Some(mesh) = mesh {
+            let services = self.services.clone().into();
+            let workers = Workers { desks, services, accepting: self.accepting.clone() };
+            let (reload, leaving) = (self.reload.subscribe(), self.leaving.clone());
+            // Nobody else sets it.
+            let _ = self.shared.mesh.set(mesh.handle.clone());
+            self.spawn("mesh".into(), mesh.run(workers, reload, leaving))?;
+            self.mesh_thread = self.threads.pop();
         }
         Ok(())
     }
@@ -218,15 +281,22 @@ impl Node {
         &mut self,
         name: String,
         main: impl Future<Output = ()> + Send + 'static,
-    ) -> Result<(), StartError> {
+    ) -> Result<tokio::runtime::Handle, StartError> {
         let failed = |error| StartError::System("cannot start a worker", error);
         let runtime =
             tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
+        let handle = runtime.handle().clone();
         let thread = std::thread::Builder::new().name(name);
         let thread = thread.spawn(move || runtime.block_on(main)).map_err(failed)?;
         self.threads.push(thread);
-        Ok(())
+        Ok(handle)
     }
+}
+
+fn bind_mesh(settings: &MeshSettings, seed: u64, clock: Clock) -> Result<mesh::Bound, StartError> {
+    let trust = Trust::load(settings.trust.clone()).map_err(StartError::Trust)?;
+    mesh::Bound::new(settings, Arc::new(trust), seed, clock)
+        .map_err(|error| StartError::BindMesh(settings.bind, error))
 }
 
 /// One worker's life.
@@ -268,8 +338,13 @@ async fn work(
 
 type Assembled = (Vec<Arc<Service>>, Vec<Arc<Pools>>, Vec<Bound>);
 
-/// Makes pools of brokers that services share, and binds every listener.
-fn assemble(settings: &NodeSettings, clock: Clock) -> Result<Assembled, StartError> {
+/// Makes pools of brokers that services share, and binds every listener. `tunnels` is where the
+/// flows of other sites come, which count as a listener of each service.
+fn assemble(
+    settings: &NodeSettings,
+    tunnels: Option<SocketAddr>,
+    clock: Clock,
+) -> Result<Assembled, StartError> {
     let mut services: BTreeMap<usize, Arc<Service>> = BTreeMap::new();
     let mut all_pools = Vec::new();
     let mut bound = Vec::new();
@@ -315,17 +390,17 @@ fn assemble(settings: &NodeSettings, clock: Clock) -> Result<Assembled, StartErr
                 let (addr, sockets) = listener::bind(*addr, settings.workers)
                     .map_err(|error| StartError::Bind(policy.name.clone(), *addr, error))?;
                 bound.push(Bound { service: s, listener: listeners.len() as u16, sockets });
-                listeners.push(Listener {
-                    addr,
-                    index: next_listener,
-                    gauge: Gauge::default(),
-                    denied: Count::default(),
-                    bad_openings: Count::default(),
-                });
+                listeners.push(Listener::new(addr, next_listener));
                 next_listener += 1;
             }
+            let tunnels = tunnels.filter(|_| policy.spill.enabled).map(|addr| {
+                listeners.push(Listener::new(addr, next_listener));
+                next_listener += 1;
+                listeners.len() as u16 - 1
+            });
             let id = ServiceId(at as u16);
             let (pools, dials) = (pools.clone(), dials.clone());
+            let listeners = (listeners, tunnels);
             let service =
                 Service::new(s as u16, id, policy, pools, dials, first_broker, listeners, wanted);
             services.insert(s, Arc::new(service));

@@ -18,12 +18,12 @@ use isobar_core::time::Time;
 use isobar_wire::mqtt::connack::{Answer, scan_answer};
 use isobar_wire::mqtt::{Protocol, say};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::time::timeout_at;
 
 use crate::clock::Clock;
 use crate::dial::{Broker, Upstream};
+use crate::leg::Leg;
 use crate::proxy;
 
 /// Probes under way for one broker at once: core asks for one of each kind.
@@ -160,7 +160,7 @@ impl Prober {
     }
 }
 
-async fn ping(stream: &mut TcpStream) -> Found {
+async fn ping(stream: &mut Leg) -> Found {
     if stream.write_all(&say::PINGREQ).await.is_err() {
         return (CheckResult::SessionLost, None);
     }
@@ -172,7 +172,7 @@ async fn ping(stream: &mut TcpStream) -> Found {
     }
 }
 
-async fn goodbye(stream: &mut TcpStream) {
+async fn goodbye(stream: &mut Leg) {
     let mut bytes = Vec::new();
     say::disconnect(Protocol::V311, 0, &mut bytes);
     let told = async {

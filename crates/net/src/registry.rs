@@ -43,8 +43,8 @@ pub struct Registry {
 
 impl Card {
     /// Who carries it now.
-    pub fn committed(&self, broker: BrokerId, idle_limit: Option<u32>, second: u32) {
-        self.broker.store(broker.0, Ordering::Relaxed);
+    pub fn committed(&self, broker: Option<BrokerId>, idle_limit: Option<u32>, second: u32) {
+        self.broker.store(broker.map_or(NO_BROKER, |id| id.0), Ordering::Relaxed);
         self.heard.store(second, Ordering::Relaxed);
         self.idle_limit.store(idle_limit.unwrap_or(0), Ordering::Relaxed);
     }

@@ -7,7 +7,6 @@
 
 use std::future::{Future, poll_fn};
 use std::io;
-use std::net::Shutdown;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -18,17 +17,15 @@ use isobar_core::id::ClientKey;
 use isobar_core::policy::Mode;
 use isobar_wire::mqtt::cursor::{Cursor, Direction, Seen};
 use isobar_wire::mqtt::{Protocol, say};
-use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::time::Sleep;
 
 use crate::buffer;
 use crate::counters::add_alone;
 use crate::dial::Upstream;
 use crate::farewell;
-use crate::listener;
-use crate::pools::Placed;
+use crate::leg::Leg;
+use crate::pools::Place;
 use crate::story::Story;
 
 /// Reads in a row before other flows get their turn.
@@ -58,9 +55,9 @@ struct Kept {
 #[derive(Debug)]
 pub struct Relay {
     story: Story,
-    client: TcpStream,
+    client: Leg,
     upstream: Upstream,
-    placed: Placed,
+    placed: Place,
     committed: Committed,
     protocol: Protocol,
     key: Option<ClientKey>,
@@ -88,9 +85,9 @@ impl Relay {
     /// Begins with nothing to pass on.
     pub fn new(
         story: Story,
-        client: TcpStream,
+        client: Leg,
         upstream: Upstream,
-        placed: Placed,
+        placed: Place,
         committed: Committed,
         protocol: Protocol,
         key: Option<ClientKey>,
@@ -98,8 +95,8 @@ impl Relay {
         let follows = story.service.policy.mode == Mode::Mqtt;
         let idle_limit = committed.idle_limit().map(|limit| limit.as_secs() as u32);
         if idle_limit.is_none() {
-            listener::watch_peer(&client);
-            listener::watch_peer(&upstream.stream);
+            client.watch_peer();
+            upstream.stream.watch_peer();
         }
         story.card.committed(placed.broker(), idle_limit, story.worker.registry.second());
         Relay {
@@ -122,7 +119,9 @@ impl Relay {
 
     /// What was held back goes first: the client's bytes to the broker, the answer to the
     /// client.
-    pub fn with_first(mut self, held: Vec<u8>, answer: Vec<u8>) -> Relay {
+    ///
+    /// `prelude` goes before the answer, and is ours: a word to the sender of a tunnel.
+    pub fn with_first(mut self, held: Vec<u8>, prelude: Vec<u8>, answer: Vec<u8>) -> Relay {
         let inward = self.follow(Direction::FromClient, &held);
         let outward = self.follow(Direction::FromBroker, &answer);
         self.note(inward);
@@ -130,7 +129,9 @@ impl Relay {
         self.count(Direction::FromClient, held.len());
         self.count(Direction::FromBroker, answer.len());
         self.inward.keep(held);
-        self.outward.keep(answer);
+        let mut outward = prelude;
+        outward.extend_from_slice(&answer);
+        self.outward.keep(outward);
         self
     }
 
@@ -141,13 +142,12 @@ impl Relay {
             match self.committed.next(end) {
                 Close::Finish { ending, client, broker } => break (ending, client, broker),
                 Close::AwaitBroker(bound) => self.arm(Some(bound)),
-                // A shutdown that fails will show as the side's own end.
                 Close::ShutdownBroker(bound) => {
-                    let _ = SockRef::from(&self.upstream.stream).shutdown(Shutdown::Write);
+                    self.upstream.stream.half_close();
                     self.arm(bound);
                 }
                 Close::ShutdownClient(bound) => {
-                    let _ = SockRef::from(&self.client).shutdown(Shutdown::Write);
+                    self.client.half_close();
                     self.arm(bound);
                 }
             }
@@ -293,7 +293,7 @@ impl Relay {
     }
 
     /// A half with where it reads from and where it writes to.
-    fn parts(&mut self, direction: Direction) -> (&mut Half, &mut TcpStream, &mut TcpStream) {
+    fn parts(&mut self, direction: Direction) -> (&mut Half, &mut Leg, &mut Leg) {
         let (client, broker) = (&mut self.client, &mut self.upstream.stream);
         match direction {
             Direction::FromClient => (&mut self.inward, client, broker),
@@ -321,19 +321,17 @@ impl Relay {
         self.half(direction).bytes += n;
         let story = &self.story;
         let traffic = story.worker.traffic();
-        let broker = story.service.first_broker + self.placed.broker().index();
-        let (broker, listener) =
-            (&traffic.brokers[broker], &traffic.listeners[story.listener().index]);
-        match direction {
-            Direction::FromClient => {
-                add_alone(&broker.inward, n);
-                add_alone(&listener.inward, n);
-                story.card.heard(story.worker.registry.second());
+        let broker = self.placed.broker().map(|id| story.service.first_broker + id.index());
+        let listener = &traffic.listeners[story.listener().index];
+        let counts = broker.map(|broker| &traffic.brokers[broker]).into_iter().chain([listener]);
+        for count in counts {
+            match direction {
+                Direction::FromClient => add_alone(&count.inward, n),
+                Direction::FromBroker => add_alone(&count.outward, n),
             }
-            Direction::FromBroker => {
-                add_alone(&broker.outward, n);
-                add_alone(&listener.outward, n);
-            }
+        }
+        if direction == Direction::FromClient {
+            story.card.heard(story.worker.registry.second());
         }
     }
 
@@ -348,7 +346,7 @@ impl Relay {
             Farewell::Disconnect(_) if whole(&inward) => {
                 farewell::abandon(&story.worker, upstream, protocol);
             }
-            Farewell::Disconnect(_) | Farewell::Close => drop(upstream),
+            Farewell::Disconnect(_) | Farewell::Close => upstream.stream.close(),
         }
         if let Some(key) = key {
             story.service.ended(key, story.card.id);
@@ -363,7 +361,7 @@ impl Relay {
                 say::server_disconnect(code, "", &mut bytes);
                 worker.tasks.spawn(async move { farewell::say_and_close(stream, &bytes).await });
             }
-            Farewell::Disconnect(_) | Farewell::Close => drop(stream),
+            Farewell::Disconnect(_) | Farewell::Close => stream.close(),
         }
     }
 }
@@ -390,12 +388,7 @@ impl Half {
     }
 
     /// Writes as much as goes now, keeps the rest.
-    fn poll_write(
-        &mut self,
-        to: &mut TcpStream,
-        bytes: &[u8],
-        cx: &mut Context<'_>,
-    ) -> io::Result<()> {
+    fn poll_write(&mut self, to: &mut Leg, bytes: &[u8], cx: &mut Context<'_>) -> io::Result<()> {
         let mut at = 0;
         while at < bytes.len() {
             match Pin::new(&mut *to).poll_write(cx, &bytes[at..]) {
@@ -418,7 +411,7 @@ impl Half {
     }
 
     /// Writes what is kept, to its end.
-    fn poll_kept(&mut self, to: &mut TcpStream, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    fn poll_kept(&mut self, to: &mut Leg, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let Some(kept) = &mut self.kept else { return Poll::Ready(Ok(())) };
         while kept.at < kept.bytes.len() {
             match ready!(Pin::new(&mut *to).poll_write(cx, &kept.bytes[kept.at..])) {

@@ -1,7 +1,11 @@
 //! A node's report: core's figures with addresses, traffic and endings added.
 
+mod mesh;
+
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use isobar_core::pool::ServiceFigures;
 use isobar_core::report::{
     BrokerReport, FlowCounts, ListenerReport, NodeReport, NodeState, ServiceReport, Traffic,
 };
@@ -12,7 +16,12 @@ use crate::service::Service;
 impl Node {
     /// Everything a page or a metric shows, at this moment.
     pub fn report(&self) -> NodeReport {
-        let services: Vec<_> = self.services.iter().map(|service| self.service(service)).collect();
+        let figures = |service: &Arc<Service>| service.pools.report(service.id);
+        let figures: Vec<_> = self.services.iter().map(figures).collect();
+        let mesh = self.mesh().map(|handle| mesh::figures(handle, &figures));
+        let services = self.services.iter().zip(figures);
+        let services: Vec<_> =
+            services.map(|(service, figures)| self.service(service, figures)).collect();
         let (cur, max, limit) = self.shared.limit.figures();
         let known = self.pools.iter().all(|pool| pool.is_known());
         let state = match (self.stopping.load(Ordering::Relaxed), known) {
@@ -43,14 +52,14 @@ impl Node {
             accept_pauses: self.shared.accept_pauses.value(),
             log_lines_dropped: self.shared.logger.dropped(),
             services,
+            mesh,
         }
     }
 
-    fn service(&self, service: &Service) -> ServiceReport {
-        let figures = service.pools.report(service.id);
+    fn service(&self, service: &Service, figures: ServiceFigures) -> ServiceReport {
         let second = self.shared.clock.now().0 / 1_000_000_000;
         let mut traffic = Traffic::default();
-        let listeners = service.listeners.iter().map(|listener| {
+        let listeners = service.listeners.iter().zip(0..).map(|(listener, at)| {
             let mut moved = Traffic::default();
             for worker in &self.shared.traffic {
                 worker.listeners[listener.index].add_to(&mut moved);
@@ -59,6 +68,7 @@ impl Node {
             traffic.bytes_out += moved.bytes_out;
             ListenerReport {
                 addr: listener.addr.to_string(),
+                tunnels: service.tunnels == Some(at),
                 flows: listener.gauge.counts(None, second),
                 traffic: moved,
                 denied: listener.denied.value(),

@@ -5,8 +5,9 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use isobar_core::admission::Sources;
 use isobar_core::id::{BrokerId, ClientKey, FlowId, ServiceId};
+use isobar_core::mesh::message::ADDRESSES_MAX;
 use isobar_core::policy::ServicePolicy;
-use isobar_core::takeover::Takeover;
+use isobar_core::takeover::{Taken, Takeover};
 use isobar_core::time::Time;
 
 use crate::counters::{Count, Gauge, ServiceCounters};
@@ -29,6 +30,19 @@ pub struct Listener {
     pub bad_openings: Count,
 }
 
+impl Listener {
+    /// Nobody has come yet.
+    pub fn new(addr: SocketAddr, index: usize) -> Listener {
+        Listener {
+            addr,
+            index,
+            gauge: Gauge::default(),
+            denied: Count::default(),
+            bad_openings: Count::default(),
+        }
+    }
+}
+
 /// One service.
 #[derive(Debug)]
 pub struct Service {
@@ -46,8 +60,12 @@ pub struct Service {
     pub brokers: Vec<Arc<Broker>>,
     /// The index, among all brokers of the node, of the pool's first.
     pub first_broker: usize,
-    /// Bound addresses.
+    /// Bound addresses, and where there is a mesh one more, for tunnels.
     pub listeners: Vec<Listener>,
+    /// Where clients reach it, as far as that is known.
+    pub public: Vec<String>,
+    /// The index of the listener that stands for tunnels of other sites, where there is a mesh.
+    pub tunnels: Option<u16>,
     /// Numbers.
     pub counters: ServiceCounters,
     /// The form of its log line.
@@ -69,7 +87,7 @@ impl Service {
         pools: Arc<Pools>,
         brokers: Vec<Arc<Broker>>,
         first_broker: usize,
-        listeners: Vec<Listener>,
+        (listeners, tunnels): (Vec<Listener>, Option<u16>),
         settings: &crate::settings::ServiceSettings,
     ) -> Service {
         let limited = Sources::is_limited(settings.per_source);
@@ -81,13 +99,20 @@ impl Service {
             pools,
             brokers,
             first_broker,
+            public: public(&listeners, tunnels),
             listeners,
+            tunnels,
             counters: ServiceCounters::default(),
             log: settings.log,
             log_clients: settings.log_clients,
             sources: limited.then(|| Mutex::new(Sources::new(settings.per_source))),
             takeover: Mutex::new(Takeover::default()),
         }
+    }
+
+    /// Addresses bound for clients.
+    pub fn binds(&self) -> usize {
+        self.listeners.len() - usize::from(self.tunnels.is_some())
     }
 
     /// A broker of the pool.
@@ -107,7 +132,7 @@ impl Service {
         &self,
         client: ClientKey,
         flow: FlowId,
-        on: BrokerId,
+        on: Taken,
         since: Time,
     ) -> Option<FlowId> {
         if !self.policy.takeover {
@@ -136,4 +161,12 @@ impl Service {
         // A panic between two operations on the map leaves it whole.
         self.takeover.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
+}
+
+/// Bound addresses that mean something to others.
+fn public(listeners: &[Listener], tunnels: Option<u16>) -> Vec<String> {
+    let own = listeners.len() - usize::from(tunnels.is_some());
+    let addrs = listeners[..own].iter().map(|listener| listener.addr);
+    let known = addrs.filter(|addr| !addr.ip().is_unspecified());
+    known.take(ADDRESSES_MAX).map(|addr| addr.to_string()).collect()
 }

@@ -42,6 +42,8 @@ pub struct MeshSettings {
     pub advertise: SocketAddr,
     /// Some other nodes, for the first contact; this one may be among them.
     pub join: Vec<JoinAddress>,
+    /// Whether the kernel may split one large write into datagrams (generic segmentation offload).
+    pub gso: bool,
     /// Who this node is, and whom it believes.
     pub trust: TrustSettings,
 }
@@ -53,21 +55,6 @@ pub enum JoinAddress {
     Address(SocketAddr),
     /// At any address of a DNS name, with this port. It was not looked up yet.
     Name(String, u16),
-}
-
-/// Flows of a service to and from other sites.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct SpillSettings {
-    /// Whether there are any.
-    pub enabled: bool,
-    /// Whether flows with persistent sessions are among them.
-    pub persistent: bool,
-    /// Share of the brokers' places kept for this site's own clients; 0 to 100.
-    pub reserve_percent: u8,
-    /// Flows of other sites taken per second.
-    pub accept_per_second: u32,
-    /// Carried flows brought home per second; 0 for none.
-    pub failback_per_second: u32,
 }
 
 /// One broker.
@@ -131,8 +118,6 @@ pub struct ServiceSettings {
     pub log_clients: bool,
     /// Limits on one source address.
     pub per_source: SourceLimits,
-    /// Flows to and from other sites.
-    pub spill: SpillSettings,
 }
 
 /// The form of a flow's log line.

@@ -14,6 +14,7 @@ use isobar_core::id::BrokerId;
 use isobar_core::pool::{Left, Rejection};
 use isobar_core::time::Time;
 
+use crate::client::Client;
 use crate::counters::Reason;
 use crate::log::{FlowRecord, Personal};
 use crate::registry::Card;
@@ -40,6 +41,10 @@ pub struct Story {
     pub connack: Option<u8>,
     /// The broker of the last attempt.
     pub broker: Option<BrokerId>,
+    /// The site that carries it.
+    pub site: Option<Arc<str>>,
+    /// The site that sent it here.
+    pub via: Option<Arc<str>>,
     /// Whether another broker was tried before.
     pub redispatched: bool,
     /// Holds one of the node's places.
@@ -87,6 +92,8 @@ impl Story {
             retries: 0,
             connack: None,
             broker: None,
+            site: None,
+            via: None,
             redispatched: false,
             counted: false,
             watched: false,
@@ -132,7 +139,25 @@ impl Story {
     pub fn placed(&mut self, broker: BrokerId, waited: Duration) {
         self.redispatched |= self.broker.is_some_and(|before| before != broker);
         self.broker = Some(broker);
+        self.site = None;
         self.waited_us = waited.as_micros().min(u128::from(NONE - 1)) as u32;
+    }
+
+    /// It goes to another site, after waiting so long in all.
+    pub fn goes_to(&mut self, site: Option<Arc<str>>, waited: Duration) {
+        self.redispatched |= self.broker.is_some() || self.site.is_some();
+        self.broker = None;
+        self.site = site;
+        self.waited_us = waited.as_micros().min(u128::from(NONE - 1)) as u32;
+    }
+
+    /// Notes who its client is, where the log names clients.
+    pub fn introduce(&mut self, client: &mut Client) {
+        if let Some(hello) = &mut client.hello
+            && let Some(id) = hello.id.take()
+        {
+            self.personal = Some(Box::new(Who { id, version: hello.protocol.as_str() }));
+        }
     }
 
     /// A broker's connection stands.
@@ -199,6 +224,8 @@ impl Story {
             flow: self.card.id,
             service: service.name.clone(),
             broker: self.broker.map(|id| service.broker(id).name.clone()),
+            site: self.site.clone(),
+            via: self.via.clone(),
             waited: us(self.waited_us),
             connected: us(self.connected_us),
             total: self.now().since(self.accepted),

@@ -1,6 +1,6 @@
 //! What the flows of one worker share: clock, cards, traffic, log, the node's limits.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use isobar_core::admission::NodeLimit;
 use isobar_core::id::FlowId;
@@ -10,6 +10,7 @@ use tokio_util::task::TaskTracker;
 use crate::clock::Clock;
 use crate::counters::{Count, Moved};
 use crate::log::FlowLogger;
+use crate::mesh::MeshHandle;
 use crate::registry::Registry;
 
 /// What the whole node shares.
@@ -29,6 +30,8 @@ pub struct NodeShared {
     pub logger: FlowLogger,
     /// Cards of all workers.
     pub registries: Vec<Arc<Registry>>,
+    /// Other nodes, once there is a mesh.
+    pub mesh: OnceLock<Arc<MeshHandle>>,
     /// Bytes per worker and broker, and per worker and listener.
     pub traffic: Vec<Traffic>,
 }

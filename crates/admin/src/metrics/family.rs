@@ -11,7 +11,7 @@ pub(super) struct Family<T> {
     pub(super) number: fn(&T) -> Option<Number>,
 }
 
-const fn counter<T>(
+pub(super) const fn counter<T>(
     name: &'static str,
     help: &'static str,
     number: fn(&T) -> Option<Number>,
@@ -19,7 +19,7 @@ const fn counter<T>(
     Family { name, kind: Kind::Counter, help, number }
 }
 
-const fn gauge<T>(
+pub(super) const fn gauge<T>(
     name: &'static str,
     help: &'static str,
     number: fn(&T) -> Option<Number>,
@@ -27,11 +27,11 @@ const fn gauge<T>(
     Family { name, kind: Kind::Gauge, help, number }
 }
 
-fn count(n: u64) -> Option<Number> {
+pub(super) fn count(n: u64) -> Option<Number> {
     Some(Number::Count(n))
 }
 
-fn real(x: f64) -> Option<Number> {
+pub(super) fn real(x: f64) -> Option<Number> {
     Some(Number::Real(x))
 }
 

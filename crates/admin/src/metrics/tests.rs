@@ -74,6 +74,44 @@ fn numbers_are_where_they_belong() {
 }
 
 #[test]
+fn numbers_of_the_mesh_are_where_they_belong() {
+    let text = rendered(sample::meshed());
+    let table = [
+        (r#"isobar_mesh_isolated{site="fra"}"#, "0"),
+        (r#"isobar_mesh_certificate_expiry_timestamp_seconds{site="fra"}"#, "1796036800"),
+        (r#"isobar_mesh_peers_refused_total{site="fra",reason="unknown_ca"}"#, "14"),
+        (r#"isobar_mesh_site_standing{site="fra",peer_site="sin",state="dead"}"#, "1"),
+        (r#"isobar_mesh_site_standing{site="fra",peer_site="gru",state="dead"}"#, "0"),
+        (r#"isobar_mesh_site_rtt_seconds{site="fra",peer_site="ams"}"#, "0.009"),
+        (r#"isobar_mesh_site_loss_ratio{site="fra",peer_site="syd"}"#, "0.21"),
+        (r#"isobar_mesh_site_flows_headroom{site="fra",peer_site="fra"}"#, "18220"),
+        (r#"isobar_mesh_sent_flows_current{site="fra",service="mqtt",peer_site="ams"}"#, "2411"),
+        (r#"isobar_mesh_sent_refused_total{site="fra",peer_site="ams",reason="full"}"#, "24"),
+        (r#"isobar_mesh_sent_failed_total{site="fra",peer_site="ams",reason="no_link"}"#, "2"),
+        (
+            r#"isobar_mesh_received_refused_total{site="fra",peer_site="ams",reason="too_fast"}"#,
+            "12",
+        ),
+        (
+            r#"isobar_mesh_link_rtt_seconds{site="fra",peer_site="nyc",peer="nyc-2",purpose="news"}"#,
+            "0.082",
+        ),
+        (r#"isobar_listener_flows_current{site="fra",service="mqtt",listener="mesh"}"#, "1204"),
+    ];
+    for (sample, expected) in table {
+        assert_eq!(value(&text, sample), Some(expected), "{sample}");
+    }
+    for absent in [
+        r#"isobar_mesh_site_standing{site="fra",peer_site="fra",state="reachable"}"#,
+        r#"isobar_mesh_site_rtt_seconds{site="fra",peer_site="sin"}"#,
+        r#"isobar_mesh_link_silence_seconds{site="fra",peer_site="ams",peer="ams-1",purpose="data"}"#,
+    ] {
+        assert_eq!(value(&text, absent), None, "{absent}");
+    }
+    assert!(!rendered(sample::rich()).contains("isobar_mesh_"), "no mesh, no families of it");
+}
+
+#[test]
 fn what_is_not_there_has_no_sample() {
     let text = rendered(sample::rich());
     for absent in [
@@ -88,31 +126,34 @@ fn what_is_not_there_has_no_sample() {
 
 #[test]
 fn label_values_are_escaped_and_lines_stay_lines() {
-    let text = rendered(sample::hostile());
-    let site = r#"site="<script>alert('x')</script>\"&amp;\\\n"#;
-    assert!(text.contains(site));
-    for line in text.lines() {
-        assert!(line.starts_with("isobar_") || line.starts_with("# "), "{line:?}");
+    for (report, label) in [(sample::hostile(), "site="), (sample::hostile_meshed(), "peer_site=")]
+    {
+        let text = rendered(report);
+        let expected = r#"<script>alert('x')</script>\"&amp;\\\n"#;
+        assert!(text.lines().any(|line| line.contains(label) && line.contains(expected)));
+        for line in text.lines() {
+            assert!(line.starts_with("isobar_") || line.starts_with("# "), "{line:?}");
+        }
     }
 }
 
 #[test]
 fn labels_are_only_those_promised() {
-    let allowed =
-        ["site", "service", "listener", "broker", "state", "reason", "le"].map(str::to_owned);
-    let text = rendered(sample::rich());
+    let words = ["site", "service", "listener", "broker", "state", "reason", "le"];
+    let allowed = words.iter().chain(&["peer_site", "peer", "purpose"]).map(|w| w.to_string());
+    let text = rendered(sample::meshed());
     let used: HashSet<String> = text
         .lines()
         .filter(|line| !line.starts_with('#'))
         .flat_map(|line| line.split(['{', ',']).skip(1))
         .filter_map(|pair| Some(pair.split_once("=\"")?.0.to_owned()))
         .collect();
-    assert_eq!(used, HashSet::from(allowed));
+    assert_eq!(used, allowed.collect());
 }
 
 #[test]
 fn each_family_comes_once_and_each_series_too() {
-    let text = rendered(sample::rich());
+    let text = rendered(sample::meshed());
     let mut seen = HashSet::new();
     for line in text.lines() {
         let series = if line.starts_with('#') { line } else { line.rsplit_once(' ').unwrap().0 };
@@ -143,6 +184,20 @@ fn the_documentation_lists_every_family() {
     for labelled in [&BROKER_STATE, &BROKER_ADMIN_STATE] {
         row(labelled.name, labelled.kind, "`service` `broker` `state`", labelled.help);
     }
+    mesh::MESH.iter().for_each(|f| row(f.name, f.kind, "", f.help));
+    for labelled in [&mesh::REFUSED_PEERS, &mesh::REFUSED_US] {
+        row(labelled.name, labelled.kind, "`reason`", labelled.help);
+    }
+    mesh::SITE.iter().for_each(|f| row(f.name, f.kind, "`peer_site`", f.help));
+    let standing = &mesh::SITE_STANDING;
+    row(standing.name, standing.kind, "`peer_site` `state`", standing.help);
+    let of_service = mesh::SITE_SERVICE.iter();
+    of_service.for_each(|f| row(f.name, f.kind, "`service` `peer_site`", f.help));
+    for labelled in [&mesh::SENT_REFUSED, &mesh::SENT_FAILED, &mesh::RECEIVED_REFUSED] {
+        row(labelled.name, labelled.kind, "`peer_site` `reason`", labelled.help);
+    }
+    let of_link = mesh::LINK.iter();
+    of_link.for_each(|f| row(f.name, f.kind, "`peer_site` `peer` `purpose`", f.help));
     let found: Vec<&str> = docs.lines().filter(|line| line.starts_with("| `isobar_")).collect();
     assert!(found == expected, "docs/metrics.md should have\n{}", expected.join("\n"));
 }

@@ -2,8 +2,10 @@
 
 use maud::{Markup, html};
 
+use super::mesh;
 use super::parts::{badge, bar, bytes, condition, count, nears};
-use crate::human::{self, Condition};
+use crate::human::{self, Condition, Outlook};
+use crate::view::mesh::{Certificate, Mesh};
 use crate::view::{Broker, NodeState, Report, Service};
 
 /// The document's title: what is wrong comes first, since a tab shows little more.
@@ -16,6 +18,12 @@ pub(super) fn title(report: &Report) -> String {
     }
     if down > 0 {
         title.push_str(&format!("{down} DOWN · "));
+    }
+    let sites = report.mesh.iter().flat_map(|mesh| &mesh.sites);
+    let dead = sites.filter(|site| Outlook::of(site) == Outlook::Dead).count();
+    if dead > 0 {
+        let s = if dead == 1 { "" } else { "s" };
+        title.push_str(&format!("{dead} site{s} DEAD · "));
     }
     title.push_str(&format!("{} · {} · Isobar", report.node, report.site));
     title
@@ -47,7 +55,11 @@ pub(super) fn notices(report: &Report) -> Markup {
     html! {
         section.notices aria-label="What needs a look" {
             @if notices.is_empty() {
-                p.well { "All brokers take flows, and no limit is near." }
+                @if report.mesh.is_some() {
+                    p.well { "All brokers take flows, all sites are reachable, and no limit is near." }
+                } @else {
+                    p.well { "All brokers take flows, and no limit is near." }
+                }
             } @else {
                 ul { @for (_, markup) in &notices { li { (markup) } } }
             }
@@ -60,6 +72,7 @@ pub(super) fn notices(report: &Report) -> Markup {
 enum Weight {
     Outage,
     Down,
+    Certificate,
     Full,
     Limit,
     Operator,
@@ -96,6 +109,9 @@ fn collect(report: &Report) -> Vec<(Weight, Markup)> {
     for service in &report.services {
         service_notices(service, &mut notices);
     }
+    if let Some(mesh) = &report.mesh {
+        mesh_notices(mesh, &mut notices);
+    }
     notices.sort_by_key(|(weight, _)| *weight);
     notices
 }
@@ -130,6 +146,60 @@ fn service_notices(service: &Service, notices: &mut Vec<(Weight, Markup)>) {
         let name = format!("service {}", service.name);
         notices.push((Weight::Limit, near_limit(&name, service.flows.current, limit)));
     }
+}
+
+fn mesh_notices(mesh: &Mesh, notices: &mut Vec<(Weight, Markup)>) {
+    if mesh.isolated {
+        notices.push((
+            Weight::Outage,
+            html! {
+                (badge("down", "ISOLATED")) " this node hears less than half of the others, and judges nobody"
+            },
+        ));
+    }
+    let trust = &mesh.trust;
+    for (what, certificate) in
+        [("this node's certificate", &trust.certificate), ("the mesh's CA", &trust.authority)]
+    {
+        if certificate.expires_soon {
+            notices.push(expiry(what, certificate));
+        }
+    }
+    if let Some(why) = &trust.stale {
+        notices.push((
+            Weight::Certificate,
+            html! { (badge("full", "STALE")) " changed files of trust are not in force: " (why) },
+        ));
+    }
+    for site in &mesh.sites {
+        let outlook = Outlook::of(site);
+        let weight = match outlook {
+            Outlook::Own | Outlook::Reachable => continue,
+            Outlook::Dead => Weight::Down,
+            Outlook::Suspect | Outlook::Avoided => Weight::Full,
+            Outlook::Draining | Outlook::Unknown => Weight::Operator,
+        };
+        let news = site.news_age_seconds.unwrap_or(0.0);
+        notices.push((
+            weight,
+            html! {
+                (badge(mesh::class(outlook), outlook.word())) " site " b { (site.name) } " "
+                span.muted {
+                    @if site.standing.is_some() { (human::span(site.standing_seconds)) " · " }
+                    "last news " (human::latency(news)) " ago"
+                }
+            },
+        ));
+    }
+}
+
+fn expiry(what: &str, certificate: &Certificate) -> (Weight, Markup) {
+    let left = human::days_left(certificate.days_left);
+    if certificate.days_left < 0 {
+        let notice = html! { (badge("down", "EXPIRED")) " " (what) " is " (left) };
+        return (Weight::Outage, notice);
+    }
+    (Weight::Certificate, html! { (badge("full", "EXPIRES")) " " (what) " ends in " b { (left) } })
 }
 
 fn near_limit(what: &str, current: u64, limit: u64) -> Markup {

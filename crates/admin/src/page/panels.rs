@@ -63,12 +63,12 @@ fn steps(histogram: &Histogram) -> Vec<(String, u64)> {
 
 /// Flows that got our own CONNACK.
 pub(super) fn rejected(service: &Service) -> Markup {
-    panel("Rejected by us, by reason", counts(&service.rejected, "Reason", "None."))
+    panel("Rejected by us, by reason", counts(&service.rejected, "Reason", "None.", "Flows"))
 }
 
 /// How flows ended.
 pub(super) fn endings(service: &Service) -> Markup {
-    panel("Endings, as in the log", counts(&service.endings, "Ending", "None yet."))
+    panel("Endings, as in the log", counts(&service.endings, "Ending", "None yet.", "Flows"))
 }
 
 /// What has no column.
@@ -88,7 +88,7 @@ pub(super) fn further(service: &Service) -> Markup {
 }
 
 /// Most first; what never happened is left out.
-fn counts(counted: &[Counted], label: &str, none: &str) -> Markup {
+pub(super) fn counts(counted: &[Counted], label: &str, none: &str, unit: &str) -> Markup {
     let mut rows: Vec<&Counted> = counted.iter().filter(|counted| counted.count > 0).collect();
     rows.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.label.cmp(&b.label)));
     html! {
@@ -96,7 +96,7 @@ fn counts(counted: &[Counted], label: &str, none: &str) -> Markup {
             p.muted { (none) }
         } @else {
             table.small {
-                thead { tr { th scope="col" { (label) } th scope="col" { "Flows" } } }
+                thead { tr { th scope="col" { (label) } th scope="col" { (unit) } } }
                 tbody {
                     @for row in rows { tr { th scope="row" { code { (row.label) } } td { (count(row.count)) } } }
                 }
@@ -105,6 +105,6 @@ fn counts(counted: &[Counted], label: &str, none: &str) -> Markup {
     }
 }
 
-fn panel(heading: &str, content: Markup) -> Markup {
+pub(super) fn panel(heading: &str, content: Markup) -> Markup {
     html! { div.panel { h3 { (heading) } (content) } }
 }

@@ -70,7 +70,8 @@ fn listener_row(node: NodeState, listener: &Listener) -> Row<'_> {
     Row {
         class: "listener",
         kind: "listener",
-        name: &listener.address,
+        name: if listener.tunnels { "mesh" } else { &listener.address },
+        address: if listener.tunnels { "from other sites" } else { "" },
         status: html! { span.muted { (status) } },
         flows: listener.flows,
         effective_limit: listener.flows.limit,

@@ -94,6 +94,66 @@ fn nothing_a_report_says_becomes_markup() {
         assert_eq!(tags(&plain, tag), tags(&hostile, tag), "{tag}");
     }
     assert!(!hostile.contains("<script>alert"));
+    let (plain, hostile) = (document_of(sample::meshed()), document_of(sample::hostile_meshed()));
+    for tag in ["<script", "<tr", "<td", "<section", "<h2"] {
+        assert_eq!(tags(&plain, tag), tags(&hostile, tag), "{tag}");
+    }
+    assert!(!hostile.contains("<script>alert"));
+}
+
+#[test]
+fn the_mesh_is_on_the_page() {
+    let document = document_of(sample::meshed());
+    for expected in [
+        "<title>1 DOWN · 1 site DEAD · fra-1 · fra · Isobar</title>",
+        "<h2>Sites</h2>",
+        "mesh demo.example · UDP 203.0.113.10:7443",
+        "EXPIRES</span> this node&#39;s certificate ends in <b>12 days</b>",
+        "DEAD</span> site <b>sin</b>",
+        "<small>full 24</small>",
+        "<small>no_link 2</small>",
+        "nyc/nyc-2",
+        "<td>opening</td>",
+        "21%",
+        "<td>3,412 days</td>",
+        // Tunnels of other sites have no address of their own.
+        "mesh<small>from other sites</small>",
+    ] {
+        let expected = expected.replace("&#39;", "'");
+        assert!(document.contains(&expected), "no {expected}");
+    }
+    for (word, class) in [
+        ("REACHABLE", "up"),
+        ("DRAINING", "drain"),
+        ("AVOIDED", "full"),
+        ("SUSPECT", "full"),
+        ("DEAD", "down"),
+        ("UNKNOWN", "maint"),
+    ] {
+        let badge = format!("<span class=\"badge {class}\">{word}</span>");
+        assert!(document.contains(&badge), "no {badge}");
+    }
+    let fragment = fragment(&Report::from(sample::rich()));
+    assert!(!fragment.contains("Sites"), "no mesh, no section of it");
+}
+
+#[test]
+fn an_expired_certificate_and_an_isolated_node_are_outages() {
+    let mut report = Report::from(sample::meshed());
+    let mesh = report.mesh.as_mut().unwrap();
+    mesh.isolated = true;
+    mesh.trust.certificate.days_left = -3;
+    mesh.trust.stale = Some("the key is missing".to_owned());
+    let fragment = fragment(&report);
+    let notices = between(&fragment, "What needs a look", "</ul>");
+    let words: Vec<&str> = notices
+        .split("<span class=\"badge ")
+        .skip(1)
+        .map(|badge| between(badge, "\">", "</span>"))
+        .collect();
+    assert_eq!(words[..3], ["ISOLATED", "EXPIRED", "DOWN"]);
+    assert!(notices.contains("over for 2 days"), "{notices}");
+    assert!(notices.contains("the key is missing"));
 }
 
 #[test]

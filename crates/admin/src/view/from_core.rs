@@ -24,6 +24,7 @@ impl From<core::NodeReport> for Report {
             accept_pauses: node.accept_pauses,
             log_lines_dropped: node.log_lines_dropped,
             services: node.services.into_iter().map(Service::from).collect(),
+            mesh: node.mesh.map(Mesh::from),
         }
     }
 }
@@ -79,6 +80,7 @@ impl From<core::ListenerReport> for Listener {
     fn from(listener: core::ListenerReport) -> Listener {
         Listener {
             address: listener.addr,
+            tunnels: listener.tunnels,
             flows: listener.flows.into(),
             traffic: listener.traffic.into(),
             denied: listener.denied,

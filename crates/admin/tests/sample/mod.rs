@@ -1,8 +1,12 @@
 //! Made-up reports, for the tests and for the example that serves the page.
 
-#![allow(dead_code)] // Each user takes some of them.
+#![allow(dead_code, unused_imports)] // Each user takes some of them.
+
+mod mesh;
 
 use std::time::Duration;
+
+pub(crate) use mesh::{hostile_meshed, meshed};
 
 use isobar_core::policy::{CheckKind, Mode};
 use isobar_core::report::*;
@@ -22,6 +26,7 @@ pub(crate) fn rich() -> NodeReport {
         accept_pauses: 0,
         log_lines_dropped: 1_207,
         services: vec![mqtt(), legacy()],
+        mesh: None,
     }
 }
 
@@ -40,6 +45,7 @@ pub(crate) fn empty() -> NodeReport {
         accept_pauses: 0,
         log_lines_dropped: 0,
         services: vec![],
+        mesh: None,
     }
 }
 
@@ -130,6 +136,7 @@ fn mqtt() -> ServiceReport {
         listeners: vec![
             ListenerReport {
                 addr: "0.0.0.0:1883".into(),
+                tunnels: false,
                 flows: flows(98_110, 110_204, None, 6_120_044, 160, 2_410),
                 traffic: traffic(401_223_998_112, 1_204_667_120_334),
                 denied: 0,
@@ -137,6 +144,7 @@ fn mqtt() -> ServiceReport {
             },
             ListenerReport {
                 addr: "0.0.0.0:1884".into(),
+                tunnels: false,
                 flows: flows(33_280, 38_022, None, 2_094_333, 54, 710),
                 traffic: traffic(91_200_114_800, 240_118_220_004),
                 denied: 312,
@@ -272,6 +280,7 @@ fn legacy() -> ServiceReport {
     ServiceReport {
         listeners: vec![ListenerReport {
             addr: "[::]:8883".into(),
+            tunnels: false,
             flows: flows(12, 40, None, 376, 0, 9),
             traffic: Traffic { bytes_in: 14_220, bytes_out: 120_044 },
             denied: 0,

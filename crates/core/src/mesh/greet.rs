@@ -230,7 +230,8 @@ impl Mesh {
     fn link_is_up(&mut self, now: Time, id: LinkId, hello: &Hello) {
         let link = self.links.get_mut(&id).expect("the caller has it");
         (link.phase, link.heard_at) = (Phase::Up, now);
-        let peer = link.peer;
+        let (peer, since) = (link.peer, link.since);
+        self.drop_tunnels_of_another(peer, hello.process, since);
         self.topology.accepted(now);
         self.roster.peer_mut(peer).news = Some(id);
         if self.site_of(peer) != HOME {
@@ -247,6 +248,21 @@ impl Mesh {
         self.vouched(now, peer);
         self.welcome(now, id, hello);
         self.newcomers.push(peer);
+    }
+
+    /// A node that was started again carries nothing of what its process before carried, and has
+    /// no word for that: where it is back before it was lost, nobody else ends those flows.
+    fn drop_tunnels_of_another(&mut self, peer: PeerId, process: u64, since: Time) {
+        let before = self.roster.peer_mut(peer).process.replace(process);
+        if before.is_none_or(|before| before == process) {
+            return;
+        }
+        // A younger one may be of the new process.
+        let data = self.roster.peer(peer).data.iter();
+        let old: Vec<LinkId> = data.filter(|id| self.links[*id].since < since).copied().collect();
+        for id in old {
+            self.close(id, CloseReason::Unneeded);
+        }
     }
 
     pub(super) fn link_down(&mut self, now: Time, id: LinkId, cause: LinkEnd) {

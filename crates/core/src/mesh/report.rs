@@ -179,6 +179,17 @@ impl Mesh {
         self.roster.identity(peer)
     }
 
+    /// Where a node may be reached, best guess first.
+    pub fn addresses(&self, peer: PeerId) -> Vec<String> {
+        self.addresses_of(&self.identity(peer))
+    }
+
+    /// The node at the other end of a connection, and its site.
+    pub fn peer_of(&self, link: LinkId) -> Option<(PeerId, SiteId)> {
+        let peer = self.links.get(&link)?.peer;
+        Some((peer, self.roster.peer(peer).site))
+    }
+
     /// The number of a node, if it is known.
     pub fn find(&self, identity: &Identity) -> Option<PeerId> {
         self.roster.find(identity)

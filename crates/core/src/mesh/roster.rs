@@ -55,6 +55,8 @@ pub(crate) struct Peer {
     pub(crate) news: Option<LinkId>,
     /// Links that tunnels can go by.
     pub(crate) data: Vec<LinkId>,
+    /// The process that last greeted us.
+    pub(crate) process: Option<u64>,
     /// Where a handshake with it succeeded.
     pub(crate) reached: Option<String>,
     /// When something of it was last refused, to tell that once a minute.
@@ -77,6 +79,7 @@ impl Peer {
             living: false,
             news: None,
             data: Vec::new(),
+            process: None,
             reached: None,
             refused_at: None,
             refused: 0,

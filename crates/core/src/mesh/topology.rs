@@ -431,7 +431,7 @@ impl Mesh {
         }
     }
 
-    fn addresses_of(&self, identity: &Identity) -> Vec<String> {
+    pub(super) fn addresses_of(&self, identity: &Identity) -> Vec<String> {
         let met = self.roster.find(identity).map(|peer| self.address_of(peer)).unwrap_or_default();
         match self.topology.introduced.get(identity) {
             Some(addresses) if met.is_empty() => addresses.clone(),

@@ -33,6 +33,8 @@ pub(super) struct Room {
     pub(super) own: u32,
     /// Of these, free for other sites.
     pub(super) others: u32,
+    /// Places that are never lent.
+    pub(super) reserve: u32,
 }
 
 /// What is said to the sender of a flow that is not taken.
@@ -61,6 +63,8 @@ pub struct Load {
     pub flows: u32,
     /// Flows that it would still take of others.
     pub room: u32,
+    /// Places that it keeps for its own clients.
+    pub reserve: u32,
     /// Flows of others that it takes per second.
     pub admit_per_second: u32,
     /// Its brokers.
@@ -192,10 +196,11 @@ impl Pool {
                 share: b.limit().unwrap_or(0),
             }
         };
-        let room = self.room(service, now).others;
+        let Room { others: room, reserve, .. } = self.room(service, now);
         Load {
             flows: state.flows.now(),
             room,
+            reserve,
             admit_per_second: if room > 0 { state.lending.rate } else { 0 },
             brokers: state.policy.members.iter().map(|member| broker(member.broker)).collect(),
         }
@@ -302,7 +307,7 @@ impl Pool {
             free = free.zip(left).map(|(sum, left)| sum.saturating_add(left));
         }
         if !any {
-            return Room { capacity: 0, own: 0, others: 0 };
+            return Room { capacity: 0, own: 0, others: 0, reserve: 0 };
         }
         let max = state.policy.maxconn;
         let capacity = capacity.map_or(max, |capacity| capacity.min(max));
@@ -314,7 +319,7 @@ impl Pool {
         let lends = state.policy.spill.enabled && !self.draining;
         let kept = reserve.saturating_add(state.lending.leases.outstanding(now));
         let others = if lends { own.saturating_sub(kept) } else { 0 };
-        Room { capacity, own, others }
+        Room { capacity, own, others, reserve }
     }
 }
 

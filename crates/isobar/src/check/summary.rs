@@ -134,11 +134,11 @@ fn service_in_short(service: &ServiceSettings, node: &NodeSettings, room: u64) -
         bind: service.binds.iter().map(ToString::to_string).collect(),
         maxconn: policy.maxconn,
         effective_maxconn: u64::from(policy.maxconn).min(room),
-        spill: (node.mesh.is_some() && service.spill.enabled).then_some(Spill {
-            persistent: service.spill.persistent,
-            reserve_percent: service.spill.reserve_percent,
-            accept_per_second: service.spill.accept_per_second,
-            failback_per_second: service.spill.failback_per_second,
+        spill: (node.mesh.is_some() && service.policy.spill.enabled).then_some(Spill {
+            persistent: service.policy.spill.persistent,
+            reserve_percent: service.policy.spill.reserve,
+            accept_per_second: service.policy.spill.accept_per_second,
+            failback_per_second: service.policy.spill.failback_per_second,
         }),
         brokers: policy.members.iter().map(broker).collect(),
     }

@@ -88,6 +88,31 @@ fn a_node_is_shown_in_columns() {
 }
 
 #[test]
+fn the_mesh_is_shown_where_there_is_one() {
+    let shown = with_node(sample::meshed, None, |address| status(address, None, false)).unwrap();
+    for expected in [
+        "0.0.0.0:1884 (33,280 flows), mesh (1,204 flows)\n",
+        "mesh demo.example on UDP 203.0.113.10:7443, 5 of 6 links up, certificate: 12 days\n",
+        "EXPIRES: this node's certificate ends in 12 days\n",
+        "nodes refused: unknown_ca 14, denied 3\n",
+        "by it: full 24; failed: no_link 2; by us: too_fast 12\n",
+    ] {
+        assert!(shown.contains(expected), "no {expected:?} in\n{shown}");
+    }
+    let row = |site: &str| {
+        let line = shown.lines().find(|line| line.starts_with(site));
+        line.unwrap().split_whitespace().collect::<Vec<_>>()
+    };
+    assert_eq!(row("fra ")[..6], ["fra", "OWN", "-", "-", "-", "2"]);
+    assert_eq!(row("ams ")[..7], ["ams", "REACHABLE", "1d2h", "412ms", "9.0ms", "0%", "2"]);
+    assert_eq!(row("sin ")[..6], ["sin", "DEAD", "4m9s", "4m12s", "-", "-"]);
+    let hostile = with_node(sample::hostile_meshed, None, |address| status(address, None, false));
+    assert!(hostile.unwrap().chars().all(|c| c == '\n' || !c.is_control()));
+    let none = with_node(sample::rich, None, |address| status(address, None, false)).unwrap();
+    assert!(!none.contains("mesh") && !none.contains("SITE"), "{none}");
+}
+
+#[test]
 fn json_is_what_the_node_sent() {
     let shown = with_node(sample::rich, None, |address| status(address, None, true)).unwrap();
     let sent = serde_json::to_string(&Report::from(sample::rich())).unwrap();

@@ -30,6 +30,11 @@ pub struct Mesh {
         "x-type" = "list of address:port or name:port", "x-limits" = "up to 64"))]
     pub join: Option<Placed<Vec<Placed<String>>>>,
 
+    /// Whether the kernel may split one large write into datagrams (generic segmentation
+    /// offload); `false` where a network card or its driver spoils that.
+    #[schemars(extend("default" = "true"))]
+    pub gso: Option<Placed<bool>>,
+
     /// Certificates of the mesh's CA: one, or old and new while it is being replaced.
     #[schemars(extend("default" = bounds::MESH_CA, "x-type" = "path"))]
     pub ca: Option<Placed<String>>,

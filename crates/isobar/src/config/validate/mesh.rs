@@ -31,7 +31,8 @@ pub(super) fn read(
     let advertise = advertise(v, &scope, mesh, bind);
     let join = join(v, &scope, mesh.join.as_ref());
     let trust = trust(v, &scope, mesh, top)?;
-    Some(MeshSettings { bind, advertise: advertise?, join, trust })
+    let gso = mesh.gso.as_ref().is_none_or(|on| on.value);
+    Some(MeshSettings { bind, advertise: advertise?, join, gso, trust })
 }
 
 fn bind(v: &mut Validation<'_>, scope: &Scope, typed: Option<&Placed<String>>) -> SocketAddr {

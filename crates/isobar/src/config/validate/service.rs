@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use isobar_core::policy::{self, Member, ServicePolicy, SourceLimits};
-use isobar_net::settings::{FlowLog, ServiceSettings, SpillSettings};
+use isobar_net::settings::{FlowLog, ServiceSettings};
 
 use super::binds::Binds;
 use super::broker::{self, FromService};
@@ -64,7 +64,6 @@ pub(super) fn read(
         },
         log_clients: service.log_clients.as_ref().is_some_and(|on| on.value),
         per_source: per_source(v, &scope, service),
-        spill: spill(v, &scope, service.spill.as_ref()),
     };
     (settings, public)
 }
@@ -101,6 +100,7 @@ fn policy(
     let slow_start_at = service.slow_start.as_ref().map(|key| key.at.clone());
     let members = members(v, scope, service, FromService { mode, slow_start, slow_start_at }, pool);
     let times = times(v, scope, service, mode);
+    let spill = spill(v, scope, service.spill.as_ref());
     let report = &mut v.report;
     let retries = report.count(scope, "retries", service.retries.as_ref(), bounds::RETRIES);
     let is_mqtt = mode == Mode::Mqtt;
@@ -136,7 +136,7 @@ fn policy(
             service.max_new_per_second.as_ref(),
             bounds::MAX_NEW_PER_SECOND,
         ),
-        spill: policy::SpillPolicy::default(),
+        spill,
         members,
     }
 }
@@ -227,14 +227,18 @@ fn members(
     members
 }
 
-fn spill(v: &mut Validation<'_>, scope: &Scope, typed: Option<&Placed<Spill>>) -> SpillSettings {
+fn spill(
+    v: &mut Validation<'_>,
+    scope: &Scope,
+    typed: Option<&Placed<Spill>>,
+) -> policy::SpillPolicy {
     let absent = Spill::default();
     let spill = typed.map_or(&absent, |typed| &typed.value);
     let report = &mut v.report;
-    SpillSettings {
+    policy::SpillPolicy {
         enabled: spill.enabled.as_ref().is_none_or(|on| on.value),
         persistent: spill.persistent.as_ref().is_some_and(|on| on.value),
-        reserve_percent: report
+        reserve: report
             .share(scope, "spill.reserve", spill.reserve.as_ref(), bounds::SPILL_RESERVE)
             .0,
         accept_per_second: report.count(

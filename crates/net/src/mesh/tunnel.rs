@@ -1,0 +1,74 @@
+//! A flow's bytes through a link: one bidirectional stream of a data connection.
+//!
+//! FIN is FIN and reset is RST: a stream that is dropped before it was finished is reset, for
+//! quinn finishes what is dropped, which would read as a clean end at the other side.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use isobar_wire::frame::Code;
+use quinn::{RecvStream, SendStream, VarInt};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+/// A bidirectional stream.
+#[derive(Debug)]
+pub struct Tunnel {
+    send: SendStream,
+    recv: RecvStream,
+    finished: bool,
+}
+
+impl Tunnel {
+    /// Of both halves.
+    pub fn new((send, recv): (SendStream, RecvStream)) -> Tunnel {
+        Tunnel { send, recv, finished: false }
+    }
+
+    /// Nothing more will be written. What was, still arrives.
+    pub fn finish(&mut self) {
+        self.finished = true;
+        // It fails where the other side wants nothing more, or where this was said before.
+        let _ = self.send.finish();
+    }
+}
+
+impl Drop for Tunnel {
+    fn drop(&mut self) {
+        let code = VarInt::from_u32(Code::GivenUp.number());
+        if !self.finished {
+            let _ = self.send.reset(code);
+        }
+        // Fails where all has been read.
+        let _ = self.recv.stop(code);
+    }
+}
+
+impl AsyncRead for Tunnel {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        AsyncRead::poll_read(Pin::new(&mut self.recv), cx, buf)
+    }
+}
+
+impl AsyncWrite for Tunnel {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        AsyncWrite::poll_write(Pin::new(&mut self.send), cx, bytes)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.finish();
+        Poll::Ready(Ok(()))
+    }
+}
