@@ -167,6 +167,8 @@ impl Service {
 /// A node to start.
 #[derive(Clone, Default)]
 pub struct Node {
+    identity: Option<(String, String)>,
+    tables: String,
     lines: Vec<String>,
     services: Vec<Service>,
     files: Vec<(String, String)>,
@@ -180,6 +182,18 @@ impl Node {
 
     pub fn service(mut self, service: Service) -> Node {
         self.services.push(service);
+        self
+    }
+
+    /// Another site and name than `test` and `test-1`.
+    pub fn named(mut self, site: &str, node: &str) -> Node {
+        self.identity = Some((site.to_owned(), node.to_owned()));
+        self
+    }
+
+    /// A further table, such as `[mesh]`, as written.
+    pub fn table(mut self, toml: &str) -> Node {
+        self.tables.push_str(toml);
         self
     }
 
@@ -211,14 +225,16 @@ impl Node {
     /// Starts it without waiting.
     pub fn launch(self) -> Isobar {
         let admin = free_addr();
-        let mut text = String::from("site = \"test\"\nnode = \"test-1\"\n");
+        let (site, node) =
+            self.identity.as_ref().map_or(("test", "test-1"), |(s, n)| (s.as_str(), n.as_str()));
+        let mut text = format!("site = \"{site}\"\nnode = \"{node}\"\n");
         for line in &self.lines {
             let _ = writeln!(text, "{line}");
         }
         for service in &self.services {
             service.write(&mut text);
         }
-        let _ = writeln!(text, "\n[admin]\nbind = \"{admin}\"");
+        let _ = writeln!(text, "\n[admin]\nbind = \"{admin}\"\n\n{}", self.tables);
         let binds = self.services.iter().map(|s| s.binds.clone()).collect();
         let dir = tempfile::tempdir().expect("a temporary directory");
         for (name, content) in &self.files {
@@ -374,6 +390,12 @@ impl Isobar {
             self.log().matching(|l| l.contains(&start)).pop()
         })
         .await
+    }
+
+    /// SIGKILL, and waits for the end. What it wrote stays readable.
+    pub async fn kill(&mut self) {
+        self.proc.signal(Signal::KILL);
+        self.proc.wait_exit(PATIENCE).await;
     }
 
     /// SIGTERM.
