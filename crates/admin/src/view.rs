@@ -33,7 +33,7 @@ pub struct Report {
     pub maxconn_wanted: u64,
     /// Descriptor limit of the process.
     pub descriptors_limit: u64,
-    /// Times the listeners paused for lack of descriptors.
+    /// Times the listeners paused: descriptors ran short, or too many were being turned away.
     pub accept_pauses: u64,
     /// Flow lines dropped because nobody read the log fast enough.
     #[serde(default)]

@@ -256,7 +256,7 @@ pub struct NodeReport {
     pub maxconn_wanted: u32,
     /// Descriptor limit of the process.
     pub descriptors: u64,
-    /// Connections not accepted for lack of descriptors: pauses of the listeners.
+    /// Times the listeners paused: descriptors ran short, or too many were being turned away.
     pub accept_pauses: u64,
     /// Flow lines dropped because nobody read the log fast enough.
     pub log_lines_dropped: u64,

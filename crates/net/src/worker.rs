@@ -24,7 +24,7 @@ pub struct NodeShared {
     pub answering: Arc<Semaphore>,
     /// Broker connections that were given up and are being read to their end.
     pub farewells: Semaphore,
-    /// Connections left in the kernel's queue for lack of descriptors.
+    /// Pauses of listeners: descriptors ran short, or too many were being turned away.
     pub accept_pauses: Count,
     /// The log.
     pub logger: FlowLogger,

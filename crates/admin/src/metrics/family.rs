@@ -53,7 +53,7 @@ pub(super) const NODE: &[Family<Report>] = &[
     }),
     counter(
         "isobar_node_accept_pauses_total",
-        "Times the listeners paused for lack of descriptors.",
+        "Times the listeners paused: descriptors ran short, or too many were being turned away.",
         |n| count(n.accept_pauses),
     ),
     counter(
