@@ -201,6 +201,8 @@ async fn one_whose_connect_was_held_up_does_not_throw_itself_out() {
         ghost.send(head).await.expect("it takes half a CONNECT");
         house.isobar.wait_flows(2).await;
         let mut live = Client::connected(house.isobar.addr(), &twin(version)).await;
+        // Sooner than within a few milliseconds nobody is looked for.
+        tokio::time::sleep(Duration::from_millis(20)).await;
         ghost.send(rest).await.expect("it takes the other half");
         assert_eq!(ghost.read_connack().await, Err(Failure::ClosedSilently));
         let line = house.isobar.line_of(ghost.local_addr()).await;
