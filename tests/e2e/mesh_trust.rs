@@ -116,11 +116,10 @@ async fn a_node_does_not_start_with_a_certificate_of_another_site() {
     .await;
 
     ca.issue_ended("fra", "node-2");
-    let mut ended = start("fra", "node-2");
-    ended.wait_ready().await;
+    let ended = start("fra", "node-2");
     eventually("its operator is told", PATIENCE, async || {
         let alarm = |l: &str| l.contains("ERROR") && l.contains("mesh: a certificate ends");
-        !ended.stderr().matching(alarm).is_empty()
+        !ended.stderr().matching(alarm).is_empty() && ended.stderr().count("listening") > 0
     })
     .await;
 }
