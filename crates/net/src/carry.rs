@@ -400,7 +400,7 @@ impl Way {
         let upstream = self.upstream.take()?;
         let place = match (self.placed.take(), self.away.take()) {
             (Some(placed), _) => Place::Broker(placed),
-            (None, Some(away)) => Place::Site(away),
+            (None, Some(away)) => Place::Site(Box::new(away)),
             (None, None) => return None,
         };
         self.story.committed(self.story.connack);

@@ -339,8 +339,8 @@ impl Pools {
 pub enum Place {
     /// On a broker of ours.
     Broker(Placed),
-    /// At another site.
-    Site(Away),
+    /// At another site; in a box, for most flows never go there.
+    Site(Box<Away>),
 }
 
 impl Place {

@@ -41,10 +41,8 @@ pub struct Story {
     pub connack: Option<u8>,
     /// The broker of the last attempt.
     pub broker: Option<BrokerId>,
-    /// The site that carries it.
-    pub site: Option<Arc<str>>,
-    /// The site that sent it here.
-    pub via: Option<Arc<str>>,
+    /// Another site that has to do with it. In a box, for most flows have none.
+    pub far: Option<Box<Far>>,
     /// Whether another broker was tried before.
     pub redispatched: bool,
     /// Holds one of the node's places.
@@ -55,9 +53,17 @@ pub struct Story {
     accepted: Time,
     waited_us: u32,
     connected_us: u32,
-    wall: SystemTime,
     /// Id and version, where the log names clients.
     pub personal: Option<Box<Who>>,
+}
+
+/// What another site has to do with a flow.
+#[derive(Debug)]
+pub enum Far {
+    /// It carries it.
+    CarriedBy(Arc<str>),
+    /// It sent it here.
+    SentBy(Arc<str>),
 }
 
 /// A client's id and version.
@@ -92,8 +98,7 @@ impl Story {
             retries: 0,
             connack: None,
             broker: None,
-            site: None,
-            via: None,
+            far: None,
             redispatched: false,
             counted: false,
             watched: false,
@@ -101,7 +106,6 @@ impl Story {
             accepted: now,
             waited_us: NONE,
             connected_us: NONE,
-            wall: SystemTime::now(),
             personal: None,
         }
     }
@@ -139,15 +143,18 @@ impl Story {
     pub fn placed(&mut self, broker: BrokerId, waited: Duration) {
         self.redispatched |= self.broker.is_some_and(|before| before != broker);
         self.broker = Some(broker);
-        self.site = None;
+        if let Some(Far::CarriedBy(_)) = self.far.as_deref() {
+            self.far = None;
+        }
         self.waited_us = waited.as_micros().min(u128::from(NONE - 1)) as u32;
     }
 
     /// It goes to another site, after waiting so long in all.
     pub fn goes_to(&mut self, site: Option<Arc<str>>, waited: Duration) {
-        self.redispatched |= self.broker.is_some() || self.site.is_some();
+        let elsewhere = matches!(self.far.as_deref(), Some(Far::CarriedBy(_)));
+        self.redispatched |= self.broker.is_some() || elsewhere;
         self.broker = None;
-        self.site = site;
+        self.far = site.map(|site| Box::new(Far::CarriedBy(site)));
         self.waited_us = waited.as_micros().min(u128::from(NONE - 1)) as u32;
     }
 
@@ -211,6 +218,8 @@ impl Story {
         }
         let us = |us: u32| (us != NONE).then(|| Duration::from_micros(u64::from(us)));
         let node = &self.worker.node;
+        // The clock on the wall is asked at the end alone: a flow has no room for what it said.
+        let total = self.now().since(self.accepted);
         let personal = self.personal.take().map(|personal| Personal {
             client_id: personal.id,
             version: personal.version,
@@ -218,17 +227,23 @@ impl Story {
         });
         node.logger.log(FlowRecord {
             form: service.log,
-            accepted: self.wall,
+            accepted: SystemTime::now().checked_sub(total).unwrap_or(SystemTime::UNIX_EPOCH),
             client: self.client,
             listener: self.listener().addr,
             flow: self.card.id,
             service: service.name.clone(),
             broker: self.broker.map(|id| service.broker(id).name.clone()),
-            site: self.site.clone(),
-            via: self.via.clone(),
+            site: match self.far.as_deref() {
+                Some(Far::CarriedBy(site)) => Some(site.clone()),
+                _ => None,
+            },
+            via: match self.far.as_deref() {
+                Some(Far::SentBy(site)) => Some(site.clone()),
+                _ => None,
+            },
             waited: us(self.waited_us),
             connected: us(self.connected_us),
-            total: self.now().since(self.accepted),
+            total,
             bytes_in,
             bytes_out,
             ending,

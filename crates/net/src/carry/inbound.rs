@@ -25,7 +25,7 @@ use crate::farewell;
 use crate::leg::Leg;
 use crate::mesh::tunnel::Tunnel;
 use crate::service::Service;
-use crate::story::Story;
+use crate::story::{Far, Story};
 use crate::worker::Worker;
 
 /// The head of a tunnel and its opening come at once, or not at all.
@@ -104,7 +104,7 @@ async fn open(
     }
     let mut story = Story::begin(&worker, &service, listener, head.client);
     story.counted = true;
-    story.via = Some(from.site_name);
+    story.far = Some(Box::new(Far::SentBy(from.site_name)));
     let mut flow = Flow::new(&service.policy, story.since());
     if let Err(reason) = flow.carried(head.hop, head.left, story.now()) {
         let declined = turn_away(reason);
