@@ -65,10 +65,22 @@ fn a_third_of_all_sites_may_fall_silent_at_once() {
 
 /// Sites declared dead in so many seconds of a world where none is.
 fn false_dead(plan: Plan, time: u64) -> u32 {
+    false_alarms(plan, time).0
+}
+
+/// The same, and how often a site was avoided and suspected.
+fn false_alarms(plan: Plan, time: u64) -> (u32, usize, usize) {
     let mut globe = Globe::new(plan);
-    globe.run(secs(time + 10));
+    globe.run(secs(10));
+    let met = globe.told().len();
+    globe.run(secs(time));
     globe.assert_sound();
-    globe.false_dead()
+    let count = |standing| {
+        let told = globe.told()[met..].iter();
+        told.filter(|told| matches!(told.notice, Notice::Standing { to, .. } if to == standing))
+            .count()
+    };
+    (globe.false_dead(), count(Standing::Avoided), count(Standing::Suspect))
 }
 
 #[test]
@@ -130,9 +142,13 @@ fn many_site_hours() {
         for burst in [None, Some(ms(100)), Some(ms(200))] {
             let plan = rough(20, 1).losing(if burst.is_none() { percent * 10_000 } else { 0 });
             let plan = plan.with(|p| p.bursts = burst.map(|burst| (burst, percent * 10_000)));
-            let hours = 20.0 * 600.0 / 3_600.0;
-            let dead = false_dead(plan, 600);
-            println!("{percent} % lost, bursts {burst:?}: {dead} in {hours:.1} site-hours");
+            let (dead, avoided, suspect) = false_alarms(plan, 600);
+            // Each of twenty nodes watches nineteen sites for ten minutes.
+            let hours = 20.0 * 19.0 / 6.0;
+            let (avoided, suspect) = (avoided as f64 / hours, suspect as f64 / hours);
+            println!(
+                "{percent} %, bursts {burst:?}: dead {dead} in {hours:.0} hours of watching; an hour: avoided {avoided:.2}, suspect {suspect:.3}"
+            );
             assert!(percent > 5 || dead == 0);
         }
     }
