@@ -1,8 +1,8 @@
 //! Whom should this node have links to, and whom must it dial for that?
 //!
 //! Within a site everyone. Between two sites three links, or one for each pair of nodes where
-//! there are fewer pairs: the pairs of highest rendezvous hash, which both sides compute alike
-//! from names. The lower identity dials; the other waits three seconds and then dials too, so
+//! there are fewer pairs: chosen by rendezvous hash, which both sides compute alike from names, with
+//! as many different nodes at both ends as there are. The lower identity dials; the other waits three seconds and then dials too, so
 //! that a node behind a NAT is reached from where it can be. Data connections: to two nodes in
 //! each of the three nearest sites with room, by whoever would send there.
 
@@ -114,23 +114,25 @@ impl Mesh {
 
     /// Nodes there to which this one has one of the links between the two sites.
     fn far_ends<'a>(&self, home: &[End], ends: &'a [End]) -> Vec<&'a End> {
-        let mut best: Vec<(u64, bool, usize)> = Vec::with_capacity(LINKS_BETWEEN + 1);
-        for here in home {
-            let mine = here.identity.is_none() && here.peer == ME;
-            if !mine && here.peer != ME && !self.roster.peer(here.peer).living {
-                continue;
-            }
-            for (at, there) in ends.iter().enumerate() {
-                let (low, high) = (here.hash.min(there.hash), here.hash.max(there.hash));
-                let pair = (mix(mix(low) ^ high), mine, at);
-                let place = best.partition_point(|other| *other > pair);
-                if place < LINKS_BETWEEN {
-                    best.insert(place, pair);
-                    best.truncate(LINKS_BETWEEN);
-                }
-            }
+        let here: Vec<&End> = home.iter().filter(|end| self.is_end(end)).collect();
+        let mine = |end: &End| end.identity.is_none() && end.peer == ME;
+        let mut chosen: Vec<(usize, usize)> = Vec::with_capacity(LINKS_BETWEEN);
+        while chosen.len() < LINKS_BETWEEN.min(here.len() * ends.len()) {
+            let pairs = (0..here.len()).flat_map(|a| (0..ends.len()).map(move |b| (a, b)));
+            let best = pairs.filter(|pair| !chosen.contains(pair)).min_by_key(|&(a, b)| {
+                // Ends that have no link yet come first: one node's death is then one link's.
+                let shared = chosen.iter().filter(|(x, y)| *x == a || *y == b).count();
+                let (low, high) = (here[a].hash.min(ends[b].hash), here[a].hash.max(ends[b].hash));
+                (shared, mix(mix(low) ^ high))
+            });
+            chosen.extend(best);
         }
-        best.into_iter().filter(|(_, mine, _)| *mine).map(|(_, _, at)| &ends[at]).collect()
+        chosen.into_iter().filter(|(a, _)| mine(here[*a])).map(|(_, b)| &ends[b]).collect()
+    }
+
+    /// Whether a node of our own site counts when links are chosen.
+    fn is_end(&self, end: &End) -> bool {
+        end.identity.is_some() || end.peer == ME || self.roster.peer(end.peer).living
     }
 
     /// Two nodes in each of the nearest sites with room.

@@ -5,7 +5,7 @@ use super::*;
 /// Bits a second that a node says, at the median and at most, with everyone's flows changing.
 fn traffic(sites: usize, nodes: usize, time: u64) -> (f64, f64) {
     let mut globe = Globe::new(Plan::of(sites, nodes).with(|plan| plan.churn = true));
-    globe.run(secs(4));
+    globe.run(secs(9));
     let all = 0..sites * nodes;
     let before: Vec<u64> = all.clone().map(|node| globe.bytes(node)).collect();
     globe.run(secs(time));
