@@ -22,6 +22,7 @@ impl Globe {
     ) {
         let life = self.nodes[node].life;
         let target = address.parse::<usize>().ok().filter(|&to| to < self.nodes.len());
+        let target = target.filter(|&to| self.plan.hidden != Some(to));
         let target = target.filter(|&to| peer.is_none_or(|peer| self.identity(to) == peer));
         let Some(target) = target else {
             self.events.push(self.now + DIAL, Event::DialFails { node, life, dial });
@@ -91,8 +92,15 @@ impl Globe {
         match channel {
             Channel::Datagram => {
                 if !lost && !self.paths.is_cut(self.place(from), self.place(to)) {
+                    let side = 1 - side;
+                    if self.plan.doubled_ppm > 0
+                        && self.draw(1_000_000) < u64::from(self.plan.doubled_ppm)
+                    {
+                        let (at, message) = (at + self.rtt(from, to), Rc::clone(message));
+                        self.events.push(at, Event::Arrives { conn, side, message });
+                    }
                     let message = Rc::clone(message);
-                    self.events.push(at, Event::Arrives { conn, side: 1 - side, message });
+                    self.events.push(at, Event::Arrives { conn, side, message });
                 }
             }
             Channel::Stream => {

@@ -32,10 +32,14 @@ pub struct Plan {
     pub jitter_percent: u32,
     /// Packets lost in a million, each by itself.
     pub loss_ppm: u32,
+    /// Datagrams in a million that come twice.
+    pub doubled_ppm: u32,
     /// Losses that come in bursts: how long each, and how many in a million of all time.
     pub bursts: Option<(Duration, u32)>,
     /// How nodes find each other.
     pub meeting: Meeting,
+    /// A node that nobody can dial: behind a NAT.
+    pub hidden: Option<usize>,
     /// Every node's flows change five times a second.
     pub churn: bool,
     /// Rules that a test may break.
@@ -54,8 +58,10 @@ impl Plan {
             rtt: (Duration::from_millis(20), Duration::from_millis(200)),
             jitter_percent: 10,
             loss_ppm: 0,
+            doubled_ppm: 0,
             bursts: None,
             meeting: Meeting::Known,
+            hidden: None,
             churn: false,
             rules: MeshRules::default(),
         }

@@ -114,3 +114,27 @@ pub(super) fn of(message: &Message) -> usize {
         Message::Leave { owner, incarnation } => small(*owner) + int(*incarnation),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use isobar_core::mesh::message::Heartbeat;
+
+    use super::*;
+
+    #[test]
+    fn a_heartbeat_is_small_after_years_too() {
+        let years = 1 << 31;
+        let beat = Heartbeat {
+            incarnation: u64::MAX,
+            seq: years,
+            about: years,
+            shape: years,
+            load: years,
+            hears: u64::MAX,
+            silence: u16::MAX,
+            wanted: true,
+        };
+        // With the eight bytes of our own frame.
+        assert!(of(&Message::Heartbeat(beat)) + 8 <= 64);
+    }
+}

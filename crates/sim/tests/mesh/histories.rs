@@ -80,7 +80,11 @@ proptest! {
         loss in prop::sample::select(vec![0u32, 0, 20_000, 100_000]),
         ops in prop::collection::vec(op(), 1..30),
     ) {
-        let mut globe = Globe::new(Plan::of(SITES, 2).seed(seed).losing(loss));
+        // Where packets are lost they also come late, out of order and twice.
+        let mut globe = Globe::new(Plan::of(SITES, 2).seed(seed).losing(loss).with(|plan| {
+            plan.doubled_ppm = loss;
+            plan.jitter_percent = if loss > 0 { 150 } else { 10 };
+        }));
         globe.run(secs(4));
         for op in &ops {
             play(&mut globe, op);

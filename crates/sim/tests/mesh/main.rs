@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use isobar_core::mesh::Notice;
+use isobar_core::mesh::{Notice, Purpose};
 use isobar_core::outlook::Standing;
 use isobar_core::time::Time;
 use isobar_sim::mesh::{Globe, Meeting, Plan};
