@@ -10,7 +10,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::message::{ADDRESS_MAX, ADDRESSES_MAX, Introduction};
-use super::roster::{ME, Roster, is_name};
+use super::roster::{ME, Roster, hash, is_name};
 use super::terms::{DialId, Identity, MeshPolicy, Purpose, Table};
 use crate::id::PeerId;
 use crate::rng::Rng;
@@ -119,6 +119,17 @@ impl Topology {
             review_at: now,
             withdrawn: None,
         }
+    }
+
+    /// Whether that peer was introduced, and not met yet.
+    pub(super) fn knows(&self, identity: &Identity) -> bool {
+        self.introduced.contains_key(identity)
+    }
+
+    /// A sum over all identities known: those met, and those introduced.
+    pub(super) fn known(&self, roster: &Roster) -> u64 {
+        let strange = self.introduced.keys().filter(|identity| roster.find(identity).is_none());
+        strange.fold(roster.known, |sum, identity| sum ^ hash(identity))
     }
 
     /// Whether our side needs a news link to that peer.

@@ -39,6 +39,7 @@ impl Mesh {
         purpose: Purpose,
         dial: Option<DialId>,
     ) {
+        let newcomer = self.roster.find(identity).is_none() && !self.topology.knows(identity);
         self.topology.reached(now, dial, identity);
         if self.links.len() >= LINKS_MAX {
             self.table_full(now, Table::Links);
@@ -65,7 +66,8 @@ impl Mesh {
             self.roster.peer_mut(peer).data.push(id);
             self.stale(self.site_of(peer));
         }
-        let link = Link::new(peer, purpose, remote.to_string(), dial.is_some(), now);
+        let mut link = Link::new(peer, purpose, remote.to_string(), dial.is_some(), now);
+        link.newcomer = newcomer;
         if dial.is_some() {
             self.roster.peer_mut(peer).reached = Some(remote.to_string());
         }
@@ -115,7 +117,7 @@ impl Mesh {
             incarnation: self.own.incarnation(),
             held: peer.record.incarnation().max(peer.buried).max(peer.left),
             dead: !peer.is_up(),
-            known: self.roster.known,
+            known: self.topology.known(&self.roster),
             addresses: self.roster.peer(ME).addresses(),
             services,
         };
@@ -247,7 +249,9 @@ impl Mesh {
         }
         self.vouched(now, peer);
         self.welcome(now, id, hello);
-        self.newcomers.push(peer);
+        if self.links[&id].newcomer {
+            self.newcomers.push(peer);
+        }
     }
 
     /// A node that was started again carries nothing of what its process before carried, and has

@@ -77,6 +77,8 @@ pub(crate) struct Link {
     pub(crate) peer: PeerId,
     pub(crate) purpose: Purpose,
     pub(crate) remote: String,
+    /// Nobody had told us of the node there.
+    pub(crate) newcomer: bool,
     /// We dialled it.
     pub(crate) ours: bool,
     pub(crate) since: Time,
@@ -123,6 +125,7 @@ impl Link {
             peer,
             purpose,
             remote,
+            newcomer: false,
             ours,
             since: now,
             phase: Phase::Greeting,

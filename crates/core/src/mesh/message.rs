@@ -120,7 +120,8 @@ pub struct Hello {
     pub held: u64,
     /// The sender holds that incarnation dead.
     pub dead: bool,
-    /// A sum over the identities the sender knows: where the sums differ, [`Peers`] follow.
+    /// A sum over the identities the sender has met or was told of: where the sums differ,
+    /// [`Peers`] follow.
     pub known: u64,
     /// Where the sender is reached: at most [`ADDRESSES_MAX`].
     pub addresses: Vec<String>,

@@ -25,7 +25,7 @@ impl Mesh {
         self.heartbeat(now, id);
         self.tell_all(id, &[ME]);
         self.offer(id);
-        if hello.known != self.roster.known {
+        if hello.known != self.topology.known(&self.roster) {
             let everyone: Vec<PeerId> = self.roster.peer_ids().collect();
             self.introduce_to(Vec::from([id]), &everyone);
         }
@@ -91,7 +91,7 @@ impl Mesh {
         self.tell_all(id, &wanted);
     }
 
-    /// Those who came since the last beat are introduced to the others.
+    /// Those of whom nobody had told us are introduced to the others.
     pub(super) fn introduce(&mut self) {
         let newcomers = core::mem::take(&mut self.newcomers);
         if !newcomers.is_empty() {
