@@ -88,6 +88,7 @@ pub(super) struct Topology {
     pub(super) introduced: BTreeMap<Identity, Vec<String>>,
     pub(super) wanted: BTreeMap<(Purpose, Identity), Try>,
     pub(super) wanted_peers: Vec<PeerId>,
+    pub(super) wanted_data: Vec<PeerId>,
     pub(super) dials: BTreeMap<DialId, Target>,
     pub(super) next_dial: u64,
     /// What `wanted` was made from.
@@ -113,6 +114,7 @@ impl Topology {
             introduced: known.filter(|(identity, _)| *identity != policy.me).collect(),
             wanted: BTreeMap::new(),
             wanted_peers: Vec::new(),
+            wanted_data: Vec::new(),
             dials: BTreeMap::new(),
             next_dial: 0,
             made_from: None,

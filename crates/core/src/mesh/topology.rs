@@ -47,7 +47,11 @@ impl Mesh {
             self.want(now, Purpose::News, news);
         }
         let data = self.wanted_data();
-        self.want(now, Purpose::Data, data);
+        if data != self.topology.wanted_data {
+            let identities = data.iter().map(|&peer| self.roster.identity(peer)).collect();
+            self.want(now, Purpose::Data, identities);
+            self.topology.wanted_data = data;
+        }
         self.topology.review_withdrawal(now);
         self.dial_wanted(now);
         if self.topology.withdrawn.is_none() {
@@ -136,7 +140,7 @@ impl Mesh {
     }
 
     /// Two nodes in each of the nearest sites with room.
-    fn wanted_data(&self) -> Vec<Identity> {
+    fn wanted_data(&self) -> Vec<PeerId> {
         let candidates = self.outlook.services.iter().flatten();
         let mut near: Vec<(Duration, SiteId)> = candidates
             .filter(|c| c.standing == Standing::Reachable && c.headroom > 0)
@@ -164,7 +168,7 @@ impl Mesh {
                 .collect();
             nodes.sort_unstable();
             let nodes = nodes.into_iter().take(DATA_NODES);
-            wanted.extend(nodes.map(|(_, peer)| self.roster.identity(peer)));
+            wanted.extend(nodes.map(|(_, peer)| peer));
         }
         wanted
     }
