@@ -36,8 +36,7 @@ fn a_dead_site_comes_back_by_its_own_higher_incarnation() {
 }
 
 fn site_number(globe: &Globe, node: usize, site: usize) -> isobar_core::id::SiteId {
-    let mesh = globe.mesh(node).expect("it runs");
-    mesh.find_site(&format!("s{site:03}")).expect("they have met")
+    globe.mesh(node).expect("it runs").find_site(&format!("s{site:03}")).expect("it is known")
 }
 
 #[test]
