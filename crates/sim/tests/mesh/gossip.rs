@@ -30,7 +30,7 @@ fn gossip_of_a_hundred_sites_of_ten_is_below_a_megabit() {
     }
     let (median, most) = traffic(100, 10, 2);
     println!("100 x 10: median {median:.0} bit/s, most {most:.0}");
-    assert!(median <= 1_000_000.0, "{median}");
+    assert!(most <= 1_000_000.0, "{most}");
 }
 
 #[test]
