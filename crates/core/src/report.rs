@@ -4,12 +4,14 @@
 //! does not change a format. Counters only ever grow while the process lives; `cur` values
 //! are of this moment. Rates are new flows in the last whole second.
 
+mod event;
 mod mesh;
 
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::time::Duration;
 
+pub use event::{Event, EventKind};
 pub use mesh::{Expiry, MeshCounts, MeshFigures, MeshLink, MeshSite, SiteService, TrustFigures};
 
 use crate::policy::{CheckKind, Mode};

@@ -9,11 +9,13 @@ use isobar_core::committed::End;
 use isobar_core::health::ProbeKind;
 use isobar_core::id::BrokerId;
 use isobar_core::pool::{DownCause, Fact, Notice};
+use isobar_core::report::EventKind;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::dial::Broker;
+use crate::journal::{Entry, Journal};
 use crate::pools::{Duty, Pools};
 use crate::probe::{Order, PROBES_MAX, Prober};
 use crate::registry::Registry;
@@ -133,15 +135,19 @@ fn carry_out(duty: Duty, orders: &[Orders], users: &[Arc<Service>], shared: &Nod
                 card.tell(End::ComesHome { follows: false });
             }
         }
-        Duty::Notice(notice) => tell(notice, users),
+        Duty::Notice(notice) => tell(notice, users, &shared.journal),
     }
 }
 
 /// One event for each notice.
-fn tell(notice: Notice, users: &[Arc<Service>]) {
+fn tell(notice: Notice, users: &[Arc<Service>], journal: &Journal) {
     let Some(first) = users.first() else { return };
     let name = |id: BrokerId| -> &Arc<Broker> { first.broker(id) };
     let service = &*first.name;
+    let note = |broker, is, reason| {
+        let name = format!("{service}/{}", name(broker).name);
+        journal.note(Entry { kind: EventKind::Broker, name, is, was: None, reason });
+    };
     match notice {
         Notice::Down(broker, cause) => {
             let cause = match cause {
@@ -150,12 +156,15 @@ fn tell(notice: Notice, users: &[Arc<Service>]) {
                 DownCause::Openings => "flows: no CONNACK".to_owned(),
             };
             tracing::warn!(service, broker = %name(broker).name, cause, "broker is DOWN");
+            note(broker, "down", cause);
         }
         Notice::Up(broker) => {
             tracing::info!(service, broker = %name(broker).name, "broker is UP");
+            note(broker, "up", String::new());
         }
         Notice::Full(broker, limit) => {
             tracing::info!(service, broker = %name(broker).name, limit, "broker is FULL");
+            note(broker, "full", format!("refuses more than {limit} flows"));
         }
     }
 }

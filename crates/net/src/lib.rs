@@ -5,6 +5,7 @@
 //! its own, and a flow never leaves its worker.
 
 pub mod descriptors;
+pub mod journal;
 pub mod mesh;
 pub mod node;
 pub mod settings;

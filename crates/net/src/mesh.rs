@@ -29,6 +29,7 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
+use crate::journal::Journal;
 use crate::settings::{JoinAddress, MeshSettings};
 use counters::MeshCounters;
 use data::DataLinks;
@@ -82,6 +83,7 @@ pub struct Bound {
     counters: Arc<MeshCounters>,
     mesh: Mesh,
     clock: Clock,
+    journal: Arc<Journal>,
 }
 
 impl Bound {
@@ -91,6 +93,7 @@ impl Bound {
         trust: Arc<Trust>,
         seed: u64,
         clock: Clock,
+        journal: Arc<Journal>,
     ) -> io::Result<Bound> {
         let socket = std::net::UdpSocket::bind(settings.bind)?;
         let addr = socket.local_addr()?;
@@ -136,6 +139,7 @@ impl Bound {
             counters,
             mesh,
             clock,
+            journal,
         })
     }
 
@@ -147,7 +151,8 @@ impl Bound {
         reload: watch::Receiver<u64>,
         ending: CancellationToken,
     ) {
-        let Bound { handle, socket, trust, outlook, report, wanted, mesh, clock, .. } = self;
+        let Bound { handle, socket, trust, outlook, report, wanted, mesh, clock, journal, .. } =
+            self;
         let transport = transport::transport(self.settings.gso);
         let (events, incoming) = mpsc::channel(EVENTS_MAX);
         let endpoint =
@@ -178,6 +183,7 @@ impl Bound {
             local,
             outlook,
             report,
+            journal,
         };
         let driving = tokio::spawn(driver::run(parts, ending)).await;
         if let Err(error) = driving {

@@ -13,6 +13,7 @@ use isobar_core::admission::NodeLimit;
 use isobar_core::committed::End;
 use isobar_core::id::{BrokerId, ServiceId};
 use isobar_core::policy::Member;
+use isobar_core::report::Event;
 use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -23,6 +24,7 @@ use crate::descriptors::{self, Descriptors};
 use crate::dial::Broker;
 use crate::driver;
 use crate::farewell::FAREWELLS_MAX;
+use crate::journal::Journal;
 use crate::listener;
 use crate::log::FlowLogger;
 use crate::mesh::trust::{FileError, Trust};
@@ -125,7 +127,9 @@ impl Node {
         let registries: Vec<_> = (0..workers).map(|w| Arc::new(Registry::new(w))).collect();
         let (logger, log) = FlowLogger::start(log)
             .map_err(|error| StartError::System("cannot start the log's thread", error))?;
-        let mesh = settings.mesh.as_ref().map(|mesh| bind_mesh(mesh, settings.seed, clock));
+        let journal = Arc::new(Journal::default());
+        let mesh = settings.mesh.as_ref();
+        let mesh = mesh.map(|mesh| bind_mesh(mesh, settings.seed, clock, journal.clone()));
         let mesh = mesh.transpose()?;
         let tunnels = mesh.as_ref().map(|mesh| mesh.handle.addr);
         let (services, pools, bound) = assemble(&settings, tunnels, clock)?;
@@ -140,6 +144,7 @@ impl Node {
             answering: Arc::new(Semaphore::new(ANSWERING_MAX)),
             farewells: Semaphore::new(FAREWELLS_MAX),
             accept_pauses: Count::default(),
+            journal,
             logger,
             registries,
             mesh: OnceLock::new(),
@@ -185,6 +190,11 @@ impl Node {
     /// Where the mesh listens, if there is one.
     pub fn mesh(&self) -> Option<&Arc<MeshHandle>> {
         self.shared.mesh.get()
+    }
+
+    /// The last events, oldest first.
+    pub fn events(&self) -> Vec<Event> {
+        self.shared.journal.events()
     }
 
     /// Reads certificates, key, CA and deny list again; what comes of it is told as an event.
@@ -293,9 +303,14 @@ impl Node {
     }
 }
 
-fn bind_mesh(settings: &MeshSettings, seed: u64, clock: Clock) -> Result<mesh::Bound, StartError> {
+fn bind_mesh(
+    settings: &MeshSettings,
+    seed: u64,
+    clock: Clock,
+    journal: Arc<Journal>,
+) -> Result<mesh::Bound, StartError> {
     let trust = Trust::load(settings.trust.clone()).map_err(StartError::Trust)?;
-    mesh::Bound::new(settings, Arc::new(trust), seed, clock)
+    mesh::Bound::new(settings, Arc::new(trust), seed, clock, journal)
         .map_err(|error| StartError::BindMesh(settings.bind, error))
 }
 

@@ -18,7 +18,7 @@ impl Node {
     pub fn report(&self) -> NodeReport {
         let figures = |service: &Arc<Service>| service.pools.report(service.id);
         let figures: Vec<_> = self.services.iter().map(figures).collect();
-        let mesh = self.mesh().map(|handle| mesh::figures(handle, &figures));
+        let mesh = self.mesh().map(|handle| mesh::figures(handle, &figures, self.room()));
         let services = self.services.iter().zip(figures);
         let services: Vec<_> =
             services.map(|(service, figures)| self.service(service, figures)).collect();
@@ -54,6 +54,12 @@ impl Node {
             services,
             mesh,
         }
+    }
+
+    /// Flows that this node would take from other sites.
+    fn room(&self) -> u32 {
+        let room = |service: &Arc<Service>| service.pools.load(service.id).room;
+        self.services.iter().map(room).fold(0, u32::saturating_add)
     }
 
     fn service(&self, service: &Service, figures: ServiceFigures) -> ServiceReport {

@@ -9,6 +9,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::clock::Clock;
 use crate::counters::{Count, Moved};
+use crate::journal::Journal;
 use crate::log::FlowLogger;
 use crate::mesh::MeshHandle;
 use crate::registry::Registry;
@@ -26,6 +27,8 @@ pub struct NodeShared {
     pub farewells: Semaphore,
     /// Pauses of listeners: descriptors ran short, or too many were being turned away.
     pub accept_pauses: Count,
+    /// The last events.
+    pub journal: Arc<Journal>,
     /// The log.
     pub logger: FlowLogger,
     /// Cards of all workers.

@@ -26,6 +26,7 @@ use super::local::Local;
 use super::tell;
 use super::trust::{Peer, Standing};
 use crate::clock::Clock;
+use crate::journal::Journal;
 
 /// Between two looks at what this node carries.
 const LOOK: Duration = Duration::from_millis(100);
@@ -58,6 +59,8 @@ pub struct Parts {
     pub outlook: watch::Sender<Arc<Outlook>>,
     /// For pages, twice a second.
     pub report: watch::Sender<Arc<MeshReport>>,
+    /// The last events.
+    pub journal: Arc<Journal>,
 }
 
 /// The driver's own.
@@ -196,6 +199,9 @@ impl Driver {
                 Output::Siblings(siblings) => self.parts.local.hear_siblings(&siblings),
                 Output::Notice(notice) => {
                     tell::notice(&self.parts.mesh, &notice);
+                    if let Some(entry) = tell::entry(&self.parts.mesh, &notice) {
+                        self.parts.journal.note(entry);
+                    }
                     if let Notice::NodeLost(peer) = notice {
                         self.drop_tunnels(peer);
                     }

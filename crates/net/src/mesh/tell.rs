@@ -1,7 +1,11 @@
 //! One event for each notice of the mesh.
 
-use isobar_core::mesh::{Mesh, Notice, RaiseReason, Reason};
+use isobar_core::id::PeerId;
+use isobar_core::mesh::{Identity, Mesh, Notice, RaiseReason, Reason};
 use isobar_core::outlook::Standing;
+use isobar_core::report::EventKind;
+
+use crate::journal::Entry;
 
 /// The stable word.
 pub fn standing_label(standing: Standing) -> &'static str {
@@ -26,6 +30,47 @@ fn reason_label(reason: Reason) -> &'static str {
         Reason::Returned => "returned",
         Reason::Drain => "drain",
         Reason::Left => "left",
+    }
+}
+
+/// What of it is kept. Not what a peer could say again and again.
+pub fn entry(mesh: &Mesh, notice: &Notice) -> Option<Entry> {
+    let node = |identity: &Identity, is, reason: String| {
+        let name = format!("{}/{}", identity.site, identity.node);
+        Some(Entry { kind: EventKind::Node, name, is, was: None, reason })
+    };
+    let peer = |peer, is| node(&mesh.identity(peer), is, String::new());
+    let me = |is, reason| node(&mesh.identity(PeerId(0)), is, reason);
+    match notice {
+        Notice::Standing { site, from, to, reason } => Some(Entry {
+            kind: EventKind::Site,
+            name: mesh.site_name(*site).to_owned(),
+            is: standing_label(*to),
+            was: from.map(standing_label),
+            reason: reason_label(*reason).to_owned(),
+        }),
+        Notice::NodeBack(id) => peer(*id, "heard"),
+        Notice::NodeLost(id) => peer(*id, "silent"),
+        Notice::NodeLeft(id) => peer(*id, "left"),
+        Notice::Isolated { heard, others } => {
+            me("isolated", format!("hears {heard} of {others} other sites"))
+        }
+        Notice::Rejoined => me("rejoined", String::new()),
+        Notice::Raised { incarnation, why } => {
+            me("raised", format!("{}: incarnation {incarnation}", raise_label(*why)))
+        }
+        Notice::RefusedAsDouble => me("refused", "identity_conflict".to_owned()),
+        Notice::JumpClamped { .. }
+        | Notice::IdentityConflict(_)
+        | Notice::NewsRefused(..)
+        | Notice::TableFull(_) => None,
+    }
+}
+
+fn raise_label(why: RaiseReason) -> &'static str {
+    match why {
+        RaiseReason::Held => "held",
+        RaiseReason::CalledDead => "called_dead",
     }
 }
 
@@ -59,10 +104,7 @@ pub fn notice(mesh: &Mesh, notice: &Notice) {
         ),
         Notice::Rejoined => tracing::info!("mesh: enough of the other sites are heard again"),
         Notice::Raised { incarnation, why } => {
-            let why = match why {
-                RaiseReason::Held => "held",
-                RaiseReason::CalledDead => "called_dead",
-            };
+            let why = raise_label(*why);
             tracing::info!(incarnation, why, "mesh: this node speaks in a new incarnation");
         }
         Notice::JumpClamped { said } => {

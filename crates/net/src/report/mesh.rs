@@ -12,26 +12,31 @@ use crate::mesh::MeshHandle;
 use crate::mesh::counters::MeshCounters;
 use crate::mesh::trust::{Certificate, EXPIRY_ALARM_DAYS, Reason, TrustReport};
 
-/// Everything of the mesh; `services` are those of this node.
-pub fn figures(handle: &MeshHandle, services: &[ServiceFigures]) -> MeshFigures {
+/// Everything of the mesh; `services` are those of this node, `own_room` what it would take from
+/// other sites.
+pub fn figures(handle: &MeshHandle, services: &[ServiceFigures], own_room: u32) -> MeshFigures {
     let report = handle.report.borrow().clone();
     let trust = handle.trust.report();
     let own = SiteId(0);
+    let own_flows =
+        services.iter().fold(0_u32, |sum, service| sum.saturating_add(service.flows.cur));
     let sites = report.sites.iter().zip(0..).map(|(known, at)| {
         let id = SiteId(at);
         let far = id != own;
-        let rtt = (far && !known.rtt.is_zero()).then_some(known.rtt);
+        let heard = far && known.living > 0;
+        // What siblings say, and what this node knows of itself.
+        let (flows, headroom) = if far { (0, 0) } else { (own_flows, own_room) };
         MeshSite {
             name: known.name.clone(),
             own: !far,
             standing: known.standing,
             standing_for: known.standing_for,
             silence: far.then_some(known.silence),
-            rtt,
-            loss_ppm: loss(&report, id).filter(|_| far),
+            rtt: (heard && !known.rtt.is_zero()).then_some(known.rtt),
+            loss_ppm: loss(&report, id).filter(|_| heard),
             nodes: known.living,
-            flows: known.flows,
-            headroom: known.headroom,
+            flows: known.flows.saturating_add(flows),
+            headroom: known.headroom.saturating_add(headroom),
             services: services.iter().filter_map(|service| between(service, id)).collect(),
         }
     });
