@@ -14,6 +14,7 @@
 //! | `/fragment` | the part of the page that changes | wanted |
 //! | `/metrics` | Prometheus text format 0.0.4 | wanted |
 //! | `/v1/report` | [`view::Report`] as JSON | wanted |
+//! | `/v1/events` | [`view::Events`] as JSON | wanted |
 //! | `/health/live`, `/health/ready` | plain text for probes | never |
 
 mod auth;
@@ -27,7 +28,7 @@ pub mod view;
 
 use std::sync::Arc;
 
-use isobar_core::report::NodeReport;
+use isobar_core::report::{Event, NodeReport};
 
 pub use server::serve;
 
@@ -36,6 +37,8 @@ pub use server::serve;
 pub struct Admin {
     /// Asked once per request, on the runtime's thread: it must be short and must not block.
     pub source: Arc<dyn Fn() -> NodeReport + Send + Sync>,
+    /// The last events, oldest first; asked in the same way.
+    pub events: Arc<dyn Fn() -> Vec<Event> + Send + Sync>,
     /// Wanted for everything but `/health/*`, as a bearer token or as the password of HTTP
     /// Basic. `None` lets everybody read; an empty one lets nobody.
     pub token: Option<String>,

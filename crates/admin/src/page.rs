@@ -54,6 +54,7 @@ pub(crate) fn document(report: &Report) -> String {
                     p {
                         a href="metrics" { "Metrics" } " · "
                         a href="v1/report" { "Report as JSON" } " · "
+                        a href="v1/events" { "Events as JSON" } " · "
                         a href="health/ready" { "Ready?" }
                     }
                     p { "Counters are since start. In: from clients. Out: to clients. Flows: HAProxy's sessions." }

@@ -12,15 +12,16 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::{AppendHeaders, Html, IntoResponse, Response};
 use axum::routing::get;
-use isobar_core::report::NodeReport;
+use isobar_core::report::{Event, NodeReport};
 
 use crate::auth::Token;
-use crate::view::Report;
+use crate::view::{Events, Report};
 use crate::{Admin, health, metrics, page};
 
 #[derive(Clone)]
 struct Shared {
     source: Arc<dyn Fn() -> NodeReport + Send + Sync>,
+    events: Arc<dyn Fn() -> Vec<Event> + Send + Sync>,
     token: Option<Token>,
 }
 
@@ -32,12 +33,14 @@ impl Shared {
 
 /// All paths. Only `GET` and `HEAD` are answered, so no path changes anything.
 pub(crate) fn router(admin: Admin) -> Router {
-    let shared = Shared { source: admin.source, token: admin.token.as_deref().map(Token::new) };
+    let token = admin.token.as_deref().map(Token::new);
+    let shared = Shared { source: admin.source, events: admin.events, token };
     Router::new()
         .route("/", get(page))
         .route("/fragment", get(fragment))
         .route("/metrics", get(metrics))
         .route("/v1/report", get(report))
+        .route("/v1/events", get(events))
         .route("/health/live", get(async || "ok\n"))
         .route("/health/ready", get(ready))
         .fallback(async || (StatusCode::NOT_FOUND, "there is nothing here; the stats page is /\n"))
@@ -61,6 +64,10 @@ async fn metrics(State(shared): State<Shared>) -> Response {
 
 async fn report(State(shared): State<Shared>) -> Response {
     axum::Json(shared.report()).into_response()
+}
+
+async fn events(State(shared): State<Shared>) -> Response {
+    axum::Json(Events::from((shared.events)())).into_response()
 }
 
 async fn ready(State(shared): State<Shared>) -> (StatusCode, String) {

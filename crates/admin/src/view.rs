@@ -4,10 +4,12 @@
 //! stand in the names (`_seconds`, `_bytes`). What is not there is `null`. Fields may be added;
 //! none changes its meaning under `/v1`. `isobar status` reads the same structs back.
 
+mod event;
 mod from_core;
 pub mod mesh;
 mod quantile;
 
+pub use event::{Event, EventKind, Events};
 pub use mesh::Mesh;
 pub use quantile::Quantile;
 use serde::{Deserialize, Serialize};

@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use isobar_admin::view::Report;
+use isobar_admin::view::{Events, Report};
 use isobar_admin::{Admin, serve};
 use isobar_core::report::{BrokerState, NodeReport, NodeState};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -23,7 +23,8 @@ async fn node(
 ) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let admin = Admin { source: Arc::new(source), token: token.map(str::to_owned) };
+    let (source, events) = (Arc::new(source), Arc::new(sample::events));
+    let admin = Admin { source, events, token: token.map(str::to_owned) };
     tokio::spawn(serve(listener, admin, pending()));
     address
 }
@@ -68,6 +69,7 @@ async fn every_path_shows_what_it_promises() {
         ("/fragment", "text/html; charset=utf-8", "<main id=\"live\""),
         ("/metrics", "text/plain; version=0.0.4; charset=utf-8", "# HELP isobar_"),
         ("/v1/report", "application/json", "{\"site\":\"fra\""),
+        ("/v1/events", "application/json", "{\"events\":[{\"serial\":7,"),
         ("/health/live", "text/plain; charset=utf-8", "ok"),
         ("/health/ready", "text/plain; charset=utf-8", "ok"),
     ];
@@ -186,6 +188,7 @@ fn the_documentation_names_every_field() {
     let docs = std::fs::read_to_string(docs).unwrap();
     let mut found = Vec::new();
     names(&serde_json::to_value(Report::from(sample::meshed())).unwrap(), &mut found);
+    names(&serde_json::to_value(Events::from(sample::events())).unwrap(), &mut found);
     assert!(found.len() > 100);
     for name in found {
         assert!(docs.contains(&format!("`{name}`")), "{name}");

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::{cert, check, run, status};
+use crate::{cert, check, events, run, status};
 
 const AFTER_HELP: &str = "\
 Exit codes: 0 success, 1 the command failed (its message says why), 2 wrong usage.
@@ -30,6 +30,8 @@ pub enum Command {
     Run(run::Args),
     /// Show what a running node says of itself.
     Status(status::StatusArgs),
+    /// Show what has changed of late: sites, nodes and brokers, and why.
+    Events(events::EventsArgs),
     /// Say whether a configuration file is good, and what it amounts to.
     Check(check::Args),
     /// Make and show the certificates of a mesh.
@@ -45,6 +47,7 @@ pub fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Run(args) => run::run(&args),
         Command::Status(args) => status::run(&args),
+        Command::Events(args) => events::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Cert(args) => cert::run(&args),
         #[cfg(feature = "demo")]

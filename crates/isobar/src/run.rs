@@ -112,8 +112,12 @@ async fn serve(settings: Settings) -> Result<(), RunError> {
     let node = Arc::new(Node::start(settings.node, io::stdout()).map_err(RunError::Start)?);
     announce(&node, &admin, wanted);
 
-    let source = node.clone();
-    let pages = Admin { source: Arc::new(move || source.report()), token: settings.admin.token };
+    let (source, events) = (node.clone(), node.clone());
+    let pages = Admin {
+        source: Arc::new(move || source.report()),
+        events: Arc::new(move || events.events()),
+        token: settings.admin.token,
+    };
     // Pages are served to the very end, so that a drain can be watched.
     let pages = tokio::spawn(isobar_admin::serve(admin, pages, std::future::pending()));
 

@@ -51,7 +51,12 @@ pub enum Output {
 
 /// Prints a running node's report.
 pub fn run(args: &StatusArgs) -> ExitCode {
-    match args.run() {
+    print(args.run())
+}
+
+/// Prints what a node said, or why it did not.
+pub(crate) fn print(said: Result<String, StatusError>) -> ExitCode {
+    match said {
         Ok(text) => {
             // Whoever reads this may have gone away; that says nothing about the node.
             let _ = std::io::stdout().lock().write_all(text.as_bytes());
@@ -73,25 +78,41 @@ pub fn run(args: &StatusArgs) -> ExitCode {
 impl StatusArgs {
     /// Reads the token, asks the node, and gives what is to be printed.
     pub fn run(&self) -> Result<String, StatusError> {
-        let token = match &self.token_file {
-            None => None,
-            Some(path) => Some(
-                std::fs::read_to_string(path)
-                    .map_err(|source| StatusError::TokenFile { path: path.clone(), source })?,
-            ),
-        };
-        status(&self.admin, token.as_deref().map(str::trim), self.output == Output::Json)
+        let token = token(self.token_file.as_ref())?;
+        status(&self.admin, token.as_deref(), self.is_json())
     }
+
+    /// Whether JSON is wanted.
+    pub(crate) fn is_json(&self) -> bool {
+        self.output == Output::Json
+    }
+}
+
+/// The token in a file, if one is named.
+pub(crate) fn token(file: Option<&PathBuf>) -> Result<Option<String>, StatusError> {
+    let Some(path) = file else { return Ok(None) };
+    let token = std::fs::read_to_string(path)
+        .map_err(|source| StatusError::TokenFile { path: path.clone(), source })?;
+    Ok(Some(token.trim().to_owned()))
 }
 
 /// Asks the node at `admin` (`HOST[:PORT]`) and gives its report, as tables or as JSON.
 pub fn status(admin: &str, token: Option<&str>, json: bool) -> Result<String, StatusError> {
+    let (body, report) = ask(admin, token, "/v1/report")?;
+    Ok(if json { body + "\n" } else { table(&report) })
+}
+
+/// Asks the node at `admin` for what is at `path`: as it was sent, and as it is read. It is read
+/// in any case: what answers may be something else, such as HAProxy's own page.
+pub(crate) fn ask<T: serde::de::DeserializeOwned>(
+    admin: &str,
+    token: Option<&str>,
+    path: &str,
+) -> Result<(String, T), StatusError> {
     let address = address(admin)?;
-    let body = fetch(&address, token, TIMEOUT)?;
-    // Read in either case: what answers may be something else, such as HAProxy's own page.
+    let body = fetch(&address, token, path, TIMEOUT)?;
     match serde_json::from_str(&body) {
-        Ok(_) if json => Ok(body + "\n"),
-        Ok(report) => Ok(table(&report)),
+        Ok(read) => Ok((body, read)),
         Err(source) => Err(StatusError::NotAReport { address, source }),
     }
 }
@@ -194,7 +215,12 @@ fn address(admin: &str) -> Result<String, StatusError> {
     }
 }
 
-fn fetch(address: &str, token: Option<&str>, timeout: Duration) -> Result<String, StatusError> {
+fn fetch(
+    address: &str,
+    token: Option<&str>,
+    path: &str,
+    timeout: Duration,
+) -> Result<String, StatusError> {
     let agent: ureq::Agent = ureq::Agent::config_builder()
         .timeout_global(Some(timeout))
         .http_status_as_error(false)
@@ -204,7 +230,7 @@ fn fetch(address: &str, token: Option<&str>, timeout: Duration) -> Result<String
         .proxy(None)
         .build()
         .into();
-    let mut request = agent.get(format!("http://{address}/v1/report"));
+    let mut request = agent.get(format!("http://{address}{path}"));
     if let Some(token) = token {
         request = request.header("Authorization", format!("Bearer {token}"));
     }
@@ -404,7 +430,7 @@ fn one_line(name: &str) -> String {
 
 #[cfg(test)]
 #[path = "../../admin/tests/sample/mod.rs"]
-mod sample;
+pub(crate) mod sample;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -49,6 +49,24 @@ pub(crate) fn empty() -> NodeReport {
     }
 }
 
+/// Three events, after six that were forgotten.
+pub(crate) fn events() -> Vec<Event> {
+    let event = |serial, kind, name: &str, is, was, reason: &str| Event {
+        serial,
+        at_ms: 1_795_000_000_123 + serial * 1_000,
+        kind,
+        name: name.into(),
+        is,
+        was,
+        reason: reason.into(),
+    };
+    vec![
+        event(7, EventKind::Broker, "mqtt/serv4", "down", None, "check: TimedOut"),
+        event(8, EventKind::Node, "sin/sin-1", "silent", None, ""),
+        event(9, EventKind::Site, "sin", "dead", Some("suspect"), "witnessed\u{1b}[31m"),
+    ]
+}
+
 /// A service that has seen nothing: no listener, no broker, an empty histogram.
 pub(crate) fn bare_service(name: &str) -> ServiceReport {
     ServiceReport {

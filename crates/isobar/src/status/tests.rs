@@ -10,11 +10,16 @@ use isobar_core::report::NodeReport;
 use super::*;
 
 /// Runs `ask` with the address of an admin server.
-fn with_node<T>(source: fn() -> NodeReport, token: Option<&str>, ask: impl FnOnce(&str) -> T) -> T {
+pub(crate) fn with_node<T>(
+    source: fn() -> NodeReport,
+    token: Option<&str>,
+    ask: impl FnOnce(&str) -> T,
+) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
     let address = listener.local_addr().unwrap().to_string();
-    let admin = Admin { source: Arc::new(source), token: token.map(str::to_owned) };
+    let (source, events) = (Arc::new(source), Arc::new(sample::events));
+    let admin = Admin { source, events, token: token.map(str::to_owned) };
     // Dropping the sender, by a panic of `ask` too, ends the server.
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let server = std::thread::spawn(move || {
@@ -174,7 +179,8 @@ fn who_is_not_there_or_not_a_node_is_said_clearly() {
         let error = with_stranger(answer, |address| status(address, None, true)).unwrap_err();
         assert!(error.to_string().contains(expected), "{answer:?}: {error}");
     }
-    let silent = with_stranger("", |address| fetch(address, None, Duration::from_millis(200)));
+    let silent =
+        with_stranger("", |address| fetch(address, None, "/v1/report", Duration::from_millis(200)));
     assert!(matches!(silent, Err(StatusError::Silent { .. })), "{silent:?}");
 }
 
