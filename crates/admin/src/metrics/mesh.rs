@@ -166,6 +166,9 @@ pub(super) const RECEIVED_REFUSED: Labelled = Labelled {
     help: "Flows of a site that this node did not take, by reason.",
 };
 
+/// Where counts by reason are found.
+type Counts = fn(&SiteService) -> &[Counted];
+
 /// A node may have two links for one purpose while one replaces the other: the one that is up, or
 /// else the newest, speaks for both.
 pub(super) const LINK: &[Family<Link>] = &[

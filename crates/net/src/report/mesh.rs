@@ -40,13 +40,16 @@ pub fn figures(handle: &MeshHandle, services: &[ServiceFigures], own_room: u32) 
             services: services.iter().filter_map(|service| between(service, id)).collect(),
         }
     });
+    let mut sites: Vec<_> = sites.collect();
+    // As they were met is no order for a reader.
+    sites.sort_by(|a, b| (!a.own, &a.name).cmp(&(!b.own, &b.name)));
     MeshFigures {
         name: trust.mesh.clone(),
         addr: handle.addr.to_string(),
         incarnation: report.incarnation,
         generation: report.generation,
         isolated: report.isolated,
-        sites: sites.collect(),
+        sites,
         links: report.links.iter().map(|known| link(&report, known)).collect(),
         trust: trust_figures(trust),
         counts: counts(&handle.counters),
