@@ -1,4 +1,4 @@
-//! The demo's brokers: which kind, how each is started, and that each really answers.
+//! The brokers of the demo: which kind, how each is started, and that each really answers.
 //!
 //! Four brokers carry the clients and stand behind the node. A fifth, the hub, carries only
 //! their bridges, and the node does not know it: a star has no loops, and no fault of the script
@@ -78,7 +78,7 @@ pub(super) fn find_mosquitto() -> Result<Kind, String> {
 
 /// One broker, running or not.
 pub(super) struct Broker {
-    /// `b1` to `b4`, or `hub`.
+    /// `b1` to `b4`, or `hub`; with several sites, `fra-b1` and so on.
     pub(super) name: String,
     /// Where it listens.
     pub(super) addr: SocketAddr,
@@ -132,24 +132,13 @@ impl Brokers {
 
     /// Waits until a message published at this broker arrives at the hub.
     pub(super) async fn await_bridge(&self, index: usize) -> Result<(), Failure> {
-        let broker = &self.behind_node[index];
-        let deadline = Instant::now() + START_PATIENCE;
-        while Instant::now() < deadline {
-            if crosses(&broker.name, broker.addr, self.hub.addr).await.is_ok() {
-                return Ok(());
-            }
-            sleep(Duration::from_millis(100)).await;
-        }
-        let late = format!("{} is not bridged after {START_PATIENCE:?}", broker.name);
-        Err(broker.with_log(Failure::Other(late)))
+        self.behind_node[index].await_bridge(self.hub.addr).await
     }
 
     /// Ends every broker and waits until they are gone.
     pub(super) async fn end(self) -> Result<(), Failure> {
         for broker in self.behind_node.into_iter().chain([self.hub]) {
-            if let Some(child) = broker.child {
-                child.end().await?;
-            }
+            broker.end().await?;
         }
         Ok(())
     }
@@ -173,7 +162,8 @@ async fn crosses(name: &str, from: SocketAddr, to: SocketAddr) -> Result<(), Gon
 }
 
 impl Broker {
-    fn new(name: String, addr: SocketAddr, max_connections: usize) -> Broker {
+    /// One that is not running yet.
+    pub(super) fn new(name: String, addr: SocketAddr, max_connections: usize) -> Broker {
         Broker { name, addr, max_connections, child: None }
     }
 
@@ -191,6 +181,27 @@ impl Broker {
         }
     }
 
+    /// Waits until a message published here arrives at the hub.
+    pub(super) async fn await_bridge(&self, hub: SocketAddr) -> Result<(), Failure> {
+        let deadline = Instant::now() + START_PATIENCE;
+        while Instant::now() < deadline {
+            if crosses(&self.name, self.addr, hub).await.is_ok() {
+                return Ok(());
+            }
+            sleep(Duration::from_millis(100)).await;
+        }
+        let late = format!("{} is not bridged after {START_PATIENCE:?}", self.name);
+        Err(self.with_log(Failure::Other(late)))
+    }
+
+    /// Ends it, if it runs, and waits until it is gone.
+    pub(super) async fn end(self) -> Result<(), Failure> {
+        match self.child {
+            Some(child) => child.end().await,
+            None => Ok(()),
+        }
+    }
+
     fn with_log(&self, failure: Failure) -> Failure {
         match &self.child {
             Some(child) => failure.with_log(child.log()),
@@ -198,7 +209,8 @@ impl Broker {
         }
     }
 
-    async fn start(
+    /// Starts it, bridged with `hub` if there is one, and waits until it answers.
+    pub(super) async fn start(
         &mut self,
         kind: &Kind,
         dir: &Path,
@@ -299,15 +311,20 @@ impl Ports {
         Ports { next: PORTS.start + u16::try_from(spread).unwrap_or(0) }
     }
 
-    /// The next port that nobody listens on.
+    /// The next port of 127.0.0.1 that nobody listens on.
     pub(super) fn free(&mut self) -> Result<SocketAddr, Failure> {
+        self.free_on(Ipv4Addr::LOCALHOST)
+    }
+
+    /// The next port of another address.
+    pub(super) fn free_on(&mut self, ip: Ipv4Addr) -> Result<SocketAddr, Failure> {
         for _ in PORTS {
-            let addr = SocketAddr::from((Ipv4Addr::LOCALHOST, self.next));
+            let addr = SocketAddr::from((ip, self.next));
             self.next = if self.next + 1 < PORTS.end { self.next + 1 } else { PORTS.start };
             if TcpListener::bind(addr).is_ok() {
                 return Ok(addr);
             }
         }
-        Err(Failure::Other("no free port on 127.0.0.1 between 20000 and 32000".to_owned()))
+        Err(Failure::Other(format!("no free port on {ip} between 20000 and 32000")))
     }
 }

@@ -1,19 +1,21 @@
-//! The demo's clients. Half speak 3.1.1, half 5.0; all of them only know the node's address.
+//! The demo's clients. Half speak 3.1.1, half 5.0; all of them only know addresses of nodes.
 //!
-//! Each client of the fleet writes a letter a second, at QoS 1, to the client that lives half the
+//! A client has a home: the node that it asks first. Where nobody listens there it asks the next
+//! one, as a DNS answer with several addresses would lead it. Each client of the fleet writes a letter a second, at QoS 1, to the client that lives half the
 //! fleet away, and reports what it hears. It loses patience where nothing acknowledges a letter,
 //! connects again, and sends that letter again: what a decent device does. A newcomer only
 //! connects, once, and must be let in. A stranger connects straight to a broker, past the node,
 //! and takes a place there.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant as Later, MissedTickBehavior, interval_at, sleep, sleep_until};
 
-use super::ledger::{Act, Ledger, Letter};
+use super::ledger::{Act, Guest, Ledger, Letter};
 use super::mqtt::{Gone, Heard, Session, Version};
 
 /// From a letter sent until its PUBACK; a client that waited longer gives the session up.
@@ -26,9 +28,13 @@ const LETTERS: u32 = 300;
 /// What all clients of the fleet share.
 #[derive(Clone)]
 pub(super) struct Fleet {
-    /// Where the node takes clients.
-    pub(super) node: SocketAddr,
-    /// How many clients.
+    /// Where the nodes take clients.
+    pub(super) doors: Arc<[SocketAddr]>,
+    /// By home: the doors in the order in which they are tried.
+    pub(super) routes: Arc<[Vec<usize>]>,
+    /// What the brokers call themselves.
+    pub(super) brokers: Arc<[String]>,
+    /// How many clients: as many for each home.
     pub(super) size: usize,
     /// What they notice.
     pub(super) ledger: Ledger,
@@ -46,6 +52,17 @@ impl Fleet {
         tasks
     }
 
+    /// The index of the broker that a message under `here` names.
+    fn named(&self, payload: &[u8]) -> Option<usize> {
+        self.brokers.iter().position(|name| name.as_bytes() == payload)
+    }
+
+    /// Whom that client writes to: half the fleet away, and at home in the same place.
+    fn partner(&self, number: usize) -> usize {
+        let homes = self.routes.len();
+        (number + self.size / 2 / homes * homes) % self.size
+    }
+
     /// Between two letters of one client: a second, or more where the fleet is large.
     fn period(&self) -> Duration {
         let size = u32::try_from(self.size).unwrap_or(u32::MAX);
@@ -56,6 +73,8 @@ impl Fleet {
 struct Client {
     fleet: Fleet,
     number: usize,
+    /// How far along its route it is.
+    turn: usize,
     /// The next letter's number.
     next: u32,
     /// Sent, not acknowledged: and since when.
@@ -64,30 +83,36 @@ struct Client {
 
 impl Client {
     fn new(fleet: Fleet, number: usize) -> Client {
-        Client { fleet, number, next: 0, open: None }
+        Client { fleet, number, turn: 0, next: 0, open: None }
     }
 
     async fn live(mut self) {
         // Not all in one moment, at first and after a cut.
         sleep(Duration::from_millis(u64::try_from(self.number % 500).unwrap_or(0))).await;
         loop {
-            match self.connect().await {
+            let route = &self.fleet.routes[self.number % self.fleet.routes.len()];
+            let door = route[self.turn % route.len()];
+            match self.connect(door).await {
                 Ok(session) => {
-                    self.fleet.ledger.served(self.number);
-                    let Gone(_) = self.correspond(session).await;
+                    self.turn = 0;
+                    self.fleet.ledger.served(self.number, door);
+                    let _gone = self.correspond(session).await;
                     let since = self.open.map_or_else(Instant::now, |(_, since)| since);
                     self.fleet.ledger.cut(self.number, since);
                 }
-                Err(_) => self.fleet.ledger.refused(),
+                Err(gone) => {
+                    self.turn += usize::from(gone.is_unreachable);
+                    self.fleet.ledger.refused();
+                }
             }
             let pause = 100 + u64::try_from(self.number * 7 % 200).unwrap_or(0);
             sleep(Duration::from_millis(pause)).await;
         }
     }
 
-    async fn connect(&self) -> Result<Session, Gone> {
+    async fn connect(&self, door: usize) -> Result<Session, Gone> {
         let id = format!("demo-c{:04}", self.number);
-        let mut session = Session::new(Version::of(self.number), &id, self.fleet.node);
+        let mut session = Session::new(Version::of(self.number), &id, self.fleet.doors[door]);
         session.accepted(CONNECT_PATIENCE).await?;
         session.subscribe(&["here".to_owned(), address(self.number)])?;
         session.subscribed(PATIENCE).await?;
@@ -125,7 +150,7 @@ impl Client {
                     }
                 }
                 () = sleep_until(waited_enough.unwrap_or_else(Later::now)),
-                    if waited_enough.is_some() => return Gone("no PUBACK".to_owned()),
+                    if waited_enough.is_some() => return Gone::new("no PUBACK"),
             }
         }
     }
@@ -133,7 +158,7 @@ impl Client {
     fn send(&mut self, session: &Session, letter: Letter) -> Result<(), Gone> {
         // A letter that is sent again on a new session gets a new chance.
         self.open = Some((letter, Instant::now()));
-        let to = (self.number + self.fleet.size / 2) % self.fleet.size;
+        let to = self.fleet.partner(self.number);
         let broker = self.fleet.ledger.broker_of(self.number);
         let broker = broker.map_or_else(|| "?".to_owned(), |broker| broker.to_string());
         let text = format!("{} {} {broker}", letter.from, letter.number);
@@ -142,14 +167,13 @@ impl Client {
 
     fn read(&self, topic: &str, payload: &[u8]) {
         let ledger = &self.fleet.ledger;
-        let text = String::from_utf8_lossy(payload);
         if topic == "here" {
-            let broker = text.strip_prefix('b').and_then(|number| number.parse::<usize>().ok());
-            if let Some(broker) = broker.and_then(|number| number.checked_sub(1)) {
+            if let Some(broker) = self.fleet.named(payload) {
                 ledger.located(self.number, broker);
             }
             return;
         }
+        let text = String::from_utf8_lossy(payload);
         let mut words = text.split(' ');
         let mut word = || words.next();
         let (Some(from), Some(number), Some(broker)) = (word(), word(), word()) else { return };
@@ -165,26 +189,46 @@ fn address(number: usize) -> String {
     format!("demo/to/{number}")
 }
 
-/// Clients that come during an act, evenly over `over`, and stay until the set is dropped.
-pub(super) fn newcomers(fleet: &Fleet, act: Act, count: usize, over: Duration) -> JoinSet<()> {
+/// Clients that come to one node during an act, evenly over `over`, and stay until the set is
+/// dropped.
+pub(super) fn newcomers(
+    fleet: &Fleet,
+    (act, door): (Act, usize),
+    count: usize,
+    over: Duration,
+) -> JoinSet<()> {
     let mut tasks = JoinSet::new();
     for number in 0..count {
-        let (node, ledger) = (fleet.node, fleet.ledger.clone());
+        let fleet = fleet.clone();
         let steps = u32::try_from(count.max(1)).unwrap_or(u32::MAX);
         let delay = over * u32::try_from(number).unwrap_or(0) / steps;
         tasks.spawn(async move {
             sleep(delay).await;
             let id = format!("demo-new-{act:?}-{number}");
-            let mut session = Session::new(Version::of(number), &id, node);
+            let mut session = Session::new(Version::of(number), &id, fleet.doors[door]);
             let asked = Instant::now();
             match session.accepted(CONNECT_PATIENCE).await {
-                Ok(()) => ledger.newcomer(act, Ok(asked.elapsed())),
-                Err(gone) => return ledger.newcomer(act, Err(gone.to_string())),
+                Ok(()) => stay(session, &fleet, fleet.ledger.let_in(act, door, asked.elapsed())),
+                Err(gone) => return fleet.ledger.turned_away(act, gone.to_string()),
             }
-            while session.next().await.is_ok() {}
+            .await;
         });
     }
     tasks
+}
+
+/// Asks where it is, and stays.
+async fn stay(mut session: Session, fleet: &Fleet, guest: Guest) {
+    if session.subscribe(&["here".to_owned()]).is_err() {
+        return;
+    }
+    while let Ok(heard) = session.next().await {
+        if let Heard::Message { payload, .. } = heard
+            && let Some(broker) = fleet.named(&payload)
+        {
+            guest.located(broker);
+        }
+    }
 }
 
 /// Clients that go straight to one broker until it takes no more.

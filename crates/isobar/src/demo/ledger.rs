@@ -8,27 +8,57 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// The acts of the script, in order.
+/// The acts of both scripts, in order.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) enum Act {
     /// Clients arrive.
     Arrival,
     /// Nothing is wrong.
     Calm,
-    /// A broker is full.
+    /// A link is cut one way, between sites.
+    Cut,
+    /// A broker is full, or a site.
     Full,
     /// A broker hangs.
     Hung,
-    /// A broker is killed.
+    /// A broker is killed, or those of a site.
     Killed,
+    /// The brokers of the site are back.
+    Home,
+    /// A whole site is killed.
+    Lost,
     /// Everything is back.
     After,
 }
 
 impl Act {
     /// All of them, in order.
-    pub(super) const ALL: [Act; 6] =
-        [Act::Arrival, Act::Calm, Act::Full, Act::Hung, Act::Killed, Act::After];
+    pub(super) const ALL: [Act; 9] = [
+        Act::Arrival,
+        Act::Calm,
+        Act::Cut,
+        Act::Full,
+        Act::Hung,
+        Act::Killed,
+        Act::Home,
+        Act::Lost,
+        Act::After,
+    ];
+
+    /// One word for it.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Act::Arrival => "arrival",
+            Act::Calm => "calm",
+            Act::Cut => "cut",
+            Act::Full => "full",
+            Act::Hung => "hung",
+            Act::Killed => "killed",
+            Act::Home => "home",
+            Act::Lost => "lost",
+            Act::After => "after",
+        }
+    }
 
     fn index(self) -> usize {
         self as usize
@@ -73,8 +103,29 @@ pub(super) struct Figures {
 enum Whereabouts {
     /// Since when, and in which act that began.
     Away(Instant, Act),
-    /// Served by the broker of this index, once its name was heard.
-    Served(Option<usize>),
+    /// Served: from where.
+    Served(Stay),
+}
+
+/// Where a client is, by its own account.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Stay {
+    /// The node that it is connected to, by its index.
+    pub(super) door: usize,
+    /// The broker that serves it, by its index, once its name was heard.
+    pub(super) broker: Option<usize>,
+}
+
+/// A client that is none of the fleet's.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Visit {
+    /// The act in which it came.
+    pub(super) act: Act,
+    /// Where it is.
+    pub(super) stay: Stay,
+    /// Connect to CONNACK.
+    pub(super) took: Duration,
+    is_over: bool,
 }
 
 struct Sent {
@@ -87,6 +138,8 @@ struct Book {
     act: Act,
     figures: [Figures; Act::ALL.len()],
     clients: Vec<Whereabouts>,
+    /// Every newcomer who was let in: as many as the script sends.
+    visits: Vec<Visit>,
     /// Every letter until the end of the demo, so that a second arrival is known as one: a few
     /// hundred a second at most, for as long as `--seconds` says.
     letters: HashMap<Letter, Sent>,
@@ -104,6 +157,7 @@ impl Ledger {
             act: Act::Arrival,
             figures: Default::default(),
             clients: (0..clients).map(|_| Whereabouts::Away(now, Act::Arrival)).collect(),
+            visits: Vec::new(),
             letters: HashMap::new(),
         })))
     }
@@ -117,7 +171,7 @@ impl Ledger {
     pub(super) fn begin(&self, act: Act) {
         let mut book = self.book();
         let before = std::mem::replace(&mut book.act, act);
-        if !matches!(act, Act::Full | Act::Hung | Act::Killed) {
+        if !matches!(act, Act::Full | Act::Hung | Act::Killed | Act::Lost) {
             return;
         }
         let Book { figures, letters, .. } = &mut *book;
@@ -131,10 +185,11 @@ impl Ledger {
         }
     }
 
-    /// A client is served: connected and subscribed.
-    pub(super) fn served(&self, client: usize) {
+    /// A client is served: connected to that node and subscribed.
+    pub(super) fn served(&self, client: usize, door: usize) {
         let mut book = self.book();
-        let before = std::mem::replace(&mut book.clients[client], Whereabouts::Served(None));
+        let now = Whereabouts::Served(Stay { door, broker: None });
+        let before = std::mem::replace(&mut book.clients[client], now);
         if let Whereabouts::Away(since, act) = before {
             book.figures[act.index()].outages.push(since.elapsed());
         }
@@ -142,7 +197,9 @@ impl Ledger {
 
     /// A client heard the name of its broker.
     pub(super) fn located(&self, client: usize, broker: usize) {
-        self.book().clients[client] = Whereabouts::Served(Some(broker));
+        if let Whereabouts::Served(stay) = &mut self.book().clients[client] {
+            stay.broker = Some(broker);
+        }
     }
 
     /// A client lost its session; `since` is when it first had no answer.
@@ -183,13 +240,34 @@ impl Ledger {
         }
     }
 
-    /// A newcomer of this act was answered, or turned away.
-    pub(super) fn newcomer(&self, act: Act, answer: Result<Duration, String>) {
-        let figures = &mut self.book().figures[act.index()];
-        match answer {
-            Ok(took) => figures.newcomers.push(took),
-            Err(why) => figures.turned_away.push(why),
-        }
+    /// A newcomer of this act was let in after so long.
+    pub(super) fn let_in(&self, act: Act, door: usize, took: Duration) -> Guest {
+        let mut book = self.book();
+        book.figures[act.index()].newcomers.push(took);
+        let stay = Stay { door, broker: None };
+        book.visits.push(Visit { act, stay, took, is_over: false });
+        Guest { ledger: self.clone(), number: book.visits.len() - 1 }
+    }
+
+    /// A newcomer of this act was turned away.
+    pub(super) fn turned_away(&self, act: Act, why: String) {
+        self.book().figures[act.index()].turned_away.push(why);
+    }
+
+    /// Everybody let in during that act, whether still there or not.
+    pub(super) fn visits(&self, act: Act) -> Vec<Visit> {
+        self.book().visits.iter().filter(|visit| visit.act == act).copied().collect()
+    }
+
+    /// Where everybody is who is served now, newcomers among them.
+    pub(super) fn stays(&self) -> Vec<Stay> {
+        let book = self.book();
+        let visits = book.visits.iter().filter(|visit| !visit.is_over).map(|visit| visit.stay);
+        let served = book.clients.iter().filter_map(|client| match client {
+            Whereabouts::Served(stay) => Some(*stay),
+            Whereabouts::Away(..) => None,
+        });
+        served.chain(visits).collect()
     }
 
     /// What was noticed in an act so far.
@@ -200,7 +278,7 @@ impl Ledger {
     /// Where the client is, by its own account.
     pub(super) fn broker_of(&self, client: usize) -> Option<usize> {
         match self.book().clients[client] {
-            Whereabouts::Served(broker) => broker,
+            Whereabouts::Served(stay) => stay.broker,
             Whereabouts::Away(..) => None,
         }
     }
@@ -211,9 +289,9 @@ impl Ledger {
         let mut on = vec![0; brokers];
         let mut served = 0;
         for client in &book.clients {
-            if let Whereabouts::Served(broker) = client {
+            if let Whereabouts::Served(stay) = client {
                 served += 1;
-                if let Some(count) = broker.and_then(|broker| on.get_mut(broker)) {
+                if let Some(count) = stay.broker.and_then(|broker| on.get_mut(broker)) {
                     *count += 1;
                 }
             }
@@ -233,6 +311,25 @@ impl Ledger {
     pub(super) fn delivered(&self, act: Act) -> bool {
         let figures = &self.book().figures[act.index()];
         figures.sent == figures.arrived
+    }
+}
+
+/// A newcomer's entry in the ledger. Dropped, it has left.
+pub(super) struct Guest {
+    ledger: Ledger,
+    number: usize,
+}
+
+impl Guest {
+    /// It heard the name of its broker.
+    pub(super) fn located(&self, broker: usize) {
+        self.ledger.book().visits[self.number].stay.broker = Some(broker);
+    }
+}
+
+impl Drop for Guest {
+    fn drop(&mut self) {
+        self.ledger.book().visits[self.number].is_over = true;
     }
 }
 
@@ -271,18 +368,32 @@ mod tests {
     #[test]
     fn an_outage_belongs_to_the_act_in_which_it_began() {
         let ledger = Ledger::new(2);
-        ledger.served(0);
-        ledger.served(1);
+        ledger.served(0, 0);
+        ledger.served(1, 0);
         ledger.located(1, 3);
         ledger.begin(Act::Killed);
         assert_eq!((2, vec![0, 0, 0, 1]), ledger.census(4));
         ledger.cut(1, Instant::now());
         ledger.refused();
         ledger.begin(Act::After);
-        ledger.served(1);
+        ledger.served(1, 0);
         let figures = ledger.figures(Act::Killed);
         assert_eq!((1, 1, 1), (figures.cut, figures.refused, figures.outages.len()));
         assert!(ledger.figures(Act::After).outages.is_empty());
+    }
+
+    #[test]
+    fn a_guest_that_left_is_remembered_and_not_there() {
+        let ledger = Ledger::new(1);
+        ledger.served(0, 2);
+        let guest = ledger.let_in(Act::Full, 1, Duration::from_millis(5));
+        guest.located(4);
+        let stay = Stay { door: 1, broker: Some(4) };
+        assert_eq!(vec![Stay { door: 2, broker: None }, stay], ledger.stays());
+        drop(guest);
+        assert_eq!(1, ledger.stays().len());
+        assert_eq!(stay, ledger.visits(Act::Full)[0].stay);
+        assert_eq!(1, ledger.figures(Act::Full).newcomers.len());
     }
 
     #[test]

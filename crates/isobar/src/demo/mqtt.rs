@@ -4,6 +4,7 @@
 //! Unlike there, a session that ended stays ended: the demo counts reconnects, so it makes them.
 
 use std::fmt;
+use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::time::Duration;
@@ -57,11 +58,41 @@ pub(super) enum Heard {
 
 /// Why a session ended.
 #[derive(Debug)]
-pub(super) struct Gone(pub(super) String);
+pub(super) struct Gone {
+    why: String,
+    /// Nobody listened there: a client that knows another address tries that.
+    pub(super) is_unreachable: bool,
+}
+
+impl Gone {
+    /// For that reason.
+    pub(super) fn new(why: impl Into<String>) -> Gone {
+        Gone { why: why.into(), is_unreachable: false }
+    }
+
+    fn at(error: impl fmt::Display, io: Option<&io::Error>) -> Gone {
+        let refused = io.map(io::Error::kind) == Some(io::ErrorKind::ConnectionRefused);
+        Gone { why: error.to_string(), is_unreachable: refused }
+    }
+
+    fn from_v311(error: &rumqttc::ConnectionError) -> Gone {
+        match error {
+            rumqttc::ConnectionError::Io(io) => Gone::at(error, Some(io)),
+            _ => Gone::at(error, None),
+        }
+    }
+
+    fn from_v5(error: &v5::ConnectionError) -> Gone {
+        match error {
+            v5::ConnectionError::Io(io) => Gone::at(error, Some(io)),
+            _ => Gone::at(error, None),
+        }
+    }
+}
 
 impl fmt::Display for Gone {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.why)
     }
 }
 
@@ -89,7 +120,7 @@ impl Session {
                     let mut events = events?;
                     match events.poll().await {
                         Ok(event) => Some((Ok(heard_v311(event)), Some(events))),
-                        Err(error) => Some((Err(Gone(error.to_string())), None)),
+                        Err(error) => Some((Err(Gone::from_v311(&error)), None)),
                     }
                 });
                 Session { sender: Sender::V311(sender), events: Box::pin(events) }
@@ -104,7 +135,7 @@ impl Session {
                     let mut events = events?;
                     match events.poll().await {
                         Ok(event) => Some((Ok(heard_v5(event)), Some(events))),
-                        Err(error) => Some((Err(Gone(error.to_string())), None)),
+                        Err(error) => Some((Err(Gone::from_v5(&error)), None)),
                     }
                 });
                 Session { sender: Sender::V5(sender), events: Box::pin(events) }
@@ -134,7 +165,7 @@ impl Session {
 
     /// What comes next. May be dropped and called again without a loss.
     pub(super) async fn next(&mut self) -> Result<Heard, Gone> {
-        self.events.next().await.unwrap_or_else(|| Err(Gone("the session has ended".to_owned())))
+        self.events.next().await.unwrap_or_else(|| Err(Gone::new("the session has ended")))
     }
 
     /// Asks for topic filters at QoS 1. Only while connected.
@@ -151,7 +182,7 @@ impl Session {
                 }))
                 .map_err(|error| error.to_string()),
         };
-        asked.map_err(Gone)
+        asked.map_err(Gone::new)
     }
 
     /// Publishes at QoS 1. Only while connected.
@@ -165,7 +196,7 @@ impl Session {
                 .try_publish(topic, v5::mqttbytes::QoS::AtLeastOnce, retain, payload)
                 .map_err(|error| error.to_string()),
         };
-        asked.map_err(Gone)
+        asked.map_err(Gone::new)
     }
 
     /// Ends the session with a DISCONNECT, or by force after a moment.
@@ -194,7 +225,7 @@ impl Session {
             }
         };
         let waited = timeout(patience, wait).await;
-        waited.unwrap_or_else(|_| Err(Gone(format!("{otherwise} within {patience:?}"))))
+        waited.unwrap_or_else(|_| Err(Gone::new(format!("{otherwise} within {patience:?}"))))
     }
 }
 

@@ -1,4 +1,4 @@
-//! The demo's node: its configuration, its process, and what it reports of itself.
+//! A node of the demo: its configuration, its process, and what it reports of itself.
 //!
 //! The node is this same binary as anybody would run it, `isobar run -c FILE`, and the demo
 //! asks it what `isobar status` asks.
@@ -40,6 +40,21 @@ fn brokers(report: &Report) -> impl Iterator<Item = &BrokerReport> {
     report.services.iter().flat_map(|service| &service.brokers)
 }
 
+/// What a node is started from.
+#[derive(Clone, Debug)]
+pub(super) struct Plan {
+    /// What its files are called.
+    pub(super) name: String,
+    /// Where clients connect.
+    pub(super) addr: SocketAddr,
+    /// Where it shows itself.
+    pub(super) admin: SocketAddr,
+    /// Its configuration.
+    pub(super) toml: String,
+    /// The form of its events.
+    pub(super) events: &'static str,
+}
+
 /// The running node.
 pub(super) struct Node {
     /// Where clients connect.
@@ -50,25 +65,33 @@ pub(super) struct Node {
 }
 
 impl Node {
-    /// Writes the configuration, starts `isobar run`, and waits until no broker is down in its
-    /// eyes.
+    /// Starts the only node of a site.
     pub(super) async fn start(
         dir: &Path,
         brokers: &[Broker],
         ports: &mut Ports,
     ) -> Result<Node, Failure> {
         let (addr, admin) = (ports.free()?, ports.free()?);
-        let file = dir.join("demo.toml");
-        fs::write(&file, configuration(addr, admin, brokers))
+        let toml = configuration(addr, admin, brokers);
+        let plan = Plan { name: "node".to_owned(), addr, admin, toml, events: "text" };
+        Node::launch(dir, &plan).await
+    }
+
+    /// Writes the configuration, starts `isobar run`, and waits until no broker is down in its
+    /// eyes.
+    pub(super) async fn launch(dir: &Path, plan: &Plan) -> Result<Node, Failure> {
+        let file = dir.join(format!("{}.toml", plan.name));
+        fs::write(&file, &plan.toml)
             .map_err(Failure::io(format!("writing {}", file.display())))?;
         let this = std::env::current_exe().map_err(Failure::io("finding isobar"))?;
-        let program = [this.as_os_str(), "run".as_ref(), "-c".as_ref(), file.as_os_str()];
-        let program = program
-            .iter()
-            .map(|word| word.to_str().map(str::to_owned))
-            .collect::<Option<Vec<String>>>()
-            .ok_or_else(|| Failure::Other("a path is not UTF-8".to_owned()))?;
-        let mut node = Node { addr, admin, child: Child::start("node", dir, program).await? };
+        let word = |word: &Path| {
+            let word = word.to_str().map(str::to_owned);
+            word.ok_or_else(|| Failure::Other("a path is not UTF-8".to_owned()))
+        };
+        let mut program = vec![word(&this)?, "run".to_owned(), "-c".to_owned(), word(&file)?];
+        program.push(format!("--events={}", plan.events));
+        let child = Child::start(&plan.name, dir, program).await?;
+        let mut node = Node { addr: plan.addr, admin: plan.admin, child };
         let deadline = Instant::now() + START_PATIENCE;
         loop {
             let problem = match node.report().await {
@@ -100,6 +123,17 @@ impl Node {
             Err(error) => return Err(no_report(error)),
         };
         serde_json::from_str(&text).map_err(no_report)
+    }
+
+    /// What it writes: flow lines and events.
+    pub(super) fn log(&self) -> &Path {
+        self.child.log()
+    }
+
+    /// Kills it, and waits until it is gone.
+    pub(super) async fn kill(mut self) -> Result<(), Failure> {
+        self.child.signal(Signal::KILL)?;
+        self.child.ended().await
     }
 
     /// Stops it as an operator would, by SIGTERM, and by force if that takes too long.

@@ -1,8 +1,9 @@
 //! What the demo shows while it runs.
 //!
 //! What happened is a line and stays. How things stand is, on a terminal, a table below those
-//! lines that is drawn again every half second; elsewhere it is one line every two seconds, with
-//! the flows that the node counts on each broker and the clients that say they are there.
+//! lines that is drawn again every half second; elsewhere it is one line every two seconds. Here
+//! are those of one site, with the flows that the node counts on each broker and the clients that
+//! say they are there; those of several are in `sites`.
 
 use std::io::{self, IsTerminal, Write};
 use std::time::{Duration, Instant};
@@ -81,17 +82,18 @@ impl Screen {
         self.print(&format!("{:>6.1}s  {what}", self.began.elapsed().as_secs_f64()));
     }
 
-    /// Shows how things stand.
-    pub(super) fn show(&mut self, standing: &Standing<'_>) {
+    /// Shows how things stand: as a table, none of whose lines is wider than 80 columns (a wrapped
+    /// one would not be erased), or as a line.
+    pub(super) fn show(&mut self, table: impl FnOnce() -> String, line: impl FnOnce() -> String) {
         if self.live {
-            let table = table(standing);
+            let table = table();
             self.erase();
             let _ = write!(self.out, "{table}");
             let _ = self.out.flush();
             self.drawn = table.lines().count();
         } else if self.shown.is_none_or(|shown| shown.elapsed() >= LINE_EVERY) {
             self.shown = Some(Instant::now());
-            self.tell(&line(standing));
+            self.tell(&line());
         }
     }
 
@@ -121,8 +123,8 @@ fn state(broker: Option<&Broker>) -> String {
     }
 }
 
-/// No line is wider than 80 columns: a wrapped one would not be erased.
-fn table(standing: &Standing<'_>) -> String {
+/// A line for each broker, and what the clients have to say.
+pub(super) fn table(standing: &Standing<'_>) -> String {
     let (served, on) = standing.ledger.census(standing.brokers.len());
     let mut text = String::from(
         "\n  broker  the node says    flows  clients  redispatched away  the script\n",
@@ -146,7 +148,8 @@ fn table(standing: &Standing<'_>) -> String {
     text
 }
 
-fn line(standing: &Standing<'_>) -> String {
+/// The same in short.
+pub(super) fn line(standing: &Standing<'_>) -> String {
     let (served, on) = standing.ledger.census(standing.brokers.len());
     let mut text = String::new();
     for ((name, _), clients) in standing.brokers.iter().zip(on) {

@@ -1,4 +1,4 @@
-//! The script: what happens to which broker, when, and what is watched meanwhile.
+//! The script of one site: what happens to which broker, when, and what is watched meanwhile.
 //!
 //! Full comes first and hung second, while every broker has its share of the clients: least
 //! connections would pass over a broker with more than the others by itself, and nothing would
@@ -78,7 +78,14 @@ impl<'a> Play<'a> {
     ) -> Play<'a> {
         let (writing, may_write) = watch::channel(false);
         let ledger = Ledger::new(clients);
-        let fleet = Fleet { node: node.addr, size: clients, ledger, writing: may_write };
+        let fleet = Fleet {
+            doors: [node.addr].into(),
+            routes: [vec![0]].into(),
+            brokers: brokers.behind_node.iter().map(|broker| broker.name.clone()).collect(),
+            size: clients,
+            ledger,
+            writing: may_write,
+        };
         let faults = brokers.behind_node.iter().map(|b| (b.name.clone(), Fault::None)).collect();
         let seen = Seen { newcomers: (clients / 5).max(NEWCOMERS_LEAST), ..Seen::default() };
         let (report, act) = (None, Act::Arrival);
@@ -135,7 +142,7 @@ impl<'a> Play<'a> {
             self.seen.newcomers
         ));
         let newcomers =
-            fleet::newcomers(&self.fleet, Act::Full, self.seen.newcomers, self.share(12));
+            fleet::newcomers(&self.fleet, (Act::Full, 0), self.seen.newcomers, self.share(12));
         self.pause(17).await;
         self.all_answered(Act::Full).await;
         self.look().await;
@@ -160,7 +167,7 @@ impl<'a> Play<'a> {
         ));
         // At once: before the node can know.
         let over = Duration::from_secs(1);
-        let newcomers = fleet::newcomers(&self.fleet, Act::Hung, self.seen.newcomers, over);
+        let newcomers = fleet::newcomers(&self.fleet, (Act::Hung, 0), self.seen.newcomers, over);
         self.pause(21).await;
         self.all_answered(Act::Hung).await;
         self.brokers.behind_node[HUNG].child()?.signal(Signal::CONT)?;
@@ -183,7 +190,7 @@ impl<'a> Play<'a> {
             self.seen.on_killed, self.seen.newcomers
         ));
         let over = Duration::from_secs(1);
-        let newcomers = fleet::newcomers(&self.fleet, Act::Killed, self.seen.newcomers, over);
+        let newcomers = fleet::newcomers(&self.fleet, (Act::Killed, 0), self.seen.newcomers, over);
         self.brokers.behind_node[KILLED].bury().await?;
         self.pause(15).await;
         self.all_answered(Act::Killed).await;
@@ -266,12 +273,13 @@ impl<'a> Play<'a> {
             self.tell_news(&report);
             self.report = Some(report);
         }
-        self.screen.show(&Standing {
+        let standing = Standing {
             brokers: &self.faults,
             report: self.report.as_ref(),
             ledger: &self.fleet.ledger,
             clients: self.fleet.size,
-        });
+        };
+        self.screen.show(|| screen::table(&standing), || screen::line(&standing));
     }
 
     fn tell_news(&mut self, new: &Report) {

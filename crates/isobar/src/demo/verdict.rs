@@ -8,23 +8,34 @@ use std::time::Duration;
 use super::ledger::{Act, Figures, Ledger, percentile};
 use super::script::Seen;
 
+/// The acts of the script of one site that are told of.
+const ACTS: [Act; 5] = [Act::Calm, Act::Full, Act::Hung, Act::Killed, Act::After];
+
+/// Below the table.
+const LOST: &str = "\n  Lost letters were written to clients that were away, or were on the broker that hung or died:\n  these sessions are clean ones, for which no broker keeps anything.\n";
+
 /// One promise, kept or not.
-struct Check {
-    held: bool,
-    promise: String,
+pub(super) struct Check {
+    /// Whether it was kept.
+    pub(super) held: bool,
+    /// What was promised, with figures.
+    pub(super) promise: String,
 }
 
-/// The table and the checks, and whether all of them held.
-pub(super) fn judge(ledger: &Ledger, seen: &Seen, clients: usize) -> (String, bool) {
-    let checks = checks(ledger, seen, clients);
-    let held = checks.iter().all(|check| check.held);
-    let mut text = table(ledger, seen);
-    text.push('\n');
+/// The checks, a line each, and whether all of them held.
+pub(super) fn told(checks: &[Check]) -> (String, bool) {
+    let mut text = String::from("\n");
     for check in checks {
         // Writing to a String cannot fail.
         let _ = writeln!(text, "  {}  {}", if check.held { "ok  " } else { "FAIL" }, check.promise);
     }
-    (text, held)
+    (text, checks.iter().all(|check| check.held))
+}
+
+/// The table and the checks, and whether all of them held.
+pub(super) fn judge(ledger: &Ledger, seen: &Seen, clients: usize) -> (String, bool) {
+    let (checks, held) = told(&checks(ledger, seen, clients));
+    (table(ledger, &ACTS, &seen.redispatched) + LOST + &checks, held)
 }
 
 /// One act's figures in words.
@@ -97,14 +108,15 @@ fn checks(ledger: &Ledger, seen: &Seen, clients: usize) -> Vec<Check> {
             held: sent == arrived && crossed > 0,
             promise: format!(
                 "{}: {arrived} of {sent} letters arrived, {crossed} of them across brokers",
-                name(act)
+                act.name()
             ),
         });
     }
     checks
 }
 
-fn bitten(fault: &str, there: usize, figures: &Figures) -> Check {
+/// Whether a fault met clients, and all of them came back.
+pub(super) fn bitten(fault: &str, there: usize, figures: &Figures) -> Check {
     let back = figures.outages.len();
     Check {
         held: there > 0 && figures.cut > 0 && u32::try_from(back) == Ok(figures.cut),
@@ -115,18 +127,8 @@ fn bitten(fault: &str, there: usize, figures: &Figures) -> Check {
     }
 }
 
-fn name(act: Act) -> &'static str {
-    match act {
-        Act::Arrival => "arrival",
-        Act::Calm => "calm",
-        Act::Full => "full",
-        Act::Hung => "hung",
-        Act::Killed => "killed",
-        Act::After => "after",
-    }
-}
-
-fn table(ledger: &Ledger, seen: &Seen) -> String {
+/// What the clients noticed in each of these acts, with redispatches by act.
+pub(super) fn table(ledger: &Ledger, acts: &[Act], redispatched: &[u64]) -> String {
     let row = |words: [&str; 9]| {
         let [act, cut, outage, connack, redispatched, sent, arrived, lost, twice] = words;
         format!(
@@ -147,26 +149,25 @@ fn table(ledger: &Ledger, seen: &Seen) -> String {
         "lost",
         "twice",
     ]);
-    for act in Act::ALL.into_iter().filter(|act| *act != Act::Arrival) {
+    for act in acts.iter().copied() {
         let Figures { cut, outages, newcomers, sent, arrived, again, .. } = ledger.figures(act);
         text += &row([
-            name(act),
+            act.name(),
             &cut.to_string(),
             &spread(&outages),
             &spread(&newcomers),
-            &seen.redispatched[act as usize].to_string(),
+            &redispatched[act as usize].to_string(),
             &sent.to_string(),
             &arrived.to_string(),
             &(sent - arrived).to_string(),
             &again.to_string(),
         ]);
     }
-    text += "\n  Lost letters were written to clients that were away, or were on the broker that hung \
-             or died:\n  these sessions are clean ones, for which no broker keeps anything.\n";
     text
 }
 
-fn spread(values: &[Duration]) -> String {
+/// Median, 99th percentile, and the longest.
+pub(super) fn spread(values: &[Duration]) -> String {
     let at = |percent| percentile(values, percent).map(short);
     match (at(50), at(99), at(100)) {
         (Some(p50), Some(p99), Some(max)) => format!("{p50}/{p99}/{max}"),
