@@ -1,20 +1,23 @@
 //! `isobar demo`: one command that shows what Isobar is for, on a machine with nothing on it.
 //!
-//! It starts brokers (mosquittos, or embedded ones), bridges them, puts a node in front, lets a
-//! few hundred clients write letters to each other, and then fills a broker, hangs one and kills
-//! one. What it shows is what the clients noticed. `docs/demo.md` is the tour.
+//! It starts three sites, each with brokers (mosquittos, or embedded ones) and a node, puts a wide
+//! area network between them, lets a few hundred clients write letters to each other, and then cuts
+//! a link, fills a site, kills its brokers and kills a whole site. `--one-site` is a smaller play:
+//! brokers of one site are filled, hung and killed. What it shows is what the clients noticed.
+//! `docs/demo.md` is the tour.
 //!
-//! Everything but the clients is a child process under a guard, so that the faults are real and
-//! nothing outlives the demo. The demo decides nothing about placing: the node in it is
+//! Everything but the clients and the network is a child process under a guard, so that the faults
+//! are real and nothing outlives the demo. The demo decides nothing about placing: its nodes are
 //! `isobar run` as anybody would run it.
 //!
 //! | file | what |
 //! |---|---|
 //! | `brokers`, `broker`, `bridge` | the brokers, the embedded one, its bridge |
-//! | `node` | the node and its report |
+//! | `node` | a node and its report |
 //! | `child`, `guard` | processes that end with the demo |
 //! | `fleet`, `mqtt`, `ledger` | clients, their sessions, what they noticed |
-//! | `script`, `screen`, `verdict` | what happens, what is shown, whether it held |
+//! | `script`, `screen`, `verdict` | one site: what happens, what is shown, whether it held |
+//! | `sites` | three sites, and the same for them |
 //! | `wan` | the network between sites, with its delays and losses; for tests too |
 
 mod bridge;
@@ -29,9 +32,11 @@ mod mqtt;
 mod node;
 mod screen;
 mod script;
+mod sites;
 mod verdict;
 pub mod wan;
 
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -42,11 +47,12 @@ use failure::Failure;
 use node::Node;
 use screen::Screen;
 use script::Play;
+use sites::Sites;
 
 /// The demo's commands: one for people, two that it starts itself.
 #[derive(clap::Subcommand, Clone, Debug)]
 pub enum DemoCommand {
-    /// Show what Isobar does: brokers, a node and clients on this machine, and three faults
+    /// Show what Isobar does: three sites with brokers, nodes and clients on this machine, and faults
     Demo(DemoArgs),
     /// Run one program and end it when standard input ends
     #[command(hide = true)]
@@ -60,14 +66,17 @@ pub enum DemoCommand {
 #[derive(clap::Args, Clone, Debug)]
 pub struct DemoArgs {
     /// Length of the script, once all clients are there
-    #[arg(long, default_value_t = 45, value_parser = clap::value_parser!(u64).range(12..=3600))]
+    #[arg(long, default_value_t = 40, value_parser = clap::value_parser!(u64).range(12..=3600))]
     seconds: u64,
-    /// How many clients
+    /// How many clients, all sites together
     #[arg(long, default_value_t = 300, value_parser = clap::value_parser!(u16).range(20..=2000))]
     clients: u16,
     /// Which brokers
     #[arg(long, value_enum, default_value_t = Choice::Auto)]
     brokers: Choice,
+    /// One site only: a broker that is full, one that hangs, one that is killed
+    #[arg(long)]
+    one_site: bool,
 }
 
 /// What `--brokers` may say.
@@ -108,21 +117,35 @@ fn demo(args: &DemoArgs) -> ExitCode {
     }
 }
 
-/// Sets the stage, lets the script play until it ends or somebody interrupts, clears the stage.
+/// Chooses the play.
 async fn stage(args: &DemoArgs) -> Result<ExitCode, Failure> {
     let mut interrupted = Interrupted::new()?;
     let dir = tempfile::Builder::new()
         .prefix("isobar-demo-")
         .tempdir()
         .map_err(Failure::io("making a directory for the demo"))?;
-    let clients = usize::from(args.clients);
     let mut screen = Screen::new();
     let kind = choose(args.brokers, &mut screen)?;
-    let mut ports = Ports::new();
+    if args.one_site {
+        one_site(args, kind, dir.path(), &mut screen, &mut interrupted).await
+    } else {
+        three_sites(args, kind, dir.path(), &mut screen, &mut interrupted).await
+    }
+}
 
+/// Sets the stage, lets the script play until it ends or somebody interrupts, clears the stage.
+async fn one_site(
+    args: &DemoArgs,
+    kind: Kind,
+    dir: &Path,
+    screen: &mut Screen,
+    interrupted: &mut Interrupted,
+) -> Result<ExitCode, Failure> {
+    let clients = usize::from(args.clients);
+    let mut ports = Ports::new();
     let start = async {
-        let brokers = Brokers::start(kind, dir.path(), clients, &mut ports).await?;
-        let node = Node::start(dir.path(), &brokers.behind_node, &mut ports).await?;
+        let brokers = Brokers::start(kind, dir, clients, &mut ports).await?;
+        let node = Node::start(dir, &brokers.behind_node, &mut ports).await?;
         Ok::<_, Failure>((brokers, node))
     };
     // Dropped half-way, whatever was started ends by its guard.
@@ -132,9 +155,9 @@ async fn stage(args: &DemoArgs) -> Result<ExitCode, Failure> {
     };
     screen.print(&program(args, &brokers, &node));
     let length = Duration::from_secs(args.seconds);
-    let play = Play::new(&mut brokers, &node, &mut screen, clients, length).perform();
+    let play = Play::new(&mut brokers, &node, screen, clients, length).perform();
     let played = tokio::select! {
-        held = play => held.map(|held| if held { ExitCode::SUCCESS } else { ExitCode::FAILURE }),
+        held = play => held.map(code_of),
         () = interrupted.wait() => Ok(ExitCode::from(INTERRUPTED)),
     };
     // The node first: it would count every broker's end as a fault.
@@ -142,6 +165,38 @@ async fn stage(args: &DemoArgs) -> Result<ExitCode, Failure> {
     let brokers_ended = brokers.end().await;
     let code = played?;
     node_ended.and(brokers_ended).map(|()| code)
+}
+
+/// The same for three sites.
+async fn three_sites(
+    args: &DemoArgs,
+    kind: Kind,
+    dir: &Path,
+    screen: &mut Screen,
+    interrupted: &mut Interrupted,
+) -> Result<ExitCode, Failure> {
+    let clients = sites::alike(usize::from(args.clients));
+    let mut ports = Ports::new();
+    let mut sites = tokio::select! {
+        started = Sites::start(kind, dir, clients, &mut ports) => started?,
+        () = interrupted.wait() => return Ok(ExitCode::from(INTERRUPTED)),
+    };
+    let seconds = args.seconds;
+    let program = sites.program();
+    screen.print(&format!("Isobar demo, three sites, {seconds} seconds, {clients} clients\n{program}"));
+    let length = Duration::from_secs(seconds);
+    let play = sites::Play::new(&mut sites, dir, screen, clients, length).perform();
+    let played = tokio::select! {
+        held = play => held.map(code_of),
+        () = interrupted.wait() => Ok(ExitCode::from(INTERRUPTED)),
+    };
+    let ended = sites.end().await;
+    let code = played?;
+    ended.map(|()| code)
+}
+
+fn code_of(held: bool) -> ExitCode {
+    if held { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 fn choose(choice: Choice, screen: &mut Screen) -> Result<Kind, Failure> {
@@ -159,7 +214,7 @@ fn program(args: &DemoArgs, brokers: &Brokers, node: &Node) -> String {
     let list: Vec<String> =
         brokers.behind_node.iter().map(|b| format!("{} {}", b.name, b.addr)).collect();
     format!(
-        "Isobar demo, {} seconds, {} clients\n  brokers     {}: {}\n  topics      demo/# crosses \
+        "Isobar demo, one site, {} seconds, {} clients\n  brokers     {}: {}\n  topics      demo/# crosses \
          the brokers, by a bridge from each to a hub\n  node        {} (MQTT, for the clients)\n  \
          stats page  {}\n",
         args.seconds,

@@ -1,0 +1,208 @@
+//! Three sites on this machine, each with a node and two brokers, and a world between them.
+//!
+//! ```text
+//!            80 ms
+//!   fra -------------- nyc      each: NODE --- b1
+//!     \ 160 ms  220 ms /                   \    |  demo/# crosses within the site
+//!      '----- sin ----'                     '- b2
+//! ```
+//!
+//! Each site has a loopback address of its own. Nodes speak QUIC through the relay of `wan`, with
+//! certificates that are made for this one demo; everything else is as anybody would run it. The
+//! demo decides nothing about who is carried where: it breaks things and watches.
+
+mod events;
+mod play;
+mod site;
+mod table;
+mod verdict;
+
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::time::Duration;
+
+use futures_util::future::{join_all, try_join_all};
+use isobar_net::mesh::trust::{Identity, MeshName};
+
+use super::brokers::{Kind, Ports};
+use super::failure::Failure;
+use super::wan::{self, Wan};
+use crate::cert::authority::{Authority, Life};
+
+pub(super) use play::Play;
+use site::{BROKERS, Site};
+
+/// How many there are.
+const SITES: usize = 3;
+/// What they are called.
+const NAMES: [&str; SITES] = ["fra", "nyc", "sin"];
+const FRA: usize = 0;
+const NYC: usize = 1;
+const SIN: usize = 2;
+/// Round trips between them, in milliseconds.
+const RTTS: [(usize, usize, u64); SITES] = [(FRA, NYC, 80), (FRA, SIN, 160), (NYC, SIN, 220)];
+/// The mesh, and with it its certificates.
+const MESH: &str = "demo";
+/// Losses are none, so it decides nothing.
+const SEED: u64 = 1;
+const CERTIFICATE_DAYS: u32 = 1;
+
+/// All of them, and the network between.
+pub(super) struct Sites {
+    /// What the brokers are.
+    pub(super) kind: Kind,
+    list: Vec<Site>,
+    wan: Wan,
+    /// Flows that a site has places for.
+    room: usize,
+}
+
+impl Sites {
+    /// Starts everything; nodes find each other later.
+    pub(super) async fn start(
+        kind: Kind,
+        dir: &Path,
+        clients: usize,
+        ports: &mut Ports,
+    ) -> Result<Sites, Failure> {
+        let wan = Wan::start(SEED).map_err(Failure::io("starting the network between sites"))?;
+        for (a, b, rtt) in RTTS {
+            let path = wan::Path::of_rtt(Duration::from_millis(rtt));
+            wan.set_both(NAMES[a], NAMES[b], path);
+        }
+        make_certificates(dir)?;
+        let mut places = Vec::with_capacity(SITES);
+        for (name, third) in NAMES.iter().zip(1..) {
+            let ip = Ipv4Addr::new(127, 0, third, 1);
+            let bind = ports.free_on(ip)?;
+            let front = wan.node(name, bind).map_err(Failure::io("joining the network"))?;
+            places.push((ip, bind, front));
+        }
+        // Twice its own clients: two sites can take those of a third, and keep a reserve.
+        let each = clients / SITES;
+        let mut list = Vec::with_capacity(SITES);
+        for (name, (ip, bind, front)) in NAMES.iter().zip(&places) {
+            let others = places.iter().map(|(_, _, front)| *front);
+            let join: Vec<SocketAddr> = others.filter(|other| other != front).collect();
+            list.push(Site::new(name, *ip, each, (*bind, *front, &join), ports)?);
+        }
+        let mut sites = Sites { kind, list, wan, room: each * BROKERS };
+        let Sites { kind, list, .. } = &mut sites;
+        let starting = list.iter_mut().map(|site| async {
+            site.start_brokers(kind, dir).await?;
+            site.start_node(dir).await
+        });
+        try_join_all(starting).await?;
+        Ok(sites)
+    }
+
+    /// What there is and where, for people.
+    pub(super) fn program(&self) -> String {
+        let mut text = format!(
+            "  brokers     {}, two in each site; demo/# crosses within a site, not between sites\n  \
+             network     fra-nyc 80 ms, fra-sin 160 ms, nyc-sin 220 ms there and back\n",
+            self.kind
+        );
+        for site in &self.list {
+            text += &format!(
+                "  {}         MQTT {}, brokers {} and {}, room for {} clients\n",
+                site.name,
+                site.addr(),
+                site.brokers[0].addr,
+                site.brokers[1].addr,
+                self.room
+            );
+        }
+        for site in &self.list {
+            text += &format!("  stats page  http://{}/ ({})\n", site.admin(), site.name);
+        }
+        text
+    }
+
+    /// Ends everything: the nodes first, which would count every broker's end as a fault.
+    pub(super) async fn end(mut self) -> Result<(), Failure> {
+        let nodes: Vec<_> = self.list.iter_mut().filter_map(|site| site.node.take()).collect();
+        let mut ended = join_all(nodes.into_iter().map(super::node::Node::end)).await;
+        for site in self.list {
+            for broker in site.brokers {
+                ended.push(broker.end().await);
+            }
+        }
+        ended.into_iter().collect()
+    }
+
+    /// What every broker calls itself: those of one site beside each other.
+    fn brokers(&self) -> Vec<String> {
+        let brokers = self.list.iter().flat_map(|site| &site.brokers);
+        brokers.map(|broker| broker.name.clone()).collect()
+    }
+}
+
+/// As many clients for each site: that many, or one or two more.
+pub(super) fn alike(clients: usize) -> usize {
+    clients.next_multiple_of(SITES)
+}
+
+/// The site of a broker, by their indices.
+fn site_of(broker: usize) -> usize {
+    broker / BROKERS
+}
+
+/// Round trip between two different sites.
+fn rtt(a: usize, b: usize) -> Duration {
+    let pair = (a.min(b), a.max(b));
+    let rtt = RTTS.iter().find(|(a, b, _)| (*a, *b) == pair);
+    Duration::from_millis(rtt.map_or(0, |(_, _, rtt)| *rtt))
+}
+
+/// From each site: itself, then the others, the nearest first.
+fn routes() -> Vec<Vec<usize>> {
+    let from = |home: usize| {
+        let mut route: Vec<usize> = (0..SITES).collect();
+        route.sort_by_key(|site| rtt(home, *site));
+        route
+    };
+    (0..SITES).map(from).collect()
+}
+
+/// A CA for this demo alone, whose key is never written, and what each node needs.
+fn make_certificates(dir: &Path) -> Result<(), Failure> {
+    let failed = |error: &dyn std::fmt::Display| {
+        Failure::Other(format!("making the mesh's certificates: {error}"))
+    };
+    let mesh = MeshName::parse(MESH).map_err(|error| failed(&error))?;
+    let life = Life::days(CERTIFICATE_DAYS);
+    let (authority, made) = Authority::make(&mesh, &life).map_err(|error| failed(&error))?;
+    write(&dir.join("mesh-ca.pem"), &made.cert_pem)?;
+    for name in NAMES {
+        let node = site::node_name(name);
+        let identity = Identity::new(name, &node).map_err(|error| failed(&error))?;
+        let made = authority.issue(&identity, &life).map_err(|error| failed(&error))?;
+        write(&dir.join(format!("{node}.pem")), &made.cert_pem)?;
+        write(&dir.join(format!("{node}.key")), &made.key_pem)?;
+    }
+    Ok(())
+}
+
+/// For its owner's eyes.
+fn write(file: &Path, text: &str) -> Result<(), Failure> {
+    let opened = OpenOptions::new().write(true).create_new(true).mode(0o600).open(file);
+    opened
+        .and_then(|mut opened| opened.write_all(text.as_bytes()))
+        .map_err(Failure::io(format!("writing {}", file.display())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_is_asked_first() {
+        assert_eq!(vec![vec![0, 1, 2], vec![1, 0, 2], vec![2, 0, 1]], routes());
+        assert_eq!(Duration::from_millis(220), rtt(SIN, NYC));
+        assert_eq!((NYC, SIN), (site_of(3), site_of(4)));
+    }
+}
