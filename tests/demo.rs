@@ -80,7 +80,7 @@ fn plays(brokers: &str, named: &str) {
     let _alone = alone();
     let mark = mark(brokers);
     let output = demo(&mark)
-        .args(["--seconds", "15", "--clients", "60", "--brokers", brokers])
+        .args(["--one-site", "--seconds", "15", "--clients", "60", "--brokers", brokers])
         .output()
         .expect("the binary was built");
     assert_nothing_remains(&mark);
@@ -91,6 +91,45 @@ fn plays(brokers: &str, named: &str) {
     for event in ["b2 is full", "b3 hangs", "b1 is killed", "b1 is back"] {
         assert!(text.contains(event), "{event}: {text}");
     }
+}
+
+fn plays_three_sites(brokers: &str) {
+    let _alone = alone();
+    let mark = mark(&format!("sites-{brokers}"));
+    let dir = tempfile::tempdir().expect("a directory");
+    let output = demo(&mark)
+        .env("TMPDIR", dir.path())
+        .args(["--seconds", "15", "--clients", "90", "--brokers", brokers])
+        .output()
+        .expect("the binary was built");
+    assert_nothing_remains(&mark);
+    assert_held(&output);
+    assert!(is_empty(dir.path()), "no file remains");
+    let text = String::from_utf8_lossy(&output.stdout);
+    for page in ["127.0.1.1", "127.0.2.1", "127.0.3.1"] {
+        assert!(text.contains(&format!("stats page  http://{page}:")), "{page}: {text}");
+    }
+    for event in [
+        "the link from nyc to sin is cut",
+        "sin says: nyc is avoided (silent)",
+        "carried to nyc (80 ms away)",
+        "both brokers of fra are killed",
+        "all of nyc is killed",
+        "fra says: nyc is dead",
+        "nyc is back",
+    ] {
+        assert!(text.contains(event), "{event}: {text}");
+    }
+}
+
+#[test]
+fn three_sites_with_mosquitto_hold_what_they_promise_and_leave_nothing() {
+    plays_three_sites("mosquitto");
+}
+
+#[test]
+fn three_sites_with_embedded_brokers_hold_what_they_promise_and_leave_nothing() {
+    plays_three_sites("embedded");
 }
 
 #[test]
@@ -120,7 +159,7 @@ fn playing(mark: &str, dir: &Path) -> Child {
             Ok(count) => text.extend_from_slice(&some[..count]),
         }
     }
-    assert!(marked(mark).len() > 10, "brokers, node and guards carry the mark");
+    assert!(marked(mark).len() > 10, "brokers, nodes and guards carry the mark");
     demo
 }
 
@@ -156,7 +195,7 @@ fn killed_it_still_leaves_nothing() {
     // A broker that is stopped must go too.
     let broker = marked(&mark)
         .into_iter()
-        .find(|process| is_broker(process, "b3"))
+        .find(|process| is_broker(process, "sin-b2"))
         .expect("it plays with embedded brokers");
     signal("-STOP", broker.id);
     demo.kill().expect("it is ours");

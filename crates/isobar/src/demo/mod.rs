@@ -183,7 +183,9 @@ async fn three_sites(
     };
     let seconds = args.seconds;
     let program = sites.program();
-    screen.print(&format!("Isobar demo, three sites, {seconds} seconds, {clients} clients\n{program}"));
+    screen.print(&format!(
+        "Isobar demo, three sites, {seconds} seconds, {clients} clients\n{program}"
+    ));
     let length = Duration::from_secs(seconds);
     let play = sites::Play::new(&mut sites, dir, screen, clients, length).perform();
     let played = tokio::select! {

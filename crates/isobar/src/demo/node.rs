@@ -81,8 +81,7 @@ impl Node {
     /// eyes.
     pub(super) async fn launch(dir: &Path, plan: &Plan) -> Result<Node, Failure> {
         let file = dir.join(format!("{}.toml", plan.name));
-        fs::write(&file, &plan.toml)
-            .map_err(Failure::io(format!("writing {}", file.display())))?;
+        fs::write(&file, &plan.toml).map_err(Failure::io(format!("writing {}", file.display())))?;
         let this = std::env::current_exe().map_err(Failure::io("finding isobar"))?;
         let word = |word: &Path| {
             let word = word.to_str().map(str::to_owned);

@@ -180,7 +180,8 @@ impl<'a> Play<'a> {
         self.begin(Act::Home);
         let Sites { kind, list, .. } = &mut *self.sites;
         list[FRA].start_brokers(kind, self.dir).await?;
-        self.screen.tell("the brokers of fra are back; who is carried stays until the session ends");
+        self.screen
+            .tell("the brokers of fra are back; who is carried stays until the session ends");
         self.until(NOTICE_PATIENCE, Play::none_down).await;
         // Past its slow start.
         self.pause(5).await;

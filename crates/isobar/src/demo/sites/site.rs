@@ -42,9 +42,8 @@ impl Site {
         (bind, front, join): (SocketAddr, SocketAddr, &[SocketAddr]),
         ports: &mut Ports,
     ) -> Result<Site, Failure> {
-        let broker = |number: usize, addr| {
-            Broker::new(format!("{name}-b{number}"), addr, room + BESIDES)
-        };
+        let broker =
+            |number: usize, addr| Broker::new(format!("{name}-b{number}"), addr, room + BESIDES);
         let brokers = [broker(1, ports.free_on(ip)?), broker(2, ports.free_on(ip)?)];
         let (addr, admin) = (ports.free_on(ip)?, ports.free_on(ip)?);
         let mut toml = service(name, addr, &brokers, room);

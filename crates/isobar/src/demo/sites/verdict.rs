@@ -183,7 +183,10 @@ fn lost(ledger: &Ledger, seen: &Seen) -> Vec<Check> {
         all_in(Act::After, ledger, seen.newcomers),
         Check {
             held: back_home == seen.newcomers,
-            promise: format!("after: {back_home} of {} newcomers are served in nyc", seen.newcomers),
+            promise: format!(
+                "after: {back_home} of {} newcomers are served in nyc",
+                seen.newcomers
+            ),
         },
     ]
 }
