@@ -265,7 +265,7 @@ impl<'a> Play<'a> {
     /// Clients of the fleet that this site's brokers serve.
     fn clients_on(&self, site: usize) -> usize {
         let carried = self.carried();
-        (0..SITES).map(|door| carried.from_to(door, site)).sum()
+        (0..SITES).map(|door| carried.counted(door, site)).sum()
     }
 
     /// Those connected to this site, and those who are only carried there.

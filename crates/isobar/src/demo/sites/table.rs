@@ -35,7 +35,7 @@ impl Carried {
     }
 
     /// Connected to one and served by the other.
-    pub(super) fn from_to(&self, door: usize, host: usize) -> usize {
+    pub(super) fn counted(&self, door: usize, host: usize) -> usize {
         self.0[door][host]
     }
 
@@ -165,7 +165,7 @@ mod tests {
             stay(2, None),
         ]);
         assert_eq!((1, 1, 0), (carried.at_home(0), carried.at_home(1), carried.at_home(2)));
-        assert_eq!((2, 2, 1), (carried.all(), carried.sent_by(0), carried.from_to(0, 2)));
+        assert_eq!((2, 2, 1), (carried.all(), carried.sent_by(0), carried.counted(0, 2)));
         assert_eq!("nyc 1 sin 1", carried.sent(0));
         assert_eq!(("fra 1", "-"), (&*carried.taken(1), &*carried.sent(1)));
     }

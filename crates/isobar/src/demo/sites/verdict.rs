@@ -75,9 +75,9 @@ pub(super) fn visits(visits: &[Visit]) -> Vec<String> {
 
 /// Times to the CONNACK of those whom that site serves, and whence the last of them came.
 fn served_by(visits: &[Visit], host: usize) -> Option<(Vec<Duration>, usize)> {
-    let there = visits.iter().filter(|visit| visit.stay.broker.map(site_of) == Some(host));
+    let mut there = visits.iter().filter(|visit| visit.stay.broker.map(site_of) == Some(host));
     let took: Vec<Duration> = there.clone().map(|visit| visit.took).collect();
-    there.last().map(|visit| (took, visit.stay.door))
+    there.next_back().map(|visit| (took, visit.stay.door))
 }
 
 fn count(visits: &[Visit], host: usize) -> usize {
