@@ -32,6 +32,8 @@ const MEET_PATIENCE: Duration = Duration::from_secs(20);
 const NOTICE_PATIENCE: Duration = Duration::from_secs(10);
 const LETTER_PATIENCE: Duration = Duration::from_secs(5);
 const LOOK_EVERY: Duration = Duration::from_millis(250);
+/// For everybody to have written.
+const CALM_LEAST: Duration = Duration::from_secs(2);
 const NEWCOMERS_LEAST: usize = 6;
 
 /// Everything that takes part, but for the processes.
@@ -102,7 +104,8 @@ impl<'a> Play<'a> {
 
         self.begin(Act::Calm);
         self.screen.tell("calm: every client writes a letter a second to another of its site");
-        self.pause(8).await;
+        let calm = self.share(8).max(CALM_LEAST);
+        self.until(calm, |_| false).await;
         self.seen.carried_in_calm = self.carried().all();
         self.cut().await;
         self.full().await;
