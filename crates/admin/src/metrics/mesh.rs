@@ -248,9 +248,6 @@ fn sites(text: &mut Text, mesh: &Mesh) {
     }
 }
 
-/// What of a service is counted by reason.
-type Counts = fn(&SiteService) -> &[Counted];
-
 fn by_reason(text: &mut Text, labels: &[(&str, &str)], counts: &[Counted]) {
     for counted in counts {
         let labels = [labels, &[("reason", &*counted.label)]].concat();

@@ -44,7 +44,7 @@ pub fn entry(mesh: &Mesh, notice: &Notice) -> Option<Entry> {
     match notice {
         Notice::Standing { site, from, to, reason } => Some(Entry {
             kind: EventKind::Site,
-            name: mesh.site_name(*site).to_owned(),
+            name: mesh.site_name(*site)?.to_owned(),
             is: standing_label(*to),
             was: from.map(standing_label),
             reason: reason_label(*reason).to_owned(),
