@@ -87,6 +87,11 @@ impl ClientKey {
         ClientKey { high: (bits >> 64) as u64, low: bits as u64 }
     }
 
+    /// Its 128 bits.
+    pub const fn bits(self) -> u128 {
+        (self.high as u128) << 64 | self.low as u128
+    }
+
     /// The half that sessions are placed by.
     pub fn high(self) -> u64 {
         self.high

@@ -7,7 +7,8 @@
 //!
 //! Read on: `greet` (links come and go, two processes with one identity), `hear` (what messages
 //! do), `talk` (what is said when), `detector` and `standing` (is a site gone?), `topology`
-//! (whom to dial), `view` (what services read), `digest` (why order does not matter).
+//! (whom to dial), `view` (what services read), `siblings` (what the nodes of a site share),
+//! `digest` (why order does not matter).
 
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
@@ -15,12 +16,14 @@ use core::time::Duration;
 
 use self::dialing::Topology;
 use self::link::Link;
+use self::message::{Message, Places};
 use self::own::Own;
 use self::roster::{HOME, ME, Roster};
 use self::talk::Relay;
 use crate::id::{PeerId, SiteId};
 use crate::outlook::Outlook;
 use crate::rng::Rng;
+use crate::share::Sibling;
 use crate::time::Time;
 
 pub mod detector;
@@ -29,12 +32,14 @@ mod digest;
 mod greet;
 mod hear;
 mod link;
+mod local;
 pub mod message;
 mod names;
 mod own;
 mod report;
 mod roster;
 mod say;
+mod siblings;
 mod site;
 mod standing;
 mod sync;
@@ -44,12 +49,13 @@ mod topology;
 mod view;
 
 pub use self::link::LINKS_MAX;
+pub use self::local::{BrokerKey, Local, LocalBroker, LocalService};
 pub use self::report::{Held, LinkReport, MeshReport, PeerReport, SiteReport};
 pub use self::roster::{PEERS_MAX, SERVICE_NAMES_MAX, SITES_MAX};
+pub use self::siblings::{By, Taken};
 pub use self::terms::{
-    BrokerKey, Channel, CloseReason, DialId, Identity, Input, LinkEnd, LinkId, Local, LocalBroker,
-    LocalService, MeshPolicy, MeshRules, Notice, Output, Purpose, RaiseReason, Reason, Refusal,
-    Shared, Siblings, Table,
+    Channel, CloseReason, DialId, Identity, Input, LinkEnd, LinkId, MeshPolicy, MeshRules, Notice,
+    Output, Purpose, RaiseReason, Reason, Refusal, Table,
 };
 
 /// Between beats.
@@ -93,7 +99,7 @@ pub struct Mesh {
     /// Candidates have changed since the last publication.
     outlook_changed: bool,
     published_at: Time,
-    siblings: Siblings,
+    siblings: Vec<Sibling>,
     siblings_stale: bool,
     tables_told: [Option<Time>; 5],
 }
@@ -128,7 +134,7 @@ impl Mesh {
             outlook_stale: true,
             outlook_changed: false,
             published_at: now,
-            siblings: Siblings::default(),
+            siblings: Vec::new(),
             siblings_stale: true,
             tables_told: [None; 5],
             rng,
@@ -165,6 +171,13 @@ impl Mesh {
                     self.stale(site);
                 }
             }
+            Input::AskPlaces { peer, broker, n } => {
+                self.say_places(peer, Message::PlacesAsk(Places { broker: broker.0, n }));
+            }
+            Input::GivePlaces { peer, broker, n } => {
+                self.say_places(peer, Message::PlacesGive(Places { broker: broker.0, n }));
+            }
+            Input::Taken(taken) => self.tell_taken(taken),
             Input::Leave => self.leave(now),
         }
     }
@@ -256,7 +269,7 @@ impl Mesh {
         }
         self.leaving = Some(now + FAREWELL);
         let incarnation = self.own.incarnation();
-        let leave = message::Message::Leave { owner: ME.0, incarnation };
+        let leave = Message::Leave { owner: ME.0, incarnation };
         let everyone = self.up_links(|_| true);
         self.say(everyone, Channel::Stream, leave);
     }

@@ -32,6 +32,18 @@ impl From<SiteId> for Taken {
     }
 }
 
+/// What follows from a sibling's word on a client.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Heard {
+    /// Our flow came before, and was taken by another: it must end.
+    Ends(FlowId),
+    /// Our flow came later, when the sibling's was not accepted yet: it is to be told once more
+    /// of this one, and ends its own.
+    Stays(Taken, Time),
+    /// No flow of ours, or the broker's own business.
+    Nothing,
+}
+
 /// The accepted flows of one service by client id.
 #[derive(Clone, Debug, Default)]
 pub struct Takeover {
@@ -70,12 +82,14 @@ impl Takeover {
     }
 
     /// A sibling has accepted this client, which came to it at `since` by our clock, `by` this
-    /// broker of the site or by that other site. Returns the flow of ours that must end: one that
-    /// came before, and was taken by another. One that came later stays: the sibling hears of it
-    /// too, and ends its own.
-    pub fn heard(&self, client: ClientKey, by: impl Into<Taken>, since: Time) -> Option<FlowId> {
-        let (flow, on, came) = self.flows.get(&client)?;
-        (*on != by.into() && *came < since).then_some(*flow)
+    /// broker of the site or by that other site.
+    pub fn heard(&self, client: ClientKey, by: impl Into<Taken>, since: Time) -> Heard {
+        let by = by.into();
+        match self.flows.get(&client) {
+            Some((flow, on, came)) if *on != by && *came < since => Heard::Ends(*flow),
+            Some((_, on, came)) if *on != by && *came > since => Heard::Stays(*on, *came),
+            _ => Heard::Nothing,
+        }
     }
 
     /// `flow` has ended.
@@ -151,10 +165,15 @@ mod tests {
         let (mut one, mut other) = (Takeover::default(), Takeover::default());
         one.accepted(me, FlowId(1), BrokerId(0), Time(1));
         other.accepted(me, FlowId(2), SiteId(0), Time(2));
-        assert_eq!(one.heard(me, SiteId(0), Time(2)), Some(FlowId(1)));
-        assert_eq!(other.heard(me, BrokerId(0), Time(1)), None);
-        assert_eq!(one.heard(me, BrokerId(0), Time(2)), None, "the broker does it itself");
-        assert_eq!(one.heard(ClientKey::from_bits(9), BrokerId(1), Time(2)), None);
+        assert_eq!(one.heard(me, SiteId(0), Time(2)), Heard::Ends(FlowId(1)));
+        let stays = Heard::Stays(Taken::There(SiteId(0)), Time(2));
+        assert_eq!(other.heard(me, BrokerId(0), Time(1)), stays);
+        assert_eq!(
+            one.heard(me, BrokerId(0), Time(2)),
+            Heard::Nothing,
+            "the broker does it itself"
+        );
+        assert_eq!(one.heard(ClientKey::from_bits(9), BrokerId(1), Time(2)), Heard::Nothing);
         one.ended(me, FlowId(1));
         assert!(one.is_empty());
     }

@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::dial::Broker;
 use crate::journal::{Entry, Journal};
+use crate::mesh::{self, lease};
 use crate::pools::{Duty, Pools};
 use crate::probe::{Order, PROBES_MAX, Prober};
 use crate::registry::Registry;
@@ -24,6 +25,8 @@ use crate::worker::NodeShared;
 
 /// Facts that wait for the driver: a few a broker; probes wait when it is full.
 const FACTS_MAX: usize = 1_024;
+/// Questions to other sites at once: core asks each of them twice a second at most.
+const ERRANDS_MAX: usize = 256;
 /// Timers due sooner than this are taken together.
 const GRAIN: Duration = Duration::from_millis(1);
 /// When the node stops, probes have this long to say goodbye.
@@ -63,6 +66,7 @@ async fn drive(
     let Some(first) = users.first() else { return };
     let (facts, mut incoming) = mpsc::channel(FACTS_MAX);
     let mut probers = JoinSet::new();
+    let mut errands = JoinSet::new();
     let mut orders = Vec::new();
     for (b, broker) in first.brokers.iter().enumerate() {
         // Core has at most one probe of each kind under way, so an order always finds room.
@@ -83,7 +87,7 @@ async fn drive(
     loop {
         let (duties, until) = pools.handle(fact);
         for duty in duties {
-            carry_out(duty, &orders, &users, &shared);
+            carry_out(duty, &orders, &users, &shared, &mut errands);
         }
         let until = until.max(shared.clock.now() + GRAIN);
         fact = tokio::select! {
@@ -93,6 +97,8 @@ async fn drive(
                 tracing::error!(%error, "a prober panicked");
                 std::process::abort();
             }
+            // One that failed has asked in vain: core asks again.
+            Some(_) = errands.join_next() => Fact::Tick,
             () = pools.stir.notified() => Fact::Tick,
             () = tokio::time::sleep_until(shared.clock.instant(until)) => Fact::Tick,
             () = ending.cancelled() => break,
@@ -109,7 +115,13 @@ struct Orders {
     fresh: mpsc::Sender<Order>,
 }
 
-fn carry_out(duty: Duty, orders: &[Orders], users: &[Arc<Service>], shared: &NodeShared) {
+fn carry_out(
+    duty: Duty,
+    orders: &[Orders],
+    users: &[Arc<Service>],
+    shared: &NodeShared,
+    errands: &mut JoinSet<()>,
+) {
     match duty {
         Duty::Probe(broker, kind, until) => {
             let order = Order { kind, until };
@@ -133,6 +145,30 @@ fn carry_out(duty: Duty, orders: &[Orders], users: &[Arc<Service>], shared: &Nod
             let registry = shared.registries.get(Registry::worker_of(flow));
             if let Some(card) = registry.and_then(|registry| registry.find(flow)) {
                 card.tell(End::ComesHome { follows: false });
+            }
+        }
+        Duty::AskPlaces(peer, broker, n) => {
+            if let Some(mesh) = shared.mesh.get()
+                && let Some(first) = users.first()
+            {
+                // Lost where the mesh has no time for it: core asks again.
+                let _ = mesh.orders.try_send(mesh::Order::AskPlaces(
+                    peer,
+                    mesh::key(first.broker(broker)),
+                    n,
+                ));
+            }
+        }
+        Duty::AskLease(service, site, door, n) => {
+            let user = users.iter().find(|user| user.id == service).cloned();
+            if let (Some(mesh), Some(user)) = (shared.mesh.get().cloned(), user)
+                && errands.len() < ERRANDS_MAX
+            {
+                errands.spawn(async move {
+                    if let Some((n, ttl)) = lease::ask(&mesh.data, door, &user.name, n).await {
+                        user.pools.handle_lease(service, site, n, ttl);
+                    }
+                });
             }
         }
         Duty::Notice(notice) => tell(notice, users, &shared.journal),

@@ -8,9 +8,11 @@ pub mod counters;
 pub mod data;
 mod dial;
 mod driver;
+pub mod lease;
 mod link;
 mod local;
 mod names;
+mod siblings;
 pub mod tell;
 pub mod transport;
 pub mod trust;
@@ -21,8 +23,8 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use isobar_core::id::SiteId;
-use isobar_core::mesh::{Identity, Mesh, MeshPolicy, MeshReport, MeshRules};
+use isobar_core::id::{PeerId, SiteId};
+use isobar_core::mesh::{BrokerKey, Identity, Mesh, MeshPolicy, MeshReport, MeshRules};
 use isobar_core::outlook::Outlook;
 use quinn::{Endpoint, EndpointConfig, TokioRuntime};
 use tokio::sync::{mpsc, watch};
@@ -39,10 +41,12 @@ use local::Local;
 use names::Names;
 use trust::Trust;
 
-pub use local::Workers;
+pub use local::{Workers, key};
 
 /// What links have to tell the driver: it is quick, and links wait.
 const EVENTS_MAX: usize = 4_096;
+/// Orders that wait for the driver: a pool asks for places twice a second and broker at most.
+const ORDERS_MAX: usize = 1_024;
 
 /// What the rest of a node sees of the mesh.
 #[derive(Debug)]
@@ -51,6 +55,9 @@ pub struct MeshHandle {
     pub addr: SocketAddr,
     /// Data connections.
     pub data: Arc<DataLinks>,
+    /// What pools and services have to say to siblings. Full: it is lost, as it could be anywhere
+    /// on its way.
+    pub orders: mpsc::Sender<Order>,
     /// What other sites are.
     pub outlook: watch::Receiver<Arc<Outlook>>,
     /// What the mesh says of itself, twice a second.
@@ -69,6 +76,13 @@ impl MeshHandle {
     }
 }
 
+/// Something to be said to siblings.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Order {
+    /// A pool's broker is short of places.
+    AskPlaces(PeerId, BrokerKey, u32),
+}
+
 /// A mesh that is bound and does not run yet.
 pub struct Bound {
     /// For the rest of the node.
@@ -80,6 +94,7 @@ pub struct Bound {
     outlook: watch::Sender<Arc<Outlook>>,
     report: watch::Sender<Arc<MeshReport>>,
     wanted: mpsc::Receiver<data::Wanted>,
+    orders: mpsc::Receiver<Order>,
     counters: Arc<MeshCounters>,
     mesh: Mesh,
     clock: Clock,
@@ -117,10 +132,12 @@ impl Bound {
         let (outlook, seen) = watch::channel(Arc::new(Outlook::default()));
         let (report, reported) = watch::channel(Arc::new(mesh.report(clock.now())));
         let (want, wanted) = mpsc::channel(data::WANTED_MAX);
+        let (order, orders) = mpsc::channel(ORDERS_MAX);
         let counters = Arc::new(MeshCounters::default());
         let handle = Arc::new(MeshHandle {
             addr,
             data: DataLinks::new(want),
+            orders: order,
             outlook: seen,
             report: reported,
             counters: counters.clone(),
@@ -136,6 +153,7 @@ impl Bound {
             outlook,
             report,
             wanted,
+            orders,
             counters,
             mesh,
             clock,
@@ -151,8 +169,8 @@ impl Bound {
         reload: watch::Receiver<u64>,
         ending: CancellationToken,
     ) {
-        let Bound { handle, socket, trust, outlook, report, wanted, mesh, clock, journal, .. } =
-            self;
+        let Bound { handle, socket, trust, outlook, report, .. } = self;
+        let Bound { wanted, orders, mesh, clock, journal, .. } = self;
         let transport = transport::transport(self.settings.gso);
         let (events, incoming) = mpsc::channel(EVENTS_MAX);
         let endpoint =
@@ -180,6 +198,7 @@ impl Bound {
             events: incoming,
             data: handle.data.clone(),
             wanted,
+            orders,
             local,
             outlook,
             report,

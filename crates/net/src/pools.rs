@@ -7,37 +7,32 @@
 //! that may be wrong must not be traded on.
 
 use std::collections::HashMap;
-use std::ops::{Deref, DerefMut};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use isobar_core::flow::Ask;
 use isobar_core::fullness::Evidence;
 use isobar_core::health::ProbeKind;
-use isobar_core::id::{BrokerId, FlowId, ServiceId, SiteId};
-use isobar_core::outlook::Candidate;
+use isobar_core::id::{BrokerId, FlowId, PeerId, ServiceId, SiteId};
 use isobar_core::policy::{BrokerPolicy, ServicePolicy};
 use isobar_core::pool::{
-    Carried, Declined, Fact, Left, Load, Notice, Outcome, Output, Placement, Pool, Rejection,
-    Request, ServiceFigures, Token,
+    Carried, Fact, Left, Notice, Outcome, Output, Placement, Pool, Rejection, Request,
+    ServiceFigures, Token,
 };
 use isobar_core::report::Histogram;
-use isobar_core::retry::TunnelRefusal;
-use isobar_core::spill::{Abroad, AskAbroad, Course, Crossing, Nowhere, Passage};
-use isobar_core::takeover::Taken;
 use isobar_core::time::Time;
 use isobar_core::waiting::Ticket;
 use tokio::sync::{Notify, oneshot};
 
+use self::held::{HOLD_NS, Held, MEASURED};
 use crate::clock::Clock;
 use crate::counters::Observed;
 
-/// One call in so many has its hold of the lock measured: looking at the clock would make each
-/// hold longer by about a tenth.
-const MEASURED: u64 = 64;
-/// Upper bounds of a hold, in nanoseconds.
-const HOLD_NS: &[u64] =
-    &[50, 100, 150, 200, 300, 400, 600, 1_000, 2_000, 5_000, 10_000, 50_000, 200_000, 1_000_000];
+mod abroad;
+mod held;
+mod siblings;
+
+pub use self::abroad::{Away, AwayReply, Place};
 
 /// The answer one waits for.
 pub type Word = Result<Placed, Rejection>;
@@ -61,39 +56,6 @@ struct Inner {
     waiting: HashMap<FlowId, oneshot::Sender<Word>>,
 }
 
-/// The lock, held; some of its holds are measured.
-struct Held<'a> {
-    /// Until this is dropped.
-    inner: Option<MutexGuard<'a, Inner>>,
-    since: Option<Instant>,
-    holds: &'a Observed<{ HOLD_NS.len() + 1 }>,
-}
-
-impl Deref for Held<'_> {
-    type Target = Inner;
-
-    fn deref(&self) -> &Inner {
-        self.inner.as_ref().expect("the guard is taken out only when this is dropped")
-    }
-}
-
-impl DerefMut for Held<'_> {
-    fn deref_mut(&mut self) -> &mut Inner {
-        self.inner.as_mut().expect("the guard is taken out only when this is dropped")
-    }
-}
-
-impl Drop for Held<'_> {
-    fn drop(&mut self) {
-        let held = self.since.map(|since| since.elapsed());
-        // Counting it needs no lock.
-        self.inner = None;
-        if let Some(held) = held {
-            self.holds.add(held);
-        }
-    }
-}
-
 /// What the driver of a pool has to do.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Duty {
@@ -103,6 +65,10 @@ pub enum Duty {
     ShutdownSessions(ServiceId, BrokerId),
     /// Tell this flow that it may come home.
     ComeHome(FlowId),
+    /// Ask a sibling for so many places of a broker's `maxconn`.
+    AskPlaces(PeerId, BrokerId, u32),
+    /// Ask a site's node for so many places ahead.
+    AskLease(ServiceId, SiteId, PeerId, u32),
     /// Log it.
     Notice(Notice),
 }
@@ -265,8 +231,12 @@ impl Pools {
                     duties.push(Duty::ShutdownSessions(service, broker));
                 }
                 (Output::ComeHome(_, flow), Some(duties)) => duties.push(Duty::ComeHome(flow)),
-                // Nobody to ask: core was told neither of siblings nor of sites.
-                (Output::AskPlaces { .. } | Output::AskLease { .. }, Some(_)) => {}
+                (Output::AskPlaces { peer, broker, n }, Some(duties)) => {
+                    duties.push(Duty::AskPlaces(peer, broker, n));
+                }
+                (Output::AskLease { service, site, door, n }, Some(duties)) => {
+                    duties.push(Duty::AskLease(service, site, door, n));
+                }
                 (Output::Notice(notice), Some(duties)) => duties.push(Duty::Notice(notice)),
                 (output, None) => later.push(output),
             }
@@ -282,139 +252,6 @@ impl Pools {
             words.push((oneshot::channel().0, Ok(placed)));
         }
         words
-    }
-}
-
-impl Pools {
-    /// Whether another site could take a flow of this service now.
-    pub fn may_spill(&self, service: ServiceId) -> bool {
-        let now = self.clock.now();
-        self.lock().pool.may_spill(now, service)
-    }
-
-    /// Asks for a site.
-    pub fn place_abroad(
-        self: &Arc<Pools>,
-        service: ServiceId,
-        flow: FlowId,
-        ask: &AskAbroad,
-        tried: &[SiteId],
-    ) -> AwayReply {
-        let now = self.clock.now();
-        match self.lock().pool.place_abroad(now, service, flow, ask, tried) {
-            Abroad::Site(passage) => {
-                AwayReply::Site(Away { pools: self.clone(), passage: Some(passage) })
-            }
-            Abroad::Later(at) => AwayReply::Later(at),
-            Abroad::Nowhere(nowhere) => AwayReply::Nowhere(nowhere),
-        }
-    }
-
-    /// Takes in what the mesh has published for a service.
-    pub fn handle_candidates(&self, service: ServiceId, candidates: &[Candidate]) {
-        let now = self.clock.now();
-        self.lock().pool.handle_candidates(now, service, candidates);
-    }
-
-    /// What a service says of itself to others.
-    pub fn load(&self, service: ServiceId) -> Load {
-        let now = self.clock.now();
-        self.lock().pool.load(now, service)
-    }
-
-    /// A flow that came by tunnel is not taken: what is said to its sender.
-    pub fn decline(&self, service: ServiceId, from: SiteId, reason: TunnelRefusal) -> Declined {
-        let now = self.clock.now();
-        self.lock().pool.decline(now, service, from, reason)
-    }
-
-    /// No flows of other sites are taken from now on.
-    pub fn close_to_others(&self) {
-        self.lock().pool.drain(true);
-    }
-}
-
-/// Where a committed flow is.
-#[derive(Debug)]
-pub enum Place {
-    /// On a broker of ours.
-    Broker(Placed),
-    /// At another site; in a box, for most flows never go there.
-    Site(Box<Away>),
-}
-
-impl Place {
-    /// The broker, if it is one of ours.
-    pub fn broker(&self) -> Option<BrokerId> {
-        match self {
-            Place::Broker(placed) => Some(placed.broker()),
-            Place::Site(_) => None,
-        }
-    }
-
-    /// Who holds the client.
-    pub fn taken(&self) -> Taken {
-        match self {
-            Place::Broker(placed) => placed.broker().into(),
-            Place::Site(away) => away.course().site.into(),
-        }
-    }
-
-    /// Gives the place back and says who is left.
-    pub fn release(self) -> Left {
-        match self {
-            Place::Broker(placed) => placed.release(),
-            Place::Site(_) => Left::default(),
-        }
-    }
-}
-
-/// A place on the way to a site; given back when dropped.
-#[derive(Debug)]
-pub struct Away {
-    pools: Arc<Pools>,
-    passage: Option<Passage>,
-}
-
-/// What a request for a site came to.
-#[derive(Debug)]
-pub enum AwayReply {
-    /// Go there.
-    Site(Away),
-    /// There is room, and a turn at this time.
-    Later(Time),
-    /// No other site will do.
-    Nowhere(Nowhere),
-}
-
-impl Away {
-    /// Where.
-    pub fn course(&self) -> Course {
-        self.passage().course()
-    }
-
-    /// Whether it uses a place that was lent ahead.
-    pub fn is_leased(&self) -> bool {
-        self.passage().is_leased()
-    }
-
-    /// Says what became of the tunnel.
-    pub fn settle(&mut self, crossing: Crossing) {
-        let Some(passage) = &mut self.passage else { return };
-        let now = self.pools.clock.now();
-        self.pools.lock().pool.settle_abroad(now, passage, crossing);
-    }
-
-    fn passage(&self) -> &Passage {
-        self.passage.as_ref().expect("a passage is taken out only when this is dropped")
-    }
-}
-
-impl Drop for Away {
-    fn drop(&mut self) {
-        let Some(passage) = self.passage.take() else { return };
-        let now = self.pools.clock.now();
-        self.pools.lock().pool.release_abroad(now, passage);
     }
 }
 

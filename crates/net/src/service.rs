@@ -1,13 +1,14 @@
 //! A service as its flows see it: policy, pool, brokers, limits, counters.
 
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use isobar_core::admission::Sources;
 use isobar_core::id::{BrokerId, ClientKey, FlowId, ServiceId};
 use isobar_core::mesh::message::ADDRESSES_MAX;
 use isobar_core::policy::ServicePolicy;
-use isobar_core::takeover::{Taken, Takeover};
+use isobar_core::takeover::{Heard, Taken, Takeover};
 use isobar_core::time::Time;
 
 use crate::counters::{Count, Gauge, ServiceCounters};
@@ -74,7 +75,9 @@ pub struct Service {
     pub log_clients: bool,
     /// Limits per source address, if there are any.
     pub sources: Option<Mutex<Sources>>,
-    takeover: Mutex<Takeover>,
+    takeovers: Mutex<Takeovers>,
+    /// There are siblings that live.
+    has_siblings: AtomicBool,
 }
 
 impl Service {
@@ -106,7 +109,8 @@ impl Service {
             log: settings.log,
             log_clients: settings.log_clients,
             sources: limited.then(|| Mutex::new(Sources::new(settings.per_source))),
-            takeover: Mutex::new(Takeover::default()),
+            takeovers: Mutex::default(),
+            has_siblings: AtomicBool::new(false),
         }
     }
 
@@ -138,28 +142,87 @@ impl Service {
         if !self.policy.takeover {
             return None;
         }
-        let older = self.takeover().accepted(client, flow, on, since);
+        let mut takeovers = self.takeovers();
+        let older = takeovers.table.accepted(client, flow, on, since);
+        if self.has_siblings.load(Ordering::Relaxed) && older != Some(flow) {
+            takeovers.tell((client, on, since));
+        }
+        drop(takeovers);
         if older.is_some() {
             self.counters.takeovers.up();
         }
         older
     }
 
+    /// Clients that were accepted since the last call, for siblings.
+    pub fn newly_taken(&self) -> Vec<Accepted> {
+        std::mem::take(&mut self.takeovers().news)
+    }
+
+    /// A sibling has accepted `client`; returns the flow of ours that must end.
+    pub fn taken_elsewhere(&self, client: ClientKey, on: Taken, since: Time) -> Option<FlowId> {
+        let mut takeovers = self.takeovers();
+        match takeovers.table.heard(client, on, since) {
+            Heard::Nothing => None,
+            Heard::Stays(on, since) => {
+                takeovers.tell((client, on, since));
+                None
+            }
+            Heard::Ends(older) => {
+                self.counters.takeovers.up();
+                Some(older)
+            }
+        }
+    }
+
+    /// Whether there is anybody to be told of accepted clients.
+    pub fn set_siblings(&self, living: bool) {
+        self.has_siblings.store(living, Ordering::Relaxed);
+    }
+
+    /// The pool's number of a broker, by its number among all brokers of the node.
+    pub fn own_broker(&self, broker: BrokerId) -> Option<BrokerId> {
+        let at = broker.index().checked_sub(self.first_broker)?;
+        (at < self.brokers.len()).then_some(BrokerId(at as u16))
+    }
+
     /// Whether `client` was accepted on a connection that came after `since`.
     pub fn has_later(&self, client: ClientKey, since: Time) -> bool {
-        self.policy.takeover && self.takeover().has_later(client, since)
+        self.policy.takeover && self.takeovers().table.has_later(client, since)
     }
 
     /// The flow that was accepted for `client` has ended.
     pub fn ended(&self, client: ClientKey, flow: FlowId) {
         if self.policy.takeover {
-            self.takeover().ended(client, flow);
+            self.takeovers().table.ended(client, flow);
         }
     }
 
-    fn takeover(&self) -> MutexGuard<'_, Takeover> {
+    fn takeovers(&self) -> MutexGuard<'_, Takeovers> {
         // A panic between two operations on the map leaves it whole.
-        self.takeover.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.takeovers.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+/// A client that was accepted, by whom, and when it had come.
+pub type Accepted = (ClientKey, Taken, Time);
+
+/// Clients that wait to be told of: ten times a second they are. Of those beyond, an older flow
+/// at a sibling ends by its own keepalive.
+const TELL_MAX: usize = 16_384;
+
+/// Who carries which client.
+#[derive(Debug, Default)]
+struct Takeovers {
+    table: Takeover,
+    news: Vec<Accepted>,
+}
+
+impl Takeovers {
+    fn tell(&mut self, accepted: Accepted) {
+        if self.news.len() < TELL_MAX {
+            self.news.push(accepted);
+        }
     }
 }
 

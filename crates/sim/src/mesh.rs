@@ -18,10 +18,11 @@ use std::time::Duration;
 use isobar_core::mesh::message::{BrokerSeen, Introduction, Message};
 use isobar_core::mesh::{
     BrokerKey, Identity, Input, LinkId, Local, LocalBroker, LocalService, Mesh, MeshPolicy, Notice,
-    Output, Purpose, Siblings,
+    Output, Purpose,
 };
 use isobar_core::outlook::Outlook;
 use isobar_core::rng::mix;
+use isobar_core::share::Sibling;
 use isobar_core::time::Time;
 
 use self::checks::Truth;
@@ -57,7 +58,7 @@ struct Node {
     /// What came while it was stopped.
     socket: VecDeque<Event>,
     outlook: Outlook,
-    siblings: Siblings,
+    siblings: Vec<Sibling>,
     /// Bytes said, with all headers, as estimated.
     bytes: u64,
 }
@@ -147,7 +148,7 @@ impl Globe {
             armed: Time::NEVER,
             socket: VecDeque::new(),
             outlook: Outlook::default(),
-            siblings: Siblings::default(),
+            siblings: Vec::new(),
             bytes: 0,
         });
         self.nodes.len() - 1
@@ -329,6 +330,8 @@ impl Globe {
             Output::Close { link, reason } => self.closes(link, reason),
             Output::Publish(outlook) => self.nodes[node].outlook = outlook,
             Output::Siblings(siblings) => self.nodes[node].siblings = siblings,
+            // No pools here: nobody asks.
+            Output::PlacesAsked { .. } | Output::PlacesGiven { .. } | Output::Taken(_) => {}
             Output::Notice(notice) => {
                 self.check_notice(node, &notice);
                 self.told.push(Told { at: self.now, node, notice });
@@ -347,6 +350,7 @@ fn local(plan: &Plan, site: usize) -> Local {
         capacity: Some(plan.capacity),
         state: BrokerSeen::Up,
         flows: 0,
+        share: 0,
     });
     let members = (0..plan.brokers as u16).map(isobar_core::id::BrokerId).collect();
     let service = LocalService {

@@ -56,6 +56,8 @@ impl Mesh {
                 }
             }
             Message::Counts(page) => self.hear_page(now, id, Page::Counts(page.clone())),
+            Message::PlacesAsk(_) | Message::PlacesGive(_) => self.hear_places(now, id, message),
+            Message::Taken(takings) => self.hear_taken(now, id, takings),
             Message::Offer(offer) => self.hear_offer(now, id, offer),
             Message::Want(want) => self.hear_want(now, id, want),
             Message::Peers(peers) => self.hear_peers(now, peers),

@@ -14,6 +14,12 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
+pub use self::siblings::{
+    BrokerCount, COUNT_PAGES_MAX, COUNTS_MAX, CountPage, Places, TAKINGS_MAX, Taker, Taking,
+};
+
+mod siblings;
+
 /// Bytes of a site's, node's or service's name. Names are never empty.
 pub const NAME_MAX: usize = 64;
 /// Bytes of an address, as `host:port`.
@@ -30,10 +36,6 @@ pub const PAGES_MAX: usize = SERVICES_MAX.div_ceil(PAGE_SERVICES_MAX);
 pub const BROKERS_MAX: usize = 256;
 /// Brokers in one page of shapes, all its services together.
 pub const PAGE_BROKERS_MAX: usize = 1_024;
-/// Brokers in one page of counts.
-pub const COUNTS_MAX: usize = 64;
-/// Pages of counts of one node: 1,024 brokers, the most that a node shares counts of.
-pub const COUNT_PAGES_MAX: usize = 16;
 /// Pages of load in one message, all its services together at most [`PAGE_SERVICES_MAX`].
 pub const LOAD_PAGES_MAX: usize = 30;
 /// Names of each kind in one [`Names`].
@@ -90,6 +92,13 @@ pub enum Message {
     Load(Vec<LoadPage>),
     /// A page of flows per broker. Between siblings. Datagram.
     Counts(CountPage),
+    /// "Give me some of your places of this broker's `maxconn`." Between siblings. Stream.
+    PlacesAsk(Places),
+    /// "These are yours." Between siblings. Stream.
+    PlacesGive(Places),
+    /// Clients that the sender's node has seen accepted: at most [`TAKINGS_MAX`]. Between
+    /// siblings. Stream.
+    Taken(Vec<Taking>),
     /// Anti-entropy: "this is what I have." Stream.
     Offer(Offer),
     /// Anti-entropy: "then tell me of these." Stream.
@@ -361,28 +370,6 @@ pub struct ServiceLoad {
     pub room: u32,
     /// Flows a second that it takes from other sites.
     pub admit_per_second: u32,
-}
-
-/// A page of a node's flows per broker, all services together.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct CountPage {
-    /// Who.
-    pub owner: u16,
-    /// When.
-    pub stamp: Stamp,
-    /// Below [`COUNT_PAGES_MAX`].
-    pub page: u8,
-    /// At most [`COUNTS_MAX`].
-    pub brokers: Vec<BrokerCount>,
-}
-
-/// A node's flows on one broker.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct BrokerCount {
-    /// [`BrokerShape::key`].
-    pub key: u64,
-    /// Placed there by the owner.
-    pub flows: u32,
 }
 
 /// What the sender has of those whom it may speak of to the receiver: at most [`OFFER_MAX`].

@@ -2,23 +2,24 @@
 //!
 //! Shapes are said on change. Load is said once a second at most, but at once - no oftener than
 //! every 100 ms - when a service's room reaches nothing or has halved: then others must stop
-//! coming. Counts per broker, for siblings, every 100 ms at most.
+//! coming. Counts per broker, for siblings, every 100 ms at most, and once a second at least.
 
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::digest::{Page, Record, Spot};
+use super::local::{Local, LocalService};
 use super::message::{
     ADDRESSES_MAX, About, BROKERS_MAX, BrokerCount, BrokerShape, COUNT_PAGES_MAX, COUNTS_MAX,
     CountPage, LoadPage, PAGE_BROKERS_MAX, PAGE_SERVICES_MAX, PAGES_MAX, ServiceLoad, ServiceShape,
     ShapePage, Stamp,
 };
-use super::terms::{Local, LocalService};
 use crate::time::Time;
 
 const LOAD_EVERY: Duration = Duration::from_secs(1);
 const URGENT_EVERY: Duration = Duration::from_millis(100);
+const COUNTS_AGAIN: Duration = Duration::from_secs(1);
 const OWNER: u16 = 0;
 
 /// Low bits of an incarnation are drawn at start, so that two lives never share one.
@@ -43,6 +44,7 @@ pub(crate) struct Own {
     /// For each page of load: when it was last said.
     loads_at: Vec<Option<Time>>,
     counts_at: Option<Time>,
+    counts_said_at: Option<Time>,
     /// Something just stated must be known at once.
     pub(crate) urgent: bool,
 }
@@ -60,6 +62,7 @@ impl Own {
             numbers: Vec::new(),
             loads_at: Vec::new(),
             counts_at: None,
+            counts_said_at: None,
             urgent: true,
         }
     }
@@ -182,17 +185,27 @@ impl Own {
         if self.counts_at.is_some_and(|at| now < at + URGENT_EVERY) {
             return;
         }
+        // They go as datagrams, which may be lost: what has not changed for long is said again.
+        let repeat = self.counts_said_at.is_none_or(|at| now >= at + COUNTS_AGAIN);
+        if repeat {
+            self.counts_said_at = Some(now);
+        }
         let pages = self.local.brokers.len().div_ceil(COUNTS_MAX).min(COUNT_PAGES_MAX);
         for page in 0..pages {
             let here = self.local.brokers.iter().skip(page * COUNTS_MAX).take(COUNTS_MAX);
-            let brokers: Vec<BrokerCount> =
-                here.map(|b| BrokerCount { key: b.key.0, flows: b.flows }).collect();
+            let brokers: Vec<BrokerCount> = here
+                .map(|b| BrokerCount { key: b.key.0, flows: b.flows, share: b.share })
+                .collect();
             let held = record.counts().find(|held| usize::from(held.page) == page);
+            let page = page as u8;
             if held.is_some_and(|held| held.brokers == brokers) {
+                if repeat {
+                    changed.push(Spot::Counts(page));
+                }
                 continue;
             }
             self.counts_at = Some(now);
-            let (stamp, page) = (self.stamp(), page as u8);
+            let stamp = self.stamp();
             let counts = CountPage { owner: OWNER, stamp, page, brokers };
             self.put(record, Page::Counts(counts), changed);
         }
@@ -211,8 +224,8 @@ pub(crate) fn is_urgent(before: &[ServiceLoad], after: &[ServiceLoad]) -> bool {
 mod tests {
     use super::*;
     use crate::id::BrokerId;
+    use crate::mesh::local::{BrokerKey, LocalBroker};
     use crate::mesh::message::BrokerSeen;
-    use crate::mesh::terms::{BrokerKey, LocalBroker};
 
     fn at(ms: u64) -> Time {
         Time::ZERO + Duration::from_millis(ms)
@@ -222,7 +235,7 @@ mod tests {
         let mut own = Own::new(5, 77, Vec::new());
         let capacity = Some(100);
         let (key, state) = (BrokerKey::of("b:1883"), BrokerSeen::Up);
-        own.local.brokers.push(LocalBroker { key, capacity, state, flows: 0 });
+        own.local.brokers.push(LocalBroker { key, capacity, state, flows: 0, share: 0 });
         let service =
             LocalService { members: Vec::from([BrokerId(0)]), room: 100, ..Default::default() };
         own.local.services = core::iter::repeat_n(service, services).collect();
@@ -236,7 +249,7 @@ mod tests {
         assert_eq!(own.state(at(0), &mut record).len(), 4);
         own.local.services[0].room = 90;
         assert!(own.state(at(500), &mut record).is_empty());
-        assert_eq!(own.state(at(1_000), &mut record), [Spot::Load(0)]);
+        assert_eq!(own.state(at(1_000), &mut record), [Spot::Load(0), Spot::Counts(0)]);
         own.local.services[0].room = 45;
         assert!(own.state(at(1_050), &mut record).is_empty());
         assert_eq!(own.state(at(1_100), &mut record), [Spot::Load(0)]);

@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use super::Mesh;
 use super::link::Link;
-use super::message::{Message, NAMES_MAX, Names, OwnerName, ServiceName, SiteName};
+use super::message::{Message, NAMES_MAX, Names, OwnerName, ServiceName, SiteName, Taker};
 use super::roster::{HOME, Roster};
 use super::terms::{Channel, LinkId, Output};
 use crate::id::{PeerId, SiteId};
@@ -132,6 +132,8 @@ fn collect(message: &Message, found: &mut impl FnMut(Numbered)) {
         | Message::Ping { .. }
         | Message::Pong { .. }
         | Message::Held(_)
+        | Message::PlacesAsk(_)
+        | Message::PlacesGive(_)
         | Message::Peers(_) => {}
         Message::Heartbeat(beat) => found(Numbered::Slots(HOME, beat.hears)),
         Message::WitnessAsk { site } => found(Numbered::Site(SiteId(*site))),
@@ -156,6 +158,14 @@ fn collect(message: &Message, found: &mut impl FnMut(Numbered)) {
             }
         }
         Message::Counts(page) => found(owner(page.owner)),
+        Message::Taken(takings) => {
+            for taking in takings {
+                found(Numbered::Service(taking.service));
+                if let Taker::Site(site) = taking.by {
+                    found(Numbered::Site(SiteId(site)));
+                }
+            }
+        }
         Message::Offer(offer) => offer.have.iter().for_each(|have| found(owner(have.owner))),
         Message::Want(want) => want.owners.iter().for_each(|number| found(owner(*number))),
         Message::Leave { owner: number, .. } => found(owner(*number)),

@@ -2,14 +2,14 @@
 
 use alloc::string::String;
 use alloc::vec::Vec;
-use core::hash::Hasher;
 use core::time::Duration;
 
-use siphasher::sip::SipHasher24;
-
-use super::message::{BrokerSeen, Introduction, Message};
+use super::local::{BrokerKey, Local};
+use super::message::{Introduction, Message};
+use super::siblings::Taken;
 use crate::id::{BrokerId, PeerId, ServiceId, SiteId};
 use crate::outlook::{Outlook, Standing};
+use crate::share::Sibling;
 
 /// A QUIC connection to another node, numbered by the driver; never used twice.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
@@ -45,62 +45,6 @@ pub enum Channel {
     /// The link's one stream: reliable, in order. A driver that cannot get rid of its bytes
     /// within a bound of its own closes the link.
     Stream,
-}
-
-/// The same for every node of a site that names the same address.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
-pub struct BrokerKey(pub u64);
-
-impl BrokerKey {
-    /// The key of a broker's address as configured.
-    pub fn of(address: &str) -> BrokerKey {
-        let mut hasher = SipHasher24::new_with_keys(0x6973_6f62_6172_2f31, 0x6272_6f6b_6572_6164);
-        hasher.write(address.as_bytes());
-        BrokerKey(hasher.finish())
-    }
-}
-
-/// What this node has to say of itself, as its driver sees it at one moment.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Local {
-    /// It wants no new flows.
-    pub draining: bool,
-    /// By [`BrokerId`].
-    pub brokers: Vec<LocalBroker>,
-    /// By [`ServiceId`]. The first ones of a process, in the same order, for its whole life.
-    pub services: Vec<LocalService>,
-}
-
-/// A broker of this node's pool.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct LocalBroker {
-    /// Its address.
-    pub key: BrokerKey,
-    /// Flows it takes, configured or learned.
-    pub capacity: Option<u32>,
-    /// What health and the operator say.
-    pub state: BrokerSeen,
-    /// Placed there by this node.
-    pub flows: u32,
-}
-
-/// A service of this node.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct LocalService {
-    /// The same name in two sites is the same service.
-    pub name: String,
-    /// Its brokers.
-    pub members: Vec<BrokerId>,
-    /// Where clients reach it.
-    pub addresses: Vec<String>,
-    /// Places kept for the site's own clients.
-    pub reserve: u32,
-    /// Placed on brokers by this node.
-    pub flows: u32,
-    /// Flows that this node would still take from other sites.
-    pub room: u32,
-    /// Flows a second that it takes from other sites.
-    pub admit_per_second: u32,
 }
 
 /// A fact for the mesh.
@@ -171,6 +115,27 @@ pub enum Input<'a> {
         /// Flows it would still take.
         headroom: u32,
     },
+    /// A pool asks a sibling for places of a broker's `maxconn`. Where the sibling cannot be
+    /// asked nothing follows.
+    AskPlaces {
+        /// Whom.
+        peer: PeerId,
+        /// Of which broker.
+        broker: BrokerKey,
+        /// How many.
+        n: u32,
+    },
+    /// A pool gives a sibling places, in answer to [`Output::PlacesAsked`].
+    GivePlaces {
+        /// To whom.
+        peer: PeerId,
+        /// Of which broker.
+        broker: BrokerKey,
+        /// How many.
+        n: u32,
+    },
+    /// Clients that were accepted on this node, for siblings that may have older flows of theirs.
+    Taken(&'a [Taken]),
     /// This node goes, and says so. Links are closed a moment later.
     Leave,
 }
@@ -273,31 +238,31 @@ pub enum Output {
     },
     /// What other sites are now. Replaces the one before.
     Publish(Outlook),
-    /// What siblings have on the brokers we share. Replaces the one before.
-    Siblings(Siblings),
+    /// What the siblings that live have on the brokers we share, in our numbers. Replaces the one
+    /// before.
+    Siblings(Vec<Sibling>),
+    /// A sibling asks for places of a broker's `maxconn`; answered by [`Input::GivePlaces`].
+    PlacesAsked {
+        /// Who.
+        peer: PeerId,
+        /// Of which broker.
+        broker: BrokerId,
+        /// How many.
+        n: u32,
+    },
+    /// A sibling has given places.
+    PlacesGiven {
+        /// Who.
+        peer: PeerId,
+        /// Of which broker.
+        broker: BrokerId,
+        /// How many.
+        n: u32,
+    },
+    /// A sibling has accepted these clients.
+    Taken(Vec<Taken>),
     /// Worth a line in the log.
     Notice(Notice),
-}
-
-/// What the other nodes of this site have, as they said.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Siblings {
-    /// Living ones.
-    pub living: u32,
-    /// By [`BrokerId`].
-    pub brokers: Vec<Shared>,
-}
-
-/// What siblings have on one broker.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Shared {
-    /// Living siblings that use it.
-    pub nodes: u32,
-    /// Their flows there.
-    pub flows: u32,
-    /// Flows of siblings that fell silent a moment ago: not counted for balance, and their places
-    /// not given to others yet.
-    pub fading: u32,
 }
 
 /// What an operator may want to read.

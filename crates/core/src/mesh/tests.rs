@@ -7,12 +7,15 @@ use alloc::string::String;
 
 use super::message::{
     About, Ear, Ears, Grave, Have, Heartbeat, Hello, Introduction, LoadPage, Message, Names, Offer,
-    OwnerName, Peers, ServiceLoad, ServiceName, SiteName, Stamp, Verdict, Vote, Want,
+    OwnerName, Peers, Places, ServiceLoad, ServiceName, SiteName, Stamp, Verdict, Vote, Want,
 };
 use super::*;
+use crate::id::{BrokerId, ClientKey};
 use crate::outlook::Standing;
 
 extern crate std;
+
+mod siblings;
 
 fn ms(n: u64) -> Duration {
     Duration::from_millis(n)
@@ -30,6 +33,10 @@ struct Node {
     closed: Vec<CloseReason>,
     notices: Vec<Notice>,
     dials: usize,
+    siblings: Vec<Sibling>,
+    asked: Vec<(PeerId, BrokerId, u32)>,
+    given: Vec<(PeerId, BrokerId, u32)>,
+    taken: Vec<Taken>,
 }
 
 impl Node {
@@ -45,10 +52,28 @@ impl Node {
         };
         change(&mut policy);
         let mesh = Mesh::new(&policy, Time::ZERO);
-        let (sent, closed, notices) = (Vec::new(), Vec::new(), Vec::new());
-        let mut node = Node { mesh, now: Time::ZERO, sent, closed, notices, dials: 0 };
+        let mut node = Node {
+            mesh,
+            now: Time::ZERO,
+            sent: Vec::new(),
+            closed: Vec::new(),
+            notices: Vec::new(),
+            dials: 0,
+            siblings: Vec::new(),
+            asked: Vec::new(),
+            given: Vec::new(),
+            taken: Vec::new(),
+        };
         let mqtt = LocalService { name: "mqtt".to_string(), ..LocalService::default() };
-        let local = Local { services: Vec::from([mqtt]), ..Local::default() };
+        let broker = |key| LocalBroker {
+            key: BrokerKey(key),
+            capacity: None,
+            state: message::BrokerSeen::Up,
+            flows: 0,
+            share: 0,
+        };
+        let brokers = Vec::from([broker(10), broker(11)]);
+        let local = Local { brokers, services: Vec::from([mqtt]), ..Local::default() };
         node.feed(Input::Local(&local));
         node
     }
@@ -61,7 +86,11 @@ impl Node {
                 Output::Close { reason, .. } => self.closed.push(reason),
                 Output::Notice(notice) => self.notices.push(notice),
                 Output::Dial { .. } => self.dials += 1,
-                Output::Publish(_) | Output::Siblings(_) => {}
+                Output::Siblings(siblings) => self.siblings = siblings,
+                Output::Publish(_) => {}
+                Output::PlacesAsked { peer, broker, n } => self.asked.push((peer, broker, n)),
+                Output::PlacesGiven { peer, broker, n } => self.given.push((peer, broker, n)),
+                Output::Taken(taken) => self.taken.extend(taken),
             }
         }
     }
@@ -378,7 +407,9 @@ mod nonsense {
                 Message::About(About { owner, stamp, draining, addresses: Vec::new() })
             }),
             (number(), stamp(), any::<u8>()).prop_map(|(owner, stamp, page)| {
-                let brokers = Vec::from([message::BrokerCount { key: 1, flows: u32::MAX }; 2]);
+                let brokers = Vec::from(
+                    [message::BrokerCount { key: 1, flows: u32::MAX, share: u32::MAX }; 2],
+                );
                 Message::Counts(message::CountPage { owner, stamp, page, brokers })
             }),
         ]
@@ -429,6 +460,14 @@ mod nonsense {
                 let addresses = Vec::from([address]);
                 let introduction = Introduction { site, node, addresses };
                 Message::Peers(Peers { peers: Vec::from([introduction]) })
+            }),
+            (8..13u64, any::<u32>())
+                .prop_map(|(broker, n)| Message::PlacesAsk(Places { broker, n })),
+            (8..13u64, any::<u32>())
+                .prop_map(|(broker, n)| Message::PlacesGive(Places { broker, n })),
+            (number(), number(), any::<u32>()).prop_map(|(service, site, age_ms)| {
+                let (client, by) = (ClientKey::from_bits(1), message::Taker::Site(site));
+                Message::Taken(Vec::from([message::Taking { service, client, by, age_ms }]))
             }),
             (number(), any::<u64>())
                 .prop_map(|(owner, incarnation)| Message::Leave { owner, incarnation }),

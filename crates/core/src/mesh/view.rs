@@ -6,9 +6,7 @@ use core::time::Duration;
 
 use super::Mesh;
 use super::message::{BrokerSeen, ServiceShape};
-use super::roster::HOME;
-use super::standing::UNVOUCHED;
-use super::terms::{Output, Shared, Siblings};
+use super::terms::Output;
 use crate::id::{PeerId, ServiceId, SiteId};
 use crate::outlook::{Candidate, Door, Standing};
 use crate::time::Time;
@@ -93,7 +91,7 @@ impl Mesh {
     pub(super) fn publish(&mut self, now: Time) {
         if self.siblings_stale {
             self.siblings_stale = false;
-            let siblings = self.siblings(now);
+            let siblings = self.siblings();
             if siblings != self.siblings {
                 self.siblings = siblings.clone();
                 self.outputs.push_back(Output::Siblings(siblings));
@@ -170,35 +168,6 @@ impl Mesh {
         doors.sort_by_key(|(_, door)| (!door.warm, door.peer));
         doors.truncate(DOORS_MAX);
         doors.into_iter().map(|(_, door)| door).collect()
-    }
-
-    /// What siblings have on our brokers.
-    fn siblings(&mut self, now: Time) -> Siblings {
-        let mut flows: BTreeMap<u64, Shared> = BTreeMap::new();
-        let mut living = 0;
-        let mut fading = false;
-        for &peer in self.roster.site(HOME).nodes.iter().skip(1) {
-            let p = self.roster.peer(peer);
-            let fades = !p.living
-                && p.is_up()
-                && p.vouched_at.is_some_and(|at| self.silence(at, now) < UNVOUCHED);
-            living += u32::from(p.living);
-            fading |= fades;
-            if !p.living && !fades {
-                continue;
-            }
-            for count in p.record.counts().flat_map(|page| &page.brokers) {
-                let shared = flows.entry(count.key).or_default();
-                let sum = if p.living { &mut shared.flows } else { &mut shared.fading };
-                *sum = sum.saturating_add(count.flows);
-                shared.nodes += u32::from(p.living);
-            }
-        }
-        // What fades is gone by itself: look again.
-        self.siblings_stale = fading;
-        let ours = self.own.local.brokers.iter();
-        let brokers = ours.map(|b| flows.get(&b.key.0).copied().unwrap_or_default()).collect();
-        Siblings { living, brokers }
     }
 }
 

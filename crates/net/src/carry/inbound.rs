@@ -23,6 +23,7 @@ use crate::buffer;
 use crate::client::{Client, HELD_MAX};
 use crate::farewell;
 use crate::leg::Leg;
+use crate::mesh::lease;
 use crate::mesh::tunnel::Tunnel;
 use crate::service::Service;
 use crate::story::{Far, Story};
@@ -42,6 +43,14 @@ pub struct Sender {
     pub site_name: Arc<str>,
     /// The node.
     pub peer: PeerId,
+}
+
+/// What a stream begins with.
+enum Came {
+    /// A flow.
+    Flow(Head),
+    /// A question for places, of a service that may not be ours.
+    Asks(Option<Arc<Service>>, u32),
 }
 
 /// What stands at the head of a tunnel.
@@ -65,9 +74,15 @@ pub async fn carry(
     tunnel: Tunnel,
 ) {
     let mut leg = Leg::Tunnel(Box::new(tunnel));
-    let Ok(Ok(head)) = timeout(HEAD, read_head(&mut leg, &services)).await else {
+    let head = match timeout(HEAD, read_head(&mut leg, &services)).await {
+        Ok(Ok(Came::Flow(head))) => head,
+        Ok(Ok(Came::Asks(service, n))) => {
+            let lent = service.map(|s| s.pools.grant_lease(s.id, from.peer, n));
+            let (n, ttl) = lent.unwrap_or_default();
+            return lease::answer(leg, n, ttl).await;
+        }
         // Dropped, and so reset.
-        return;
+        Ok(Err(())) | Err(_) => return,
     };
     if let Some(relay) = Box::pin(open(worker, from, leg, head)).await {
         relay.run().await;
@@ -134,7 +149,7 @@ async fn open(
     attempts(Way::new(story, client, Some(carried)), flow, first).await
 }
 
-async fn read_head(leg: &mut Leg, services: &[Arc<Service>]) -> Result<Head, ()> {
+async fn read_head(leg: &mut Leg, services: &[Arc<Service>]) -> Result<Came, ()> {
     let mut reader = FrameReader::new(WORD_MAX);
     let mut came = Vec::new();
     let mut skipped = 0;
@@ -149,6 +164,9 @@ async fn read_head(leg: &mut Leg, services: &[Arc<Service>]) -> Result<Head, ()>
                     found = Some(Head::of(&open, services));
                     break;
                 }
+                Word::LeaseAsk(ask) => {
+                    return Ok(Came::Asks(named(services, ask.service), ask.n));
+                }
                 Word::Unknown(_) if skipped < SKIPPED_MAX => skipped += 1,
                 _ => return Err(()),
             }
@@ -162,7 +180,11 @@ async fn read_head(leg: &mut Leg, services: &[Arc<Service>]) -> Result<Head, ()>
     while head.said.len() < head.opening {
         read(leg, &mut head.said, max).await?;
     }
-    Ok(head)
+    Ok(Came::Flow(head))
+}
+
+fn named(services: &[Arc<Service>], name: &str) -> Option<Arc<Service>> {
+    services.iter().find(|service| *service.name == *name).cloned()
 }
 
 async fn read(leg: &mut Leg, into: &mut Vec<u8>, max: usize) -> Result<(), ()> {
@@ -175,7 +197,7 @@ async fn read(leg: &mut Leg, into: &mut Vec<u8>, max: usize) -> Result<(), ()> {
 impl Head {
     fn of(open: &Open<'_>, services: &[Arc<Service>]) -> Head {
         Head {
-            service: services.iter().find(|service| *service.name == *open.service).cloned(),
+            service: named(services, open.service),
             client: open.client,
             listener: open.listener,
             mode: open.mode,

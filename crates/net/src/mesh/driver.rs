@@ -8,8 +8,8 @@ use bytes::Bytes;
 use isobar_core::id::PeerId;
 use isobar_core::mesh::message::Message;
 use isobar_core::mesh::{
-    Channel, CloseReason, DialId, Identity, Input, LinkEnd, LinkId, Mesh, MeshReport, Notice,
-    Output, Purpose,
+    BrokerKey, Channel, CloseReason, DialId, Identity, Input, LinkEnd, LinkId, Mesh, MeshReport,
+    Notice, Output, Purpose,
 };
 use isobar_core::outlook::Outlook;
 use isobar_wire::frame::{Code, news};
@@ -19,6 +19,7 @@ use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
+use super::Order;
 use super::data::{DataLinks, Wanted};
 use super::dial::{DialError, Dialer};
 use super::link::{self, Event, Links, Up};
@@ -53,6 +54,8 @@ pub struct Parts {
     pub data: Arc<DataLinks>,
     /// Flows that want one.
     pub wanted: mpsc::Receiver<Wanted>,
+    /// What is to be said to siblings.
+    pub orders: mpsc::Receiver<Order>,
     /// This node's own pools.
     pub local: Local,
     /// For services, DNS and pages.
@@ -113,6 +116,7 @@ pub async fn run(parts: Parts, ending: CancellationToken) {
             _ = look.tick() => driver.look(),
             _ = measure.tick() => driver.measure(),
             Some(wanted) = driver.parts.wanted.recv() => driver.want(wanted),
+            Some(order) = driver.parts.orders.recv() => driver.order(order),
             Some((peer, connection)) = came.recv() => driver.give(peer, connection),
             Some(ended) = driver.tasks.join_next() => {
                 if let Err(error) = ended && error.is_panic() {
@@ -178,7 +182,16 @@ impl Driver {
 
     /// One input, and all that follows from it.
     fn step(&mut self, input: Input<'_>) {
+        for (peer, broker, n) in self.take_in(input) {
+            // Nothing is asked for by a gift.
+            self.take_in(Input::GivePlaces { peer, broker, n });
+        }
+    }
+
+    /// One input and its effects; places that were given to siblings.
+    fn take_in(&mut self, input: Input<'_>) -> Vec<(PeerId, BrokerKey, u32)> {
         let now = self.parts.clock.now();
+        let mut given = Vec::new();
         self.parts.mesh.handle(now, input);
         while let Some(output) = self.parts.mesh.poll_output() {
             match output {
@@ -197,6 +210,13 @@ impl Driver {
                     self.parts.outlook.send_replace(outlook);
                 }
                 Output::Siblings(siblings) => self.parts.local.hear_siblings(&siblings),
+                Output::PlacesAsked { peer, broker, n } => {
+                    given.extend(self.parts.local.give_places(peer, broker, n));
+                }
+                Output::PlacesGiven { peer, broker, n } => {
+                    self.parts.local.take_places(peer, broker, n);
+                }
+                Output::Taken(taken) => self.parts.local.hear_taken(&taken, now),
                 Output::Notice(notice) => {
                     tell::notice(&self.parts.mesh, &notice);
                     if let Some(entry) = tell::entry(&self.parts.mesh, &notice) {
@@ -207,6 +227,13 @@ impl Driver {
                     }
                 }
             }
+        }
+        given
+    }
+
+    fn order(&mut self, order: Order) {
+        match order {
+            Order::AskPlaces(peer, broker, n) => self.step(Input::AskPlaces { peer, broker, n }),
         }
     }
 
@@ -274,6 +301,10 @@ impl Driver {
     fn look(&mut self) {
         let local = self.parts.local.local();
         self.step(Input::Local(&local));
+        let taken = self.parts.local.taken(self.parts.clock.now());
+        if !taken.is_empty() {
+            self.step(Input::Taken(&taken));
+        }
         self.looks += 1;
         if self.looks.is_multiple_of(REPORT) {
             let report = self.parts.mesh.report(self.parts.clock.now());

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use isobar_core::id::{BrokerId, PeerId, ServiceId, SiteId};
 use isobar_core::mesh::message::BrokerSeen;
-use isobar_core::mesh::{self, BrokerKey, Identity, LocalBroker, LocalService, Siblings};
+use isobar_core::mesh::{self, BrokerKey, Identity, LocalBroker, LocalService};
 use isobar_core::outlook::Outlook;
 use isobar_core::report::{AdminState, BrokerState};
 use quinn::{Connection, VarInt};
@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::transport::{TUNNELS_AT_FIRST, TUNNELS_MAX};
 use super::tunnel::Tunnel;
 use crate::carry::inbound::{self, Sender};
+use crate::dial::Broker;
 use crate::service::Service;
 use crate::worker::Worker;
 
@@ -32,7 +33,7 @@ pub struct Workers {
 /// This node, as the mesh's driver knows it.
 #[derive(Debug)]
 pub struct Local {
-    workers: Workers,
+    pub(super) workers: Workers,
     next: Arc<AtomicU32>,
 }
 
@@ -56,13 +57,15 @@ impl Local {
                     capacity: None,
                     state: BrokerSeen::Down,
                     flows: 0,
+                    share: 0,
                 };
                 brokers.resize(brokers.len().max(at + 1), none);
                 brokers[at] = LocalBroker {
-                    key: BrokerKey::of(&service.broker(broker.broker).addr.to_string()),
+                    key: key(service.broker(broker.broker)),
                     capacity: broker.capacity,
                     state: seen(broker.state, broker.admin),
                     flows: broker.flows,
+                    share: broker.share,
                 };
                 members.push(BrokerId(at as u16));
             }
@@ -86,9 +89,6 @@ impl Local {
             service.pools.handle_candidates(service.id, candidates);
         }
     }
-
-    /// Hands each pool what siblings have on its brokers.
-    pub fn hear_siblings(&self, _siblings: &Siblings) {}
 
     /// Takes the tunnels of a data connection, until it ends.
     pub async fn serve(
@@ -139,6 +139,11 @@ impl Drop for Counted {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }
+}
+
+/// The name of a broker that all nodes of a site have for it.
+pub fn key(broker: &Broker) -> BrokerKey {
+    BrokerKey::of(&broker.addr.to_string())
 }
 
 fn seen(state: BrokerState, admin: AdminState) -> BrokerSeen {

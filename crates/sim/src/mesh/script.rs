@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use isobar_core::id::{PeerId, SiteId};
-use isobar_core::mesh::{Input, Mesh, Siblings};
+use isobar_core::id::{BrokerId, PeerId, SiteId};
+use isobar_core::mesh::{Input, Mesh};
 use isobar_core::outlook::{Outlook, Standing};
+use isobar_core::share::Sibling;
 use isobar_core::time::Time;
 
 use super::{Globe, State, Told};
@@ -100,9 +101,15 @@ impl Globe {
         &self.nodes[node].outlook
     }
 
-    /// What a node knows of its siblings' counts.
-    pub fn siblings(&self, node: usize) -> &Siblings {
+    /// The siblings that a node counts.
+    pub fn siblings(&self, node: usize) -> &[Sibling] {
         &self.nodes[node].siblings
+    }
+
+    /// Flows that siblings have on a node's first broker, as far as it knows.
+    pub fn elsewhere(&self, node: usize) -> u32 {
+        let counts = self.nodes[node].siblings.iter().flat_map(|sibling| &sibling.counts);
+        counts.filter(|count| count.broker == BrokerId(0)).map(|count| count.flows).sum()
     }
 
     /// A node's machine.

@@ -104,13 +104,15 @@ pub(super) fn of(message: &Message) -> usize {
             head(p.owner, p.stamp) + 1 + services
         }),
         Message::Counts(p) => {
-            head(p.owner, p.stamp) + 1 + list(&p.brokers, |b| int(b.key) + word(b.flows))
+            head(p.owner, p.stamp) + 1 + list(&p.brokers, |b| 8 + word(b.flows) + word(b.share))
         }
         Message::Offer(o) => list(&o.have, |h| small(h.owner) + int(h.incarnation) + int(h.sum)),
         Message::Want(w) => list(&w.owners, |owner| small(*owner)),
         Message::Peers(p) => {
             list(&p.peers, |p| text(&p.site) + text(&p.node) + texts(&p.addresses))
         }
+        Message::PlacesAsk(places) | Message::PlacesGive(places) => 8 + int(places.n.into()),
+        Message::Taken(takings) => 1 + 34 * takings.len(),
         Message::Leave { owner, incarnation } => small(*owner) + int(*incarnation),
     }
 }

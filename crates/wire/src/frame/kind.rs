@@ -32,7 +32,7 @@ pub enum Kind {
     /// News: pages of load.
     LoadV1 = 0x0d01,
     /// News: a page of flows per broker.
-    CountsV1 = 0x0e01,
+    CountsV2 = 0x0e02,
     /// News: "this is what I have."
     OfferV1 = 0x0f01,
     /// News: "then tell me of these."
@@ -41,6 +41,12 @@ pub enum Kind {
     PeersV1 = 0x1101,
     /// News: an owner goes for good.
     LeaveV1 = 0x1201,
+    /// News: a sibling asks for places of a broker's `maxconn`.
+    PlacesAskV1 = 0x1301,
+    /// News: and gets them.
+    PlacesGiveV1 = 0x1401,
+    /// News: clients that a sibling has taken.
+    TakenV1 = 0x1501,
     /// Data: who speaks.
     DataHelloV1 = 0x4001,
     /// Data: a flow to be carried.
@@ -57,7 +63,7 @@ pub enum Kind {
 
 impl Kind {
     /// All of them, by number.
-    pub const ALL: [Kind; 24] = [
+    pub const ALL: [Kind; 27] = [
         Kind::HelloV1,
         Kind::NamesV1,
         Kind::HeartbeatV1,
@@ -71,11 +77,14 @@ impl Kind {
         Kind::AboutV1,
         Kind::ShapeV1,
         Kind::LoadV1,
-        Kind::CountsV1,
+        Kind::CountsV2,
         Kind::OfferV1,
         Kind::WantV1,
         Kind::PeersV1,
         Kind::LeaveV1,
+        Kind::PlacesAskV1,
+        Kind::PlacesGiveV1,
+        Kind::TakenV1,
         Kind::DataHelloV1,
         Kind::TunnelOpenV1,
         Kind::CommittedV1,
@@ -111,11 +120,14 @@ impl Kind {
             Kind::AboutV1 => "about",
             Kind::ShapeV1 => "shape",
             Kind::LoadV1 => "load",
-            Kind::CountsV1 => "counts",
+            Kind::CountsV2 => "counts",
             Kind::OfferV1 => "offer",
             Kind::WantV1 => "want",
             Kind::PeersV1 => "peers",
             Kind::LeaveV1 => "leave",
+            Kind::PlacesAskV1 => "places_ask",
+            Kind::PlacesGiveV1 => "places_give",
+            Kind::TakenV1 => "taken",
             Kind::DataHelloV1 => "data_hello",
             Kind::TunnelOpenV1 => "tunnel_open",
             Kind::CommittedV1 => "committed",

@@ -7,6 +7,7 @@
 mod digest;
 mod greet;
 mod pulse;
+mod siblings;
 mod spell;
 mod sync;
 
@@ -14,9 +15,10 @@ use isobar_core::mesh::Channel;
 use isobar_core::mesh::message::{DATAGRAM_MAX, LoadPage, Message};
 
 use super::{DecodeError, EncodeError, Frame, Kind, STREAM_MAX, read_body, write_frame};
-use digest::{AboutV1, CountsV1, LoadV1, ShapeV1};
+use digest::{AboutV1, LoadV1, ShapeV1};
 use greet::{HelloV1, LeaveV1, NamesV1};
 use pulse::{EarsV1, HeartbeatV1, HeldV1, PingV1, PongV1, VerdictV1, VoteV1, WitnessAskV1};
+use siblings::{CountsV2, PlacesV1, TakenV1};
 use spell::Spell;
 use sync::{OfferV1, PeersV1, WantV1};
 
@@ -72,7 +74,17 @@ pub fn encode(message: &Message, channel: Channel, out: &mut Vec<u8>) -> Result<
             write_frame(Kind::ShapeV1, &ShapeV1::spell(page), max, out)
         }
         Message::Load(pages) => encode_load(pages, max, out),
-        Message::Counts(page) => write_frame(Kind::CountsV1, &CountsV1::spell(page), max, out),
+        Message::Counts(page) => write_frame(Kind::CountsV2, &CountsV2::spell(page), max, out),
+        Message::PlacesAsk(places) => {
+            write_frame(Kind::PlacesAskV1, &PlacesV1::spell(places), max, out)
+        }
+        Message::PlacesGive(places) => {
+            write_frame(Kind::PlacesGiveV1, &PlacesV1::spell(places), max, out)
+        }
+        Message::Taken(takings) => {
+            let body = TakenV1 { clients: spell::list(takings) };
+            write_frame(Kind::TakenV1, &body, max, out)
+        }
         Message::Offer(offer) => write_frame(Kind::OfferV1, &OfferV1::spell(offer), max, out),
         Message::Want(want) => write_frame(Kind::WantV1, &WantV1::spell(want), max, out),
         Message::Peers(peers) => write_frame(Kind::PeersV1, &PeersV1::spell(peers), max, out),
@@ -165,7 +177,10 @@ pub fn decode(frame: Frame<'_>) -> Result<Decoded<'_>, DecodeError> {
             digest::check_load(&pages).map_err(|fault| DecodeError::Body { kind, fault })?;
             Message::Load(pages)
         }
-        Kind::CountsV1 => Message::Counts(read_body::<CountsV1>(kind, body)?.read()),
+        Kind::CountsV2 => Message::Counts(read_body::<CountsV2>(kind, body)?.read()),
+        Kind::PlacesAskV1 => Message::PlacesAsk(read_body::<PlacesV1>(kind, body)?.read()),
+        Kind::PlacesGiveV1 => Message::PlacesGive(read_body::<PlacesV1>(kind, body)?.read()),
+        Kind::TakenV1 => Message::Taken(read_body::<TakenV1>(kind, body)?.clients.read()),
         Kind::OfferV1 => Message::Offer(read_body::<OfferV1>(kind, body)?.read()),
         Kind::WantV1 => Message::Want(read_body::<WantV1>(kind, body)?.read()),
         Kind::PeersV1 => Message::Peers(read_body::<PeersV1>(kind, body)?.read()),

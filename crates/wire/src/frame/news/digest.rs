@@ -1,9 +1,8 @@
 //! What a node says of itself, page by page.
 
 use isobar_core::mesh::message::{
-    ADDRESS_MAX, ADDRESSES_MAX, About, BROKERS_MAX, BrokerCount, BrokerSeen, BrokerShape,
-    COUNTS_MAX, CountPage, LOAD_PAGES_MAX, LoadPage, PAGE_BROKERS_MAX, PAGE_SERVICES_MAX,
-    ServiceLoad, ServiceShape, ShapePage, Stamp,
+    ADDRESS_MAX, ADDRESSES_MAX, About, BROKERS_MAX, BrokerSeen, BrokerShape, LOAD_PAGES_MAX,
+    LoadPage, PAGE_BROKERS_MAX, PAGE_SERVICES_MAX, ServiceLoad, ServiceShape, ShapePage, Stamp,
 };
 
 use super::spell::{frozen, frozen_words};
@@ -61,20 +60,6 @@ frozen! {
         flows: u32,
         room: u32,
         admit_per_second: u32,
-    }
-
-    /// See [`CountPage`].
-    CountsV1 of CountPage {
-        owner: u16,
-        stamp: StampV1,
-        page: u8,
-        brokers: List<BrokerCountV1, COUNTS_MAX>,
-    }
-
-    /// See [`BrokerCount`].
-    BrokerCountV1 of BrokerCount {
-        key: [u8; 8],
-        flows: u32,
     }
 }
 

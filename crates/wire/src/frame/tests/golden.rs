@@ -1,5 +1,6 @@
 //! The bytes of every body. Whoever has to change one here needs a new kind instead.
 
+use isobar_core::id::ClientKey;
 use isobar_core::mesh::Channel;
 use isobar_core::mesh::message::*;
 
@@ -123,9 +124,26 @@ fn digests() {
             owner: 1,
             stamp: Stamp { incarnation: 1, seq: 2 },
             page: 15,
-            brokers: vec![BrokerCount { key: 0x8000_0000_0000_0000, flows: 1_000 }],
+            brokers: vec![BrokerCount { key: 0x8000_0000_0000_0000, flows: 1_000, share: 7 }],
         }),
-        "b1 0e01 000010  01 01 02 0f  01 8000000000000000 fb03e8",
+        "b1 0e02 000011  01 01 02 0f  01 8000000000000000 fb03e8 07",
+    );
+}
+
+#[test]
+fn words_among_siblings() {
+    let places = Places { broker: 0x8000_0000_0000_0001, n: 300 };
+    check(Message::PlacesAsk(places), "b1 1301 00000b  8000000000000001 fb012c");
+    check(Message::PlacesGive(places), "b1 1401 00000b  8000000000000001 fb012c");
+    let client = ClientKey::from_bits(0x0102_0304_0506_0708_090a_0b0c_0d0e_0f10);
+    check(
+        Message::Taken(vec![
+            Taking { service: 3, client, by: Taker::Broker(0xff), age_ms: 1_500 },
+            Taking { service: 300, client, by: Taker::Site(4), age_ms: 0 },
+        ]),
+        "b1 1501 00003a  02
+         03 0102030405060708090a0b0c0d0e0f10 fb05dc 00 00000000000000ff
+         fb012c 0102030405060708090a0b0c0d0e0f10 00 01 04 0000000000000000",
     );
 }
 

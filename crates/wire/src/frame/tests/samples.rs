@@ -1,5 +1,6 @@
 //! Messages of every kind: small ones, any, and the longest there are.
 
+use isobar_core::id::ClientKey;
 use isobar_core::mesh::message::*;
 use proptest::collection::vec;
 use proptest::option;
@@ -124,9 +125,27 @@ fn load_page() -> impl Strategy<Value = LoadPage> {
 }
 
 fn counts() -> impl Strategy<Value = CountPage> {
-    let broker = (any::<u64>(), small()).prop_map(|(key, flows)| BrokerCount { key, flows });
+    let broker = (any::<u64>(), small(), small()).prop_map(|(key, flows, share)| BrokerCount {
+        key,
+        flows,
+        share,
+    });
     (any::<u16>(), stamp(), any::<u8>(), vec(broker, 0..=COUNTS_MAX))
         .prop_map(|(owner, stamp, page, brokers)| CountPage { owner, stamp, page, brokers })
+}
+
+fn places() -> impl Strategy<Value = Places> {
+    (any::<u64>(), small()).prop_map(|(broker, n)| Places { broker, n })
+}
+
+fn taking() -> impl Strategy<Value = Taking> {
+    let by = prop_oneof![any::<u64>().prop_map(Taker::Broker), any::<u16>().prop_map(Taker::Site),];
+    (any::<u16>(), any::<u128>(), by, small()).prop_map(|(service, client, by, age_ms)| Taking {
+        service,
+        client: ClientKey::from_bits(client),
+        by,
+        age_ms,
+    })
 }
 
 fn have() -> impl Strategy<Value = Have> {
@@ -167,6 +186,9 @@ pub(super) fn any_message() -> impl Strategy<Value = Message> {
         shape().prop_map(Message::Shape),
         vec(load_page(), 0..=10).prop_map(Message::Load),
         counts().prop_map(Message::Counts),
+        places().prop_map(Message::PlacesAsk),
+        places().prop_map(Message::PlacesGive),
+        vec(taking(), 0..=TAKINGS_MAX).prop_map(Message::Taken),
         vec(have(), 0..=OFFER_MAX).prop_map(|have| Message::Offer(Offer { have })),
         vec(any::<u16>(), 0..=OFFER_MAX).prop_map(|owners| Message::Want(Want { owners })),
         vec(introduction(), 0..10).prop_map(|peers| Message::Peers(Peers { peers })),
@@ -238,7 +260,7 @@ fn longest_names() -> Names {
 /// Everything that goes in datagrams, at its longest; but for Load, which is split.
 pub(super) fn longest_datagrams() -> Vec<Message> {
     let ear = Ear { owner: u16::MAX, silence: u16::MAX, deaf: u16::MAX, rtt: u16::MAX, hears: FAR };
-    let count = BrokerCount { key: FAR, flows: u32::MAX };
+    let count = BrokerCount { key: FAR, flows: u32::MAX, share: u32::MAX };
     vec![
         Message::Heartbeat(longest_heartbeat()),
         Message::Ping { token: FAR },
@@ -263,6 +285,10 @@ pub(super) fn longest_streams() -> Vec<Message> {
     let grave = Grave { owner: u16::MAX, incarnation: FAR };
     let have = Have { owner: u16::MAX, incarnation: FAR, sum: FAR };
     let mut load = vec![longest_load_page(1); LOAD_PAGES_MAX - 1];
+    let places = Places { broker: FAR, n: u32::MAX };
+    let client = ClientKey::from_bits(u128::MAX);
+    let by = Taker::Site(u16::MAX);
+    let taking = Taking { service: u16::MAX, client, by, age_ms: u32::MAX };
     load.push(longest_load_page(PAGE_SERVICES_MAX + 1 - LOAD_PAGES_MAX));
     vec![
         Message::Hello(Hello {
@@ -286,6 +312,9 @@ pub(super) fn longest_streams() -> Vec<Message> {
         }),
         Message::Shape(longest_shape()),
         Message::Load(load),
+        Message::PlacesAsk(places),
+        Message::PlacesGive(places),
+        Message::Taken(vec![taking; TAKINGS_MAX]),
         Message::Offer(Offer { have: vec![have; OFFER_MAX] }),
         Message::Want(Want { owners: vec![u16::MAX; OFFER_MAX] }),
         Message::Peers(Peers {
