@@ -57,7 +57,12 @@ async fn a_killed_site_is_dead_to_its_peers_and_comes_back() {
 
     let killed = Instant::now();
     mesh.site_mut("nyc").kill().await;
+    let lost = carried.len();
     all_end("flows that the site carried", carried).await;
+    eventually("the log says why", SOON, async || {
+        mesh.site("fra").node().log().count(" ND ") == lost
+    })
+    .await;
     for witness in ["fra", "sin"] {
         wait_standing(mesh.site(witness).node(), "nyc", "dead", SOON).await;
         println!("dead to {witness} after {:.1?}", killed.elapsed());

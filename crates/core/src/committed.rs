@@ -49,10 +49,7 @@ pub enum End {
     /// Another site carries it, and home is well again. Only at a moment that is quiet: between
     /// two packets both ways, with nothing in flight. Where none comes within
     /// [`QUIET_WITHIN`], the word is forgotten, and comes again later.
-    ComesHome {
-        /// The client is known to follow a 0x9C.
-        follows: bool,
-    },
+    ComesHome,
 }
 
 /// How long a flow that is called home waits for a quiet moment.
@@ -190,9 +187,10 @@ impl Committed {
             }
             // At once: there may be half a packet on its way to the client.
             End::LinkLost => self.ended(Cause::Link, Farewell::Close, Farewell::Close),
-            End::ComesHome { follows } => {
-                let follow = Farewell::Disconnect(reason::USE_ANOTHER_SERVER);
-                let told = if follows { follow } else { Farewell::Close };
+            // To connect anew is enough, to wherever it did: so no server is named, for what is
+            // our address here need not be what the client knows us by.
+            End::ComesHome => {
+                let told = Farewell::Disconnect(reason::USE_ANOTHER_SERVER);
                 self.ended(Cause::CalledHome, told, Farewell::Disconnect(0))
             }
         }
@@ -262,11 +260,9 @@ mod tests {
             assert_eq!((ending, told), (expected, Farewell::Disconnect(client)));
             assert_eq!(broker, Farewell::Disconnect(0), "no Will fires");
         }
-        let (ending, told, broker) = code(mqtt().next(End::ComesHome { follows: true }));
+        let (ending, told, broker) = code(mqtt().next(End::ComesHome));
         assert_eq!((ending, told), ("HD", Farewell::Disconnect(0x9C)));
         assert_eq!(broker, Farewell::Disconnect(0), "no Will fires");
-        let (_, told, broker) = code(mqtt().next(End::ComesHome { follows: false }));
-        assert_eq!((told, broker), (Farewell::Close, Farewell::Disconnect(0)));
         assert_eq!(code(mqtt().next(End::LinkLost)), ("ND", Farewell::Close, Farewell::Close));
         let mut said = mqtt();
         said.said_goodbye();

@@ -144,7 +144,7 @@ fn carry_out(
         Duty::ComeHome(flow) => {
             let registry = shared.registries.get(Registry::worker_of(flow));
             if let Some(card) = registry.and_then(|registry| registry.find(flow)) {
-                card.tell(End::ComesHome { follows: false });
+                card.tell(End::ComesHome);
             }
         }
         Duty::AskPlaces(peer, broker, n) => {

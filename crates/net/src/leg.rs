@@ -38,6 +38,14 @@ impl Leg {
         matches!(self, Leg::Tunnel(_))
     }
 
+    /// Whether it ended because its link did.
+    pub fn is_lost(&self) -> bool {
+        match self {
+            Leg::Tcp(_) => false,
+            Leg::Tunnel(tunnel) => tunnel.is_lost(),
+        }
+    }
+
     /// Lets the kernel look after a peer that may be silent for as long as it likes. Of a tunnel
     /// the link does.
     pub fn watch_peer(&self) {

@@ -61,8 +61,7 @@ impl Card {
             2 => Some(End::TakenOver),
             3 => Some(End::MarkedDown),
             4 => Some(End::Stopped),
-            5 => Some(End::ComesHome { follows: false }),
-            6 => Some(End::ComesHome { follows: true }),
+            5 => Some(End::ComesHome),
             _ => None,
         }
     }
@@ -76,9 +75,7 @@ impl Card {
 
     /// Takes [`End::ComesHome`] back: there was no quiet moment for it.
     pub fn stays(&self) {
-        for code in [5, 6] {
-            let _ = self.command.compare_exchange(code, 0, Ordering::AcqRel, Ordering::Relaxed);
-        }
+        let _ = self.command.compare_exchange(5, 0, Ordering::AcqRel, Ordering::Relaxed);
     }
 
     /// Listens for commands.
@@ -93,7 +90,7 @@ impl Card {
             End::TakenOver => 2,
             End::MarkedDown => 3,
             End::Stopped => 4,
-            End::ComesHome { follows } => 5 + u8::from(follows),
+            End::ComesHome => 5,
             End::ClientEof
             | End::ClientError
             | End::BrokerEof

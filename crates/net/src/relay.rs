@@ -195,7 +195,7 @@ impl Relay {
                 self.listening = true;
             }
             let told = self.story.card.command()?;
-            let comes_home = matches!(told, End::ComesHome { .. });
+            let comes_home = told == End::ComesHome;
             let wait = if comes_home { QUIET_WITHIN } else { BOUNDARY_WAIT };
             self.told = Some(told);
             self.timer = Some(Box::pin(tokio::time::sleep(wait)));
@@ -207,7 +207,7 @@ impl Relay {
             self.timer = None;
             return None;
         }
-        let comes_home = matches!(self.told, Some(End::ComesHome { .. }));
+        let comes_home = self.told == Some(End::ComesHome);
         // Whoever comes home is not torn from its work: it is called again.
         if comes_home && self.story.card.command() == self.told && self.is_over(cx) {
             self.story.card.stays();
@@ -282,6 +282,9 @@ impl Relay {
             self.arm(Some(BOUNDARY_WAIT));
         }
         let both = self.inward.dead && self.outward.dead;
+        if self.told.is_none() && (self.client.is_lost() || self.upstream.stream.is_lost()) {
+            return Some(End::LinkLost);
+        }
         meaning(direction, came, both, self.told.is_some())
     }
 

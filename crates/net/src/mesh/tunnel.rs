@@ -17,12 +17,26 @@ pub struct Tunnel {
     send: SendStream,
     recv: RecvStream,
     finished: bool,
+    /// Its connection is gone: no word of the other side.
+    lost: bool,
 }
 
 impl Tunnel {
     /// Of both halves.
     pub fn new((send, recv): (SendStream, RecvStream)) -> Tunnel {
-        Tunnel { send, recv, finished: false }
+        Tunnel { send, recv, finished: false, lost: false }
+    }
+
+    /// Whether it ended with its connection, and not by a word of the other side.
+    pub fn is_lost(&self) -> bool {
+        self.lost
+    }
+
+    fn note<T>(&mut self, came: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        // So quinn spells the loss of a connection; a reset stream is `ConnectionReset`.
+        let lost = matches!(&came, Poll::Ready(Err(e)) if e.kind() == io::ErrorKind::NotConnected);
+        self.lost |= lost;
+        came
     }
 
     /// Nothing more will be written. What was, still arrives.
@@ -50,7 +64,8 @@ impl AsyncRead for Tunnel {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        AsyncRead::poll_read(Pin::new(&mut self.recv), cx, buf)
+        let came = AsyncRead::poll_read(Pin::new(&mut self.recv), cx, buf);
+        self.note(came)
     }
 }
 
@@ -60,7 +75,8 @@ impl AsyncWrite for Tunnel {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        AsyncWrite::poll_write(Pin::new(&mut self.send), cx, bytes)
+        let came = AsyncWrite::poll_write(Pin::new(&mut self.send), cx, bytes);
+        self.note(came)
     }
 
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
