@@ -155,6 +155,7 @@ impl Mesh {
                 self.link_up(now, link, peer, remote, purpose, dial);
             }
             Input::LinkDown { link, cause } => self.link_down(now, link, cause),
+            Input::Renew { link } => self.renew(now, link),
             Input::DialFailed { dial } => self.topology.failed(now, dial, &mut self.rng),
             Input::Heard { link, message } => self.heard(now, link, message),
             Input::Path { link, rtt, lost, sent } => self.path(link, rtt, lost, sent),

@@ -1,7 +1,8 @@
 //! Links come up, greet and go; and which of two to keep.
 //!
 //! Both sides say hello at once. A second link of the same process is a duplicate: the one that
-//! the lower identity dialled is kept, or else the newer. A hello of *another* process under an
+//! the lower identity dialled is kept, or else the newer; of a link that has stood for long, the newer
+//! in any case. A hello of *another* process under an
 //! identity that we have a link to is either a restart or an impostor: the process on the old
 //! link is pinged. If it answers, the later is refused, and that is an alarm; if it is silent for
 //! 0.8 s, it is gone and the later takes its place.
@@ -26,6 +27,10 @@ use crate::time::Time;
 const HELLO_WITHIN: Duration = Duration::from_secs(3);
 /// A process on an older link that does not answer for this long is gone.
 const CONTENDING: Duration = Duration::from_millis(800);
+/// A link is not one of two that were dialled at once when it is this old.
+const SETTLED: Duration = Duration::from_secs(10);
+/// So old at one end, it is settled at the other too.
+const RENEWABLE: Duration = Duration::from_secs(15);
 /// Data connections to one peer.
 const DATA_MAX: usize = 4;
 
@@ -148,7 +153,7 @@ impl Mesh {
         link.heard_at = now;
         let Some(old) = self.roster.peer(peer).news else { return self.link_is_up(now, id, hello) };
         if self.links[&old].process == hello.process {
-            let kept = if self.prefers(id, old) { id } else { old };
+            let kept = if self.prefers(now, id, old) { id } else { old };
             let other = if kept == id { old } else { id };
             self.close(other, CloseReason::Duplicate);
             if kept == id {
@@ -171,8 +176,12 @@ impl Mesh {
         self.close(id, CloseReason::IdentityConflict);
     }
 
-    /// Whether to keep link `new` rather than `old`, both to the same process.
-    fn prefers(&self, new: LinkId, old: LinkId) -> bool {
+    /// Whether to keep link `new` rather than `old`, both to the same process. Who dials although an
+    /// old one stands has lost it, or renews it; the two that dial at once are young.
+    fn prefers(&self, now: Time, new: LinkId, old: LinkId) -> bool {
+        if now.since(self.links[&old].since) >= SETTLED {
+            return true;
+        }
         let identity = self.roster.identity(self.links[&new].peer);
         let lower_is_us = self.me < identity;
         let by_lower = |id: LinkId| self.links[&id].ours == lower_is_us;
@@ -266,6 +275,15 @@ impl Mesh {
         let old: Vec<LinkId> = data.filter(|id| self.links[*id].since < since).copied().collect();
         for id in old {
             self.close(id, CloseReason::Unneeded);
+        }
+    }
+
+    /// A news link is to be replaced by a new one, which is made before this one ends.
+    pub(super) fn renew(&mut self, now: Time, id: LinkId) {
+        let Some(link) = self.links.get_mut(&id) else { return };
+        if link.is_up() && now.since(link.since) >= RENEWABLE && !link.renew {
+            link.renew = true;
+            self.topology.changed();
         }
     }
 

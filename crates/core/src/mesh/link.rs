@@ -109,6 +109,8 @@ pub(crate) struct Link {
     /// Packets lost and sent, as last told.
     pub(crate) packets: (u64, u64),
     pub(crate) wants: Bucket,
+    /// Another one shall take its place.
+    pub(crate) renew: bool,
     /// When it was last told that it is dead, or old.
     pub(crate) told_dead_at: Option<Time>,
 }
@@ -146,6 +148,7 @@ impl Link {
             loss: 0,
             packets: (0, 0),
             wants: Bucket::full(WANTS, now),
+            renew: false,
             told_dead_at: None,
         }
     }

@@ -65,6 +65,12 @@ pub enum Input<'a> {
         /// The try that led to it, if we dialled.
         dial: Option<DialId>,
     },
+    /// A connection of news is old, or of certificates that are: another one shall take its place
+    /// before it ends. To be said again until that has come.
+    Renew {
+        /// Which.
+        link: LinkId,
+    },
     /// A connection is gone. Also after [`Output::Close`].
     LinkDown {
         /// Which.

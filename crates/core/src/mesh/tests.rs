@@ -330,6 +330,40 @@ fn whoever_answers_on_the_older_link_was_first() {
 }
 
 #[test]
+fn an_old_link_is_replaced_before_it_ends() {
+    let mut node = Node::new(|_| {});
+    node.meets(1, "far", "x");
+    let (stamp, addresses) = (Stamp { incarnation: 50, seq: 1 }, Vec::from(["x:1".to_string()]));
+    node.hears(1, &Message::About(About { owner: 0, stamp, draining: false, addresses }));
+    let lives = |node: &mut Node, link, seconds| {
+        for _ in 0..seconds * 5 {
+            node.pass(ms(200));
+            node.hears(link, &Message::Ping { token: 1 });
+        }
+    };
+    lives(&mut node, 1, 14);
+    let before = node.dials;
+    node.feed(Input::Renew { link: LinkId(1) });
+    lives(&mut node, 1, 1);
+    assert_eq!(node.dials, before, "too young: the other end may think it is one of two");
+    node.feed(Input::Renew { link: LinkId(1) });
+    lives(&mut node, 1, 1);
+    assert_eq!((node.dials, node.closed.len()), (before + 1, 0));
+    node.notices.clear();
+    let (peer, link) = (id("far", "x"), LinkId(2));
+    let (remote, purpose) = ("far:1", Purpose::News);
+    node.feed(Input::LinkUp { link, peer: &peer, remote, purpose, dial: None });
+    node.hears(2, &Message::Hello(hello(&peer, 1)));
+    assert_eq!(node.closed, [CloseReason::Duplicate]);
+    node.feed(Input::LinkDown { link: LinkId(1), cause: LinkEnd::Closed(CloseReason::Duplicate) });
+    node.sent.clear();
+    lives(&mut node, 2, 3);
+    assert!(node.sent.iter().all(|(to, _)| *to == [LinkId(2)]), "all goes by the new one");
+    assert_eq!(node.notices, [], "nobody noticed");
+    assert_eq!(node.dials, before + 1);
+}
+
+#[test]
 fn introductions_are_bounded_and_forgotten_when_in_vain() {
     let mut node = Node::new(|_| {});
     node.meets(1, "far", "x");

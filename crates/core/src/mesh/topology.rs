@@ -210,7 +210,7 @@ impl Mesh {
             Purpose::Data => !self.roster.peer(peer).data.is_empty(),
             Purpose::News => {
                 let news = |link: &super::Link| link.purpose == Purpose::News && link.peer == peer;
-                self.roster.peer(peer).news.is_some() || self.links.values().any(news)
+                self.links.values().any(|link| news(link) && !link.renew)
             }
         }
     }

@@ -315,7 +315,7 @@ impl Driver {
     /// Paths, and peers that are not to be trusted any more.
     fn measure(&mut self) {
         let mut paths = Vec::new();
-        let mut retired = Vec::new();
+        let (mut retired, mut old) = (Vec::new(), Vec::new());
         for (link, live) in &mut self.live {
             let path = live.connection.stats().path;
             paths.push((*link, path.rtt, path.lost_packets, path.sent_packets));
@@ -324,9 +324,7 @@ impl Driver {
             match self.parts.links.trust.standing(&live.peer, live.since.elapsed() + jitter) {
                 Standing::Good => {}
                 Standing::Drop(refusal) => refusal.close(&live.connection),
-                Standing::Renew if live.purpose == Purpose::News => {
-                    link::close(&live.connection, Code::Replaced);
-                }
+                Standing::Renew if live.purpose == Purpose::News => old.push(*link),
                 Standing::Renew if !live.retired => {
                     live.retired = true;
                     retired.push(*link);
@@ -336,6 +334,9 @@ impl Driver {
         }
         for link in retired {
             self.parts.data.remove(link);
+        }
+        for link in old {
+            self.step(Input::Renew { link });
         }
         for (link, rtt, lost, sent) in paths {
             self.step(Input::Path { link, rtt, lost, sent });
