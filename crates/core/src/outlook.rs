@@ -9,6 +9,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use crate::id::{PeerId, ServiceId, SiteId};
+use crate::time::Time;
 
 /// What we hold of a site.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -34,6 +35,29 @@ pub struct Door {
     pub warm: bool,
 }
 
+/// When the words came from which a number is summed up. What was done after the newest of them is
+/// in none; what was done a while before the oldest - the way, and what a speaker takes to say
+/// what it knows - is in all.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Heard {
+    /// The first of them.
+    pub oldest: Time,
+    /// The last of them.
+    pub newest: Time,
+}
+
+impl Heard {
+    /// One word, or several that came together.
+    pub fn at(now: Time) -> Heard {
+        Heard { oldest: now, newest: now }
+    }
+
+    /// With one more word.
+    pub fn and(self, at: Time) -> Heard {
+        Heard { oldest: self.oldest.min(at), newest: self.newest.max(at) }
+    }
+}
+
 /// A site as a place for one service's flows.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Candidate {
@@ -46,6 +70,8 @@ pub struct Candidate {
     /// Flows that it would still take from others, by its nodes' last words: the sum of their
     /// rooms. What we have sent there since is not taken off here; `spill` does that.
     pub headroom: u32,
+    /// When those words came.
+    pub heard: Heard,
     /// Flows a second that it takes from others, all senders together.
     pub admit_per_second: u32,
     /// Its living nodes, warm ones first. Never empty.

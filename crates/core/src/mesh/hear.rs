@@ -381,6 +381,12 @@ impl Mesh {
             // Nobody would pass on a page of a node that none of its site has ever heard.
             self.vouched(now, owner);
         }
+        if let Spot::Load(page) = spot {
+            let loads_at = &mut self.roster.peer_mut(owner).loads_at;
+            // Its number is within the limits.
+            loads_at.resize(loads_at.len().max(usize::from(page) + 1), now);
+            loads_at[usize::from(page)] = now;
+        }
         match spot {
             Spot::Counts(_) => self.siblings_stale = true,
             _ => self.stale(self.site_of(owner)),

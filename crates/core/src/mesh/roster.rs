@@ -49,6 +49,8 @@ pub(crate) struct Peer {
     pub(crate) left: u64,
     /// Last heard by ourselves, or vouched for by a node that hears it.
     pub(crate) vouched_at: Option<Time>,
+    /// When its load was last heard, by page.
+    pub(crate) loads_at: Vec<Time>,
     /// Counts, for us, as there.
     pub(crate) living: bool,
     /// The link that messages go by.
@@ -76,6 +78,7 @@ impl Peer {
             buried: 0,
             left: 0,
             vouched_at: None,
+            loads_at: Vec::new(),
             living: false,
             news: None,
             data: Vec::new(),

@@ -8,7 +8,7 @@ use super::Mesh;
 use super::message::{BrokerSeen, ServiceShape};
 use super::terms::Output;
 use crate::id::{PeerId, ServiceId, SiteId};
-use crate::outlook::{Candidate, Door, Standing};
+use crate::outlook::{Candidate, Door, Heard, Standing};
 use crate::time::Time;
 
 /// Between two publications, unless a standing has changed.
@@ -28,6 +28,8 @@ pub(super) struct Sum {
     /// What its usable brokers take, each counted once; `None` where one has no known limit.
     pub(super) capacity: Option<u32>,
     pub(super) reserve: u32,
+    /// When the words came that this is the sum of.
+    pub(super) heard: Heard,
 }
 
 impl Sum {
@@ -66,6 +68,7 @@ impl Mesh {
     pub(super) fn sum(&self, site: SiteId, number: u16) -> Sum {
         let mut sum = Sum::default();
         let mut brokers = Brokers::default();
+        let mut heard = None;
         for &peer in &self.roster.site(site).nodes {
             let p = self.roster.peer(peer);
             if !p.living {
@@ -76,8 +79,12 @@ impl Mesh {
             sum.nodes += 1;
             sum.reserve = sum.reserve.max(shape.reserve);
             brokers.add(shape);
-            let mut loads = p.record.loads().flat_map(|page| &page.services);
-            let Some(load) = loads.find(|s| s.service == number) else { continue };
+            let mut loads =
+                p.record.loads().flat_map(|page| page.services.iter().map(|s| (page.page, s)));
+            let Some((page, load)) = loads.find(|(_, s)| s.service == number) else { continue };
+            if let Some(&at) = p.loads_at.get(usize::from(page)) {
+                heard = Some(heard.map_or(Heard::at(at), |heard: Heard| heard.and(at)));
+            }
             sum.flows = sum.flows.saturating_add(load.flows);
             if !p.is_draining() {
                 sum.room = sum.room.saturating_add(load.room);
@@ -85,6 +92,7 @@ impl Mesh {
             }
         }
         sum.capacity = brokers.capacity();
+        sum.heard = heard.unwrap_or_default();
         sum
     }
 
@@ -144,8 +152,8 @@ impl Mesh {
         site_mut.stale |= headroom != sum.headroom();
         self.outlook_stale |= site_mut.stale;
         let rtt = Duration::from_millis(site_mut.rtt().as_millis() as u64);
-        let admit_per_second = sum.admit_per_second;
-        Some(Candidate { site, standing, rtt, headroom, admit_per_second, doors })
+        let Sum { admit_per_second, heard, .. } = sum;
+        Some(Candidate { site, standing, rtt, headroom, heard, admit_per_second, doors })
     }
 
     /// Living nodes that offer the service and want flows, warm ones first.

@@ -3,7 +3,7 @@
 use alloc::vec;
 
 use super::*;
-use crate::outlook::{Door, Standing};
+use crate::outlook::{Door, Heard, Standing};
 
 const NEAR: SiteId = SiteId(1);
 const MIDDLE: SiteId = SiteId(2);
@@ -16,8 +16,8 @@ fn ms(n: u64) -> Duration {
 
 fn candidate(site: SiteId, rtt: u64, headroom: u32) -> Candidate {
     let doors = vec![Door { peer: PeerId(site.0 * 10), warm: true }];
-    let (standing, admit_per_second) = (Standing::Reachable, 500);
-    Candidate { site, standing, rtt: ms(rtt), headroom, admit_per_second, doors }
+    let (standing, heard, admit_per_second) = (Standing::Reachable, Heard::default(), 500);
+    Candidate { site, standing, rtt: ms(rtt), headroom, heard, admit_per_second, doors }
 }
 
 /// A chooser, its clock, and the flows that are out.

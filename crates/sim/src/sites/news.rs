@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use isobar_core::id::PeerId;
-use isobar_core::outlook::{Candidate, Door, Standing};
+use isobar_core::outlook::{Candidate, Door, Heard, Standing};
 use isobar_core::pool::{Fact, Output};
 use isobar_core::time::Time;
 
@@ -16,13 +16,14 @@ const EVERY: Duration = Duration::from_secs(1);
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Word {
     room: u32,
+    heard: Time,
     admit: u32,
 }
 
 impl Sites {
     pub(super) fn speaks(&mut self, site: usize) {
         let load = self.sites[site].pool.load(self.now, S);
-        let word = Word { room: load.room, admit: load.admit_per_second };
+        let word = Word { room: load.room, heard: self.now, admit: load.admit_per_second };
         for other in (0..self.sites.len()).filter(|other| *other != site) {
             self.push(self.rtts[site][other] / 2, Event::Hears(other, site, word));
         }
@@ -32,12 +33,13 @@ impl Sites {
     pub(super) fn hears(&mut self, site: usize, from: usize, word: Word) {
         let rtts = self.rtts[site].clone();
         let here = &mut self.sites[site];
-        here.heard.insert(from, word);
+        here.heard.insert(from, Word { heard: self.now, ..word });
         let candidate = |(from, word): (&usize, &Word)| Candidate {
             site: Sites::site_id(*from),
             standing: Standing::Reachable,
             rtt: rtts[*from],
             headroom: word.room,
+            heard: Heard::at(word.heard),
             admit_per_second: word.admit,
             doors: vec![Door { peer: PeerId(*from as u16), warm: true }],
         };

@@ -3,15 +3,15 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::outlook::{Candidate, Door, Standing};
+use crate::outlook::{Candidate, Door, Heard, Standing};
 use crate::retry::{TunnelFailure, TunnelRefusal};
 use crate::spill::{Abroad, AskAbroad, Crossing, Nowhere, Passage};
 
 fn candidate(site: u16, headroom: u32) -> Candidate {
     let doors = vec![Door { peer: PeerId(site), warm: true }];
-    let (standing, admit_per_second) = (Standing::Reachable, 500);
+    let (standing, heard, admit_per_second) = (Standing::Reachable, Heard::default(), 500);
     let rtt = ms(20 * u64::from(site));
-    Candidate { site: SiteId(site), standing, rtt, headroom, admit_per_second, doors }
+    Candidate { site: SiteId(site), standing, rtt, headroom, heard, admit_per_second, doors }
 }
 
 fn ask_abroad(from_budget: bool) -> AskAbroad {

@@ -1,7 +1,7 @@
 //! Two nodes over the same brokers, and homecoming and leases as the pool tells them.
 
 use super::*;
-use crate::outlook::{Candidate, Door, Standing};
+use crate::outlook::{Candidate, Door, Heard, Standing};
 use crate::share::{Sibling, SiblingCount};
 use crate::spill::{Abroad, AskAbroad, Crossing, Passage};
 
@@ -111,9 +111,9 @@ fn where_siblings_feed_many_brokers_the_lesser_of_two_is_taken() {
 
 fn one_site(headroom: u32) -> [Candidate; 1] {
     let doors = vec![Door { peer: PeerId(7), warm: true }];
-    let (standing, admit_per_second) = (Standing::Reachable, 500);
+    let (standing, heard, admit_per_second) = (Standing::Reachable, Heard::default(), 500);
     let (site, rtt) = (SiteId(3), ms(40));
-    [Candidate { site, standing, rtt, headroom, admit_per_second, doors }]
+    [Candidate { site, standing, rtt, headroom, heard, admit_per_second, doors }]
 }
 
 impl Site {
