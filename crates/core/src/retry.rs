@@ -144,9 +144,8 @@ impl TunnelRefusal {
     pub fn then(self) -> Then {
         match self {
             TunnelRefusal::TooFast => Then::MayAskAgain,
-            TunnelRefusal::Full
-            | TunnelRefusal::Draining
-            | TunnelRefusal::NoService
+            TunnelRefusal::Full | TunnelRefusal::Draining => Then::AnotherDoor,
+            TunnelRefusal::NoService
             | TunnelRefusal::NoBroker
             | TunnelRefusal::Failed
             | TunnelRefusal::Deadline
@@ -179,6 +178,8 @@ pub enum Then {
     AnotherSite,
     /// Another may do, and so may this one a little later or by another door.
     MayAskAgain,
+    /// A node has spoken for itself: first others of its site, then other sites.
+    AnotherDoor,
     /// That was the answer.
     Nothing,
 }
@@ -293,9 +294,9 @@ mod tests {
             assert_eq!((failure.retry(), failure.then()), (cost, then), "{failure:?}");
         }
         let refusals = [
-            (R::Full, Then::AnotherSite),
+            (R::Full, Then::AnotherDoor),
             (R::TooFast, Then::MayAskAgain),
-            (R::Draining, Then::AnotherSite),
+            (R::Draining, Then::AnotherDoor),
             (R::NoService, Then::AnotherSite),
             (R::NoBroker, Then::AnotherSite),
             (R::Failed, Then::AnotherSite),

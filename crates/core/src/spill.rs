@@ -4,13 +4,16 @@
 //! the apparent best, all would send there together, like everyone who hears on the radio which
 //! road is free. So the nearest ring of sites with enough headroom is taken, and inside it a site
 //! is drawn at random, weighted by headroom and nearness; what was sent there of late lowers its
-//! headroom at once, and so does a site's own word when it refuses. A site that took flows too
-//! fast still has room: flows queue for it here, at half the pace it admits, and go farther only
-//! where that would take too long.
+//! headroom at once, and so does a site's own word when it refuses. Where that leaves no site at
+//! all, those are asked that may have room after all: the receiver decides, and one more round trip
+//! is better than a client turned away. A site that took flows too fast still has room: flows
+//! queue for it here, at half the pace it admits, and go farther only where that would take too
+//! long.
 //!
 //! Whether a flow may go abroad at all, and how often, is the flow's own business
 //! ([`crate::flow`]); who is reachable, the mesh's ([`crate::outlook`]).
 
+mod lately;
 mod site;
 
 use alloc::vec::Vec;
@@ -41,6 +44,8 @@ const DOOR_REST: Duration = Duration::from_secs(1);
 pub struct AskAbroad {
     /// The client whose session may be at a site where it was carried before.
     pub session: Option<ClientKey>,
+    /// A site to be asked again, by another door.
+    pub rather: Option<SiteId>,
     /// It has waited for its turn, as it was told.
     pub waited: bool,
     /// Rather a site farther away than a turn later than this.
@@ -78,6 +83,8 @@ pub struct Course {
     pub door: PeerId,
     /// Round trip to it.
     pub rtt: Duration,
+    /// Doors of the site that would do, this one among them.
+    pub doors: u8,
     /// Sites that would do as well.
     pub others: u8,
 }
@@ -94,6 +101,7 @@ pub struct Passage {
     session: Option<ClientKey>,
     settled: bool,
     leased: bool,
+    sent: Time,
 }
 
 impl Passage {
@@ -183,7 +191,7 @@ impl Spill {
 
     /// Whether some site would take a flow now, perhaps after a wait.
     pub fn has_candidate(&self, now: Time) -> bool {
-        self.sites.iter().any(|site| site.headroom(now) > 0)
+        self.sites.iter().any(|site| site.hope(now) > 0)
     }
 
     /// Finds a site. O(n) in the number of sites.
@@ -195,20 +203,21 @@ impl Spill {
         tried: &[SiteId],
         (rng, rules): (&mut Rng, Rules),
     ) -> Abroad {
-        let open = |(i, site): (usize, &Site)| {
-            let headroom = site.headroom(now);
-            (headroom > 0 && !tried.contains(&site.id)).then_some((i, headroom))
+        let open = |room: fn(&Site, Time) -> u32| -> Vec<(usize, u32)> {
+            let all = self.sites.iter().enumerate().map(|(i, site)| (i, room(site, now)));
+            let open = all.filter(|(i, room)| *room > 0 && !tried.contains(&self.sites[*i].id));
+            open.collect()
         };
-        let open: Vec<_> = self.sites.iter().enumerate().filter_map(open).collect();
-        match self.choose(now, ask, &open, (rng, rules)) {
+        let (sure, hope) = (open(Site::sure), open(Site::hope));
+        let others = u8::try_from(hope.len().saturating_sub(1)).unwrap_or(u8::MAX);
+        match self.choose(now, ask, &sure, &hope, (rng, rules)) {
             None => Abroad::Nowhere(Nowhere::NoSite),
             Some(Found::Later(at)) => Abroad::Later(at),
             Some(Found::Site(i)) => {
-                let others = u8::try_from(open.len() - 1).unwrap_or(u8::MAX);
                 let site = &mut self.sites[i];
-                let door = site.door(now);
+                let (door, doors) = site.door(now);
                 let leased = site.send(now);
-                let course = Course { site: site.id, door, rtt: site.rtt, others };
+                let course = Course { site: site.id, door, rtt: site.rtt, doors, others };
                 self.serial += 1;
                 self.held += 1;
                 Abroad::Site(Passage {
@@ -219,6 +228,7 @@ impl Spill {
                     session: ask.session,
                     settled: false,
                     leased,
+                    sent: now,
                 })
             }
         }
@@ -241,9 +251,6 @@ impl Spill {
             Crossing::Accepted | Crossing::Answered => site.tally.sent += 1,
             Crossing::Failed(failure) => {
                 site.tally.failed[failure as usize] += 1;
-                if failure == TunnelFailure::NoLink {
-                    site.unsend(now);
-                }
                 if failure != TunnelFailure::Unavailable {
                     site.rest(door, now + DOOR_REST, now);
                 }
@@ -260,11 +267,12 @@ impl Spill {
                 site.correct(headroom, now);
                 match reason {
                     TunnelRefusal::TooFast => site.slow(now + wait),
-                    TunnelRefusal::Full => site.shut(now + wait),
+                    TunnelRefusal::Full => site.full(door, now + wait, now),
                     TunnelRefusal::NoBroker | TunnelRefusal::Failed => {
                         site.shut(now + wait.max(UNABLE));
                     }
-                    TunnelRefusal::Draining | TunnelRefusal::NoService | TunnelRefusal::Hop => {
+                    TunnelRefusal::Draining => site.rest(door, now + wait.max(UNWANTED), now),
+                    TunnelRefusal::NoService | TunnelRefusal::Hop => {
                         site.shut(now + wait.max(UNWANTED));
                     }
                     TunnelRefusal::Deadline | TunnelRefusal::AtFault | TunnelRefusal::Silent => {}
@@ -283,6 +291,10 @@ impl Spill {
         if !passage.settled {
             site.answered();
         }
+        // Whether it was taken or not, its place is free.
+        if !passage.leased {
+            site.unsend(passage.sent);
+        }
         site.release();
         self.held -= 1;
     }
@@ -295,7 +307,7 @@ impl Spill {
     /// A site has lent places.
     pub(crate) fn leased(&mut self, now: Time, site: SiteId, n: u32, ttl: Duration) {
         if let Ok(at) = self.sites.binary_search_by_key(&site, |site| site.id) {
-            self.sites[at].lease.granted(n, ttl, now);
+            self.sites[at].lends(n, ttl, now);
         }
     }
 
@@ -323,28 +335,30 @@ impl Spill {
         &mut self.sites[at.expect("a passage names a site that was heard of")]
     }
 
+    /// Among those with room for sure, and else those that may have some.
     fn choose(
         &mut self,
         now: Time,
         ask: &AskAbroad,
-        open: &[(usize, u32)],
+        sure: &[(usize, u32)],
+        hope: &[(usize, u32)],
         mut draw: (&mut Rng, Rules),
     ) -> Option<Found> {
-        let before = ask.session.and_then(|client| self.memory.place(client));
-        if let Some(before) = before {
-            let there = open.iter().filter(|(i, _)| self.sites[*i].id == before);
+        let before = || ask.session.and_then(|client| self.memory.place(client));
+        if let Some(first) = ask.rather.or_else(before) {
+            let there = hope.iter().filter(|(i, _)| self.sites[*i].id == first);
             let there: Vec<_> = there.copied().collect();
             if let Some(found) = self.pick(now, ask, &there, &mut draw) {
                 return Some(found);
             }
         }
         for ring in 0..RINGS {
-            let inside = open.iter().filter(|(i, _)| self.sites[*i].ring == ring);
+            let inside = sure.iter().filter(|(i, _)| self.sites[*i].ring == ring);
             let inside: Vec<_> = inside.copied().collect();
             // As many again as we sent there of late, once all others have done as they did: a
             // ring that is nearly full fills up before the next word comes.
             let left = inside.iter().map(|(i, room)| u64::from(self.sites[*i].outlook(*room, now)));
-            let lately = inside.iter().map(|(i, _)| u64::from(self.sites[*i].sent_lately(now)));
+            let lately = inside.iter().map(|(i, _)| u64::from(self.sites[*i].pace(now)));
             if left.sum::<u64>() < 1 + lately.sum::<u64>() {
                 continue;
             }
@@ -352,7 +366,8 @@ impl Spill {
                 return Some(found);
             }
         }
-        self.pick(now, ask, open, &mut draw)
+        let found = self.pick(now, ask, sure, &mut draw);
+        found.or_else(|| self.pick(now, ask, hope, &mut draw))
     }
 
     /// One of those whose turn it is, by weight; else the first turn there is, if that is soon.

@@ -2,7 +2,7 @@
 //!
 //! Home comes first, and while another site could take the flow, home has half of its time. Then
 //! at most three sites, each with its share of what is left. A site that takes flows too fast is
-//! asked again in its turn. A flow that came by tunnel itself is placed here or refused: there
+//! asked again in its turn, and one of which a single node is full or drains, by another door. A flow that came by tunnel itself is placed here or refused: there
 //! is no second hop.
 
 use alloc::vec::Vec;
@@ -35,6 +35,8 @@ pub(super) struct Way {
     /// Some site could take a flow, as far as the pool knows.
     candidates: bool,
     sites: Vec<SiteId>,
+    /// The site of a node that has spoken for itself only.
+    rather: Option<SiteId>,
     again: u8,
     waited: bool,
     last: Option<TunnelFailure>,
@@ -170,6 +172,7 @@ impl Flow {
         let session = self.opening.filter(|opening| opening.persistent);
         just(Action::PlaceAbroad(AskAbroad {
             session: session.and_then(|opening| opening.client),
+            rather: self.way.rather,
             waited: self.way.waited,
             patience: now + patience,
             from_budget: self.way.last.is_some_and(|f| f.retry() == Retry::FromBudget),
@@ -182,8 +185,13 @@ impl Flow {
             return Step { crossed: Some(Crossing::Abandoned), ..step };
         }
         self.way.waited = false;
-        self.attempts = self.attempts.saturating_add(1);
         self.state = State::Crossing(course, now);
+        // That one has no other door after all.
+        self.way.sites.extend(self.way.rather.take().filter(|rather| *rather != course.site));
+        if self.way.sites.len() >= SITES_MAX {
+            return self.tunnel_over(policy, Crossing::Abandoned, now);
+        }
+        self.attempts = self.attempts.saturating_add(1);
         // Its share of what is left, and the last one has the rest.
         let more = (SITES_MAX - self.way.sites.len()).min(1 + usize::from(course.others));
         let left = self.deadline.since(now) / more.max(1) as u32;
@@ -288,7 +296,13 @@ impl Flow {
         }
         match then {
             Then::MayAskAgain if self.way.again < AGAIN_MAX => self.way.again += 1,
-            Then::AnotherSite | Then::MayAskAgain => self.way.sites.push(course.site),
+            Then::AnotherDoor if course.doors > 1 && self.way.again < AGAIN_MAX => {
+                self.way.again += 1;
+                self.way.rather = Some(course.site);
+            }
+            Then::AnotherSite | Then::MayAskAgain | Then::AnotherDoor => {
+                self.way.sites.push(course.site);
+            }
             Then::Nothing => {}
         }
         let verbatim = self.opening.is_some_and(|opening| opening.verbatim);

@@ -1,11 +1,19 @@
 //! What one service holds of one other site: its last word, and what became of it since.
+//!
+//! How much room is left there? The word is old when it comes, and does not say which of our
+//! flows it knows of. Two answers bound the truth, like a ledger with some cheques still in the
+//! post. `sure` takes off every flow that the word may not count: by it the nearest site is
+//! chosen, and crowds are spread. `hope` takes off only those that no word can count yet: while
+//! that is above nothing a client is not turned away for want of room, since the receiver knows
+//! best, and asking costs a round trip. What others send there, neither knows.
 
 use alloc::vec::Vec;
 use core::time::Duration;
 
+use super::lately::Lately;
 use crate::id::{PeerId, SiteId};
 use crate::lease::Held;
-use crate::outlook::{Candidate, Door, Standing};
+use crate::outlook::{Candidate, Door, Heard, Standing};
 use crate::report::Counted;
 use crate::retry::{TunnelFailure, TunnelRefusal};
 use crate::time::Time;
@@ -23,10 +31,9 @@ const RING_BOUNDS: [Duration; 5] = [
 const RTT_MAX: Duration = Duration::from_secs(10);
 /// A site tells its load at least this often, while it changes.
 const WORD_EVERY: Duration = Duration::from_secs(1);
-/// Flows sent of late are counted by slots of this length, as many as are kept.
-const SLOT: Duration = Duration::from_millis(500);
-const SLOTS: usize = 8;
-
+/// From knowing its load to having told it, beside the way: the site looks ten times a second,
+/// speaks with its next beat, and a sibling may have to pass it on.
+const SAID_WITHIN: Duration = Duration::from_millis(250);
 /// One site's counts; nothing decides on them but `held`.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Tally {
@@ -62,6 +69,15 @@ pub struct SiteFigures {
     pub failed: Vec<Counted>,
 }
 
+/// A door that is left alone.
+#[derive(Clone, Copy, Debug)]
+struct Rest {
+    door: PeerId,
+    until: Time,
+    /// It had no room when it said so, at this time; a later word may overrule that.
+    full: Option<Time>,
+}
+
 /// One site.
 #[derive(Clone, Debug)]
 pub(super) struct Site {
@@ -72,19 +88,23 @@ pub(super) struct Site {
     /// `None` where the mesh does not name it.
     standing: Option<Standing>,
     headroom: u32,
-    /// By how much its headroom fell from one word to the next, which counts until then.
+    heard: Heard,
+    /// By how much others lowered its headroom from one word to the next; counts until then.
     fell: (u32, Time),
     admit_per_second: u32,
     doors: Vec<Door>,
-    /// Doors that did not open, until then.
-    resting: Vec<(PeerId, Time)>,
+    resting: Vec<Rest>,
     turn: usize,
+    /// What we have taken of its headroom: flows sent there, and places lent ahead.
     lately: Lately,
-    /// The same, with those that used places lent ahead.
-    all_lately: Lately,
+    /// Of these, sent since its last word came, and when that was.
+    fresh: (u32, Time),
+    /// Flows sent there that used no places lent ahead, and those that did: our pace.
+    pace: Lately,
+    leased: Lately,
     pub(super) lease: Held,
     unanswered: u32,
-    /// Its own word about its headroom, newer than the mesh's until then.
+    /// Its own word about its headroom, in place of the mesh's, and when it came.
     corrected: Option<(u32, Time)>,
     /// It takes nothing before this.
     shut_until: Time,
@@ -103,13 +123,16 @@ impl Site {
             tally: Tally::default(),
             standing: None,
             headroom: 0,
+            heard: Heard::default(),
             fell: (0, Time::ZERO),
             admit_per_second: 0,
             doors: Vec::new(),
             resting: Vec::new(),
             turn: 0,
             lately: Lately::default(),
-            all_lately: Lately::default(),
+            fresh: (0, Time::ZERO),
+            pace: Lately::default(),
+            leased: Lately::default(),
             lease: Held::default(),
             unanswered: 0,
             corrected: None,
@@ -128,8 +151,9 @@ impl Site {
     pub(super) fn hear(&mut self, candidate: &Candidate, now: Time) {
         let known = self.standing.is_some();
         if known && candidate.headroom != self.headroom {
+            let ours = self.lately.since(self.heard.oldest - self.rtt - SAID_WITHIN);
             let fell = self.headroom.saturating_sub(candidate.headroom);
-            self.fell = (fell, now + WORD_EVERY * 2);
+            self.fell = (fell.saturating_sub(ours), now + WORD_EVERY * 2);
         }
         self.standing = Some(candidate.standing);
         self.rtt = candidate.rtt.min(RTT_MAX);
@@ -137,33 +161,72 @@ impl Site {
         self.headroom = candidate.headroom;
         self.admit_per_second = candidate.admit_per_second;
         self.doors.clone_from(&candidate.doors);
-        self.resting.retain(|(peer, _)| candidate.doors.iter().any(|door| door.peer == *peer));
+        self.resting.retain(|rest| candidate.doors.iter().any(|door| door.peer == rest.door));
+        if candidate.heard != self.heard {
+            self.hear_words(candidate.heard, now);
+        }
     }
 
-    /// Flows that it would take of us now, as far as we know; too fast is not none.
-    pub(super) fn headroom(&self, now: Time) -> u32 {
+    /// Some of its nodes have spoken.
+    fn hear_words(&mut self, heard: Heard, now: Time) {
+        if heard.newest > self.heard.newest {
+            self.fresh = (0, now);
+        }
+        self.heard = heard;
+        // All have, since one of them refused a flow: what is told counts what was refused.
+        let overruled = |at: Time| heard.oldest > at + SAID_WITHIN;
+        self.corrected = self.corrected.filter(|(_, at)| !overruled(*at));
+        self.resting.retain(|rest| !rest.full.is_some_and(overruled));
+    }
+
+    /// Flows that it would take of us now even if its last word counts none of those that we
+    /// sent about then; too fast is not none.
+    pub(super) fn sure(&self, now: Time) -> u32 {
+        self.room_but(self.uncounted(now), now)
+    }
+
+    /// The same if it counts all of them. Never less than what it has, but for what others have
+    /// given back since.
+    pub(super) fn hope(&self, now: Time) -> u32 {
+        self.room_but(self.fresh.0.min(self.lately.since(now - self.memory())), now)
+    }
+
+    fn room_but(&self, sent: u32, now: Time) -> u32 {
         let open = self.standing == Some(Standing::Reachable) && now >= self.shut_until;
         if !open || self.doors.iter().all(|door| self.rests(door.peer, now)) {
             return 0;
         }
-        let offered = self.told(now).saturating_sub(self.sent_lately(now));
-        offered.saturating_add(self.lease.left(now))
+        self.told(now).saturating_sub(sent).saturating_add(self.lease.left(now))
     }
 
     /// Its last word about its headroom.
     pub(super) fn told(&self, now: Time) -> u32 {
         match self.corrected {
-            Some((headroom, until)) if now < until => self.headroom.min(headroom),
+            Some((headroom, at)) if now < at + self.memory() => headroom,
             _ => self.headroom,
         }
     }
 
-    /// Flows sent since the word that we have can have been said.
-    pub(super) fn sent_lately(&self, now: Time) -> u32 {
-        self.lately.sum(now, WORD_EVERY + self.rtt).max(self.unanswered)
+    /// Flows sent that its last word may not count.
+    fn uncounted(&self, now: Time) -> u32 {
+        let knows = match self.corrected {
+            Some((_, at)) if now < at + self.memory() => at - self.rtt,
+            _ => self.heard.oldest - self.rtt - SAID_WITHIN,
+        };
+        self.lately.since(knows.max(now - self.memory()))
     }
 
-    /// What may be left of its headroom when the next word comes, if all go on as they do.
+    /// Whoever has said nothing new for this long has nothing new to say.
+    fn memory(&self) -> Duration {
+        WORD_EVERY + SAID_WITHIN + self.rtt
+    }
+
+    /// Flows sent within the time from one word to the next, in competition with others.
+    pub(super) fn pace(&self, now: Time) -> u32 {
+        self.pace.since(now - WORD_EVERY - self.rtt)
+    }
+
+    /// What may be left of its headroom when the next word comes, if others go on as they do.
     pub(super) fn outlook(&self, headroom: u32, now: Time) -> u32 {
         let (fell, until) = self.fell;
         if now < until { headroom.saturating_sub(fell) } else { headroom }
@@ -189,16 +252,17 @@ impl Site {
         self.turns_until = turn + Duration::from_secs(2) / self.admit_per_second.max(2);
     }
 
-    /// The next of its doors, warm ones before cold ones, those that did not open last.
-    pub(super) fn door(&mut self, now: Time) -> PeerId {
+    /// The next of its doors, warm ones before cold ones, none that rests; and how many there are.
+    pub(super) fn door(&mut self, now: Time) -> (PeerId, u8) {
         let awake = self.doors.iter().filter(|door| !self.rests(door.peer, now));
+        let count = awake.clone().count();
         let (warm, cold): (Vec<&Door>, Vec<&Door>) = awake.partition(|door| door.warm);
         let doors = if warm.is_empty() { cold } else { warm };
         assert!(!doors.is_empty(), "a site with headroom has a door");
         let turn = (self.turn + 1) % doors.len();
         let door = doors[turn].peer;
         self.turn = turn;
-        door
+        (door, u8::try_from(count).unwrap_or(u8::MAX))
     }
 
     /// A flow is sent there. Whether it uses a place lent ahead.
@@ -206,23 +270,42 @@ impl Site {
         self.unanswered += 1;
         self.tally.held += 1;
         self.tally.most = self.tally.most.max(self.tally.held);
-        self.all_lately.add(now);
         let leased = self.lease.take(now);
-        if !leased {
-            self.lately.add(now);
+        if leased {
+            self.leased.add(1, now);
+        } else {
+            self.pace.add(1, now);
+            self.takes(1, now);
         }
         leased
     }
 
-    /// How many places to ask for ahead.
-    pub(super) fn wants_lease(&mut self, now: Time) -> Option<u32> {
-        let offered = self.told(now).saturating_sub(self.sent_lately(now));
-        self.lease.wants(self.all_lately.sum(now, Duration::from_secs(1)), offered, now)
+    /// So many of its places are taken that its last word does not know of.
+    fn takes(&mut self, n: u32, now: Time) {
+        self.lately.add(n, now);
+        self.fresh.0 = self.fresh.0.saturating_add(n);
     }
 
-    /// What was sent just now never left.
-    pub(super) fn unsend(&mut self, now: Time) {
-        self.lately.take_back(now);
+    /// A flow sent at that time, on no place lent ahead, needs its place no more.
+    pub(super) fn unsend(&mut self, sent: Time) {
+        self.lately.take_back(sent);
+        if sent >= self.fresh.1 {
+            self.fresh.0 = self.fresh.0.saturating_sub(1);
+        }
+    }
+
+    /// How many places to ask for ahead.
+    pub(super) fn wants_lease(&mut self, now: Time) -> Option<u32> {
+        let offered = self.told(now).saturating_sub(self.uncounted(now));
+        let second = now - Duration::from_secs(1);
+        self.lease.wants(self.pace.since(second) + self.leased.since(second), offered, now)
+    }
+
+    /// It has lent so many places: they are ours, and no more what it offers to all.
+    pub(super) fn lends(&mut self, n: u32, ttl: Duration, now: Time) {
+        let before = self.lease.left(now);
+        self.lease.granted(n, ttl, now);
+        self.takes(self.lease.left(now).saturating_sub(before), now);
     }
 
     pub(super) fn answered(&mut self) {
@@ -239,10 +322,12 @@ impl Site {
         self.tally.held -= 1;
     }
 
-    /// It has said itself what it would take, just now.
+    /// One of its nodes has said itself what it would take, just now. Of several nodes each
+    /// speaks for itself, and that says little of what all would take.
     pub(super) fn correct(&mut self, headroom: u32, now: Time) {
-        self.lately = Lately::default();
-        self.corrected = Some((headroom, now + WORD_EVERY + self.rtt));
+        if self.doors.len() <= 1 {
+            (self.corrected, self.fresh) = (Some((headroom, now)), (0, now));
+        }
     }
 
     pub(super) fn shut(&mut self, until: Time) {
@@ -254,14 +339,23 @@ impl Site {
     }
 
     pub(super) fn rest(&mut self, door: PeerId, until: Time, now: Time) {
-        self.resting.retain(|(peer, until)| *peer != door && *until > now);
-        if self.doors.iter().any(|known| known.peer == door) {
-            self.resting.push((door, until));
+        self.put_to_rest(Rest { door, until, full: None }, now);
+    }
+
+    /// That node has no room; others of its site may have some.
+    pub(super) fn full(&mut self, door: PeerId, until: Time, now: Time) {
+        self.put_to_rest(Rest { door, until, full: Some(now) }, now);
+    }
+
+    fn put_to_rest(&mut self, rest: Rest, now: Time) {
+        self.resting.retain(|other| other.door != rest.door && other.until > now);
+        if self.doors.iter().any(|known| known.peer == rest.door) {
+            self.resting.push(rest);
         }
     }
 
     fn rests(&self, door: PeerId, now: Time) -> bool {
-        self.resting.iter().any(|(peer, until)| *peer == door && now < *until)
+        self.resting.iter().any(|rest| rest.door == door && now < rest.until)
     }
 
     pub(super) fn figures(&self, now: Time) -> SiteFigures {
@@ -271,7 +365,7 @@ impl Site {
             site: self.id,
             standing: self.standing,
             rtt: self.rtt,
-            headroom: self.headroom(now),
+            headroom: self.hope(now),
             carried: self.tally.held,
             carried_max: self.tally.most,
             unanswered: self.unanswered,
@@ -289,48 +383,6 @@ fn ring(rtt: Duration, was: usize) -> usize {
     };
     let moved = was >= RINGS || plain(rtt * 10 / 11) > was || plain(rtt * 11 / 10) < was;
     if moved { plain(rtt) } else { was }
-}
-
-/// Flows sent of late.
-#[derive(Clone, Debug, Default)]
-struct Lately {
-    slots: [u32; SLOTS],
-    /// The number of the newest slot.
-    newest: u64,
-}
-
-impl Lately {
-    fn slot(now: Time) -> u64 {
-        now.0 / SLOT.as_nanos() as u64
-    }
-
-    fn add(&mut self, now: Time) {
-        let slot = Lately::slot(now);
-        if slot >= self.newest + SLOTS as u64 {
-            *self = Lately { slots: [0; SLOTS], newest: slot };
-        }
-        while self.newest < slot {
-            self.newest += 1;
-            self.slots[self.newest as usize % SLOTS] = 0;
-        }
-        self.slots[self.newest as usize % SLOTS] += 1;
-    }
-
-    fn take_back(&mut self, now: Time) {
-        let newest = &mut self.slots[self.newest as usize % SLOTS];
-        if Lately::slot(now) == self.newest {
-            *newest = newest.saturating_sub(1);
-        }
-    }
-
-    /// Of the last `window` at least, and at most a slot more.
-    fn sum(&self, now: Time, window: Duration) -> u32 {
-        let back = window.as_nanos().div_ceil(SLOT.as_nanos()).min(SLOTS as u128 - 1) as u64;
-        let first = Lately::slot(now).saturating_sub(back);
-        let last = self.newest;
-        let kept = (last + 1).saturating_sub(SLOTS as u64);
-        (first.max(kept)..=last).map(|slot| self.slots[slot as usize % SLOTS]).sum()
-    }
 }
 
 #[cfg(test)]
@@ -351,23 +403,6 @@ mod tests {
         assert_eq!(ring(ms(48), 3), 3);
         assert_eq!(ring(ms(45), 3), 2);
         assert_eq!(ring(ms(300), 0), 5, "a jump is a jump");
-    }
-
-    #[test]
-    fn what_was_sent_is_remembered_for_as_long_as_no_word_can_know_it() {
-        let at = |n: u64| Time::ZERO + ms(n);
-        let mut lately = Lately::default();
-        for t in [100, 400, 900, 1_200] {
-            lately.add(at(t));
-        }
-        assert_eq!(lately.sum(at(1_200), ms(1_100)), 4);
-        assert_eq!(lately.sum(at(2_000), ms(1_000)), 1);
-        assert_eq!(lately.sum(at(2_400), ms(1_000)), 1);
-        assert_eq!(lately.sum(at(2_500), ms(1_000)), 0);
-        lately.add(at(60_000));
-        assert_eq!(lately.sum(at(60_000), ms(5_000)), 1);
-        lately.take_back(at(60_100));
-        assert_eq!(lately.sum(at(60_100), ms(5_000)), 0);
     }
 
     #[test]

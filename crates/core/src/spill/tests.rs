@@ -34,7 +34,7 @@ impl Script {
         let mut spill = Spill::new(ServiceId(0));
         spill.hear(Time::ZERO, candidates);
         let (session, waited, patience, from_budget) = (None, false, Time::ZERO, false);
-        let ask = AskAbroad { session, waited, patience, from_budget };
+        let ask = AskAbroad { session, rather: None, waited, patience, from_budget };
         Script { spill, rng: Rng::new(5), rules: Rules::default(), now: Time::ZERO, ask }
     }
 
@@ -95,8 +95,8 @@ fn the_nearest_ring_with_enough_headroom_comes_first() {
     // 30 are left, and 20 went there of late; when 25 have, it may be full before we hear so.
     held.extend((0..5).map(|_| script.expect(NEAR)));
     held.push(script.expect(MIDDLE));
-    for passage in held {
-        script.ends(passage, Crossing::Accepted);
+    for passage in &mut held {
+        script.settle(passage, Crossing::Accepted);
     }
     let _ = script.expect(MIDDLE);
     script.pass(2_000);
@@ -152,7 +152,7 @@ fn a_full_site_says_what_it_has_and_is_believed_until_it_can_have_spoken_again()
     // Old news, told again, do not overrule it.
     script.spill.hear(script.now, &[candidate(NEAR, 10, 500)]);
     assert_eq!(script.abroad(&[]), Abroad::Nowhere(Nowhere::NoSite));
-    script.pass(1_100);
+    script.pass(1_300);
     let _ = script.expect(NEAR);
 }
 
@@ -300,3 +300,4 @@ fn a_session_goes_back_to_where_it_was_carried() {
 }
 
 mod herd;
+mod room;

@@ -16,7 +16,7 @@ fn at(n: u64) -> Time {
 }
 
 fn course(site: SiteId, others: u8) -> Course {
-    Course { site, door: PeerId(site.0), rtt: ms(RTT), others }
+    Course { site, door: PeerId(site.0), rtt: ms(RTT), doors: 1, others }
 }
 
 fn refused(reason: TunnelRefusal) -> Event {
@@ -225,7 +225,9 @@ fn every_refusal_and_failure_goes_where_the_table_says() {
         flow.happens(FULL).tunnels(NYC, 2);
         flow.happens(refused(reason));
         match reason.then() {
-            Then::AnotherSite => assert_eq!(next(&flow), Some(1), "{reason:?}"),
+            Then::AnotherSite | Then::AnotherDoor => {
+                assert_eq!(next(&flow), Some(1), "{reason:?}");
+            }
             Then::MayAskAgain => assert_eq!(next(&flow), Some(0), "{reason:?}"),
             Then::Nothing => assert_eq!(next(&flow), None, "{reason:?}"),
         }
@@ -262,6 +264,27 @@ fn a_site_that_is_too_fast_is_asked_again_but_not_for_ever() {
         assert!(asked < 10);
     }
     assert!(asked > 2);
+}
+
+#[test]
+fn a_node_that_is_full_leaves_the_others_of_its_site_and_still_at_most_three_sites() {
+    let with_doors = |site, doors| Event::Site(Course { doors, ..course(site, 5) });
+    let mut flow = Script::in_mesh();
+    flow.happens(FULL);
+    assert_eq!(flow.expect_abroad().rather, None);
+    flow.happens(with_doors(NYC, 2)).happens(refused(TunnelRefusal::Full));
+    assert_eq!(flow.expect_abroad().rather, Some(NYC));
+    flow.happens(with_doors(NYC, 1)).happens(refused(TunnelRefusal::Full));
+    assert_eq!(flow.expect_abroad().rather, None);
+    assert_eq!(flow.flow.sites_tried(), [NYC]);
+    flow.happens(with_doors(SIN, 1)).happens(refused(TunnelRefusal::Full));
+    flow.happens(with_doors(SYD, 3)).happens(refused(TunnelRefusal::Draining));
+    assert_eq!(flow.expect_abroad().rather, Some(SYD));
+    // No other door of that one is open any more, and there is no fourth site.
+    flow.happens(with_doors(SiteId(4), 1)).expect_crossed(Crossing::Abandoned);
+    flow.expect_refused(Refusal::Pool(Rejection::Full), "RQ");
+    assert_eq!(flow.flow.sites_tried(), [NYC, SIN, SYD, SiteId(4)]);
+    assert_eq!(flow.flow.retries(), 3);
 }
 
 #[test]
