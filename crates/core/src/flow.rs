@@ -8,11 +8,13 @@
 //! the client's session first; other sites (`abroad`); the honest CONNACK.
 
 mod abroad;
+mod look;
 mod terms;
 
 use alloc::vec::Vec;
 use core::time::Duration;
 
+pub use look::Look;
 pub use terms::{Action, Answer, Ask, Event, Opening, OpeningFault, Refusal, Step};
 
 use crate::committed::{Committed, Verdict};
@@ -61,6 +63,8 @@ enum Follow {
 #[derive(Debug)]
 pub struct Flow {
     state: State,
+    /// When the connection was accepted.
+    since: Time,
     deadline: Time,
     opening: Option<Opening>,
     attempt: u8,
@@ -80,6 +84,7 @@ impl Flow {
     pub fn new(policy: &ServicePolicy, now: Time) -> Flow {
         Flow {
             state: State::Opening,
+            since: now,
             deadline: now + policy.deadline,
             opening: None,
             attempt: 0,

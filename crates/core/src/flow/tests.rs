@@ -166,4 +166,5 @@ impl Script {
 mod abroad;
 mod answers;
 mod endings;
+mod look;
 mod timing;
