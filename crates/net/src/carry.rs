@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use isobar_core::committed::Committed;
 use isobar_core::ending::{Cause, Ending, Phase};
-use isobar_core::flow::{Action, Answer, Ask, Event, Flow, OpeningFault, Refusal};
+use isobar_core::flow::{Action, Answer, Ask, Event, Flow, Look, OpeningFault, Refusal};
 use isobar_core::fullness::Evidence;
 use isobar_core::policy::Mode;
 use isobar_core::pool::{Carried, Left, Outcome};
@@ -44,8 +44,6 @@ use crate::worker::Worker;
 const TURN_AWAY_WITHIN: Duration = Duration::from_secs(2);
 /// A client that takes no packet this large gets no reason string (MQTT 5.0 section 3.2.2.3.9).
 const REASON_ROOM: u32 = 300;
-/// No client is back on a further connection sooner than this.
-const BACK_AFTER: Duration = Duration::from_millis(5);
 
 /// Carries one client from accept to end. The future is small: what each stage needs is in a
 /// box of its own, gone when the stage is over. `permit` is what a client holds that came
@@ -177,18 +175,17 @@ async fn attempts(mut way: Way, mut flow: Flow, first: Event) -> Option<Box<Rela
         if !matches!(step.action, Action::Wait { .. } | Action::PlaceAbroad(_)) {
             way.waiting = None;
         }
+        let look = flow.look(&policy, &step.action, way.story.now());
+        if let Some(seen) = look.and_then(|look| way.sees(look)) {
+            event = seen;
+            continue;
+        }
         event = match step.action {
             Action::ReadOpening { until } => way.read_opening(until).await,
-            // Who has hung up meanwhile is not taken elsewhere: it may be back as another flow.
-            Action::Place(ask) if ask.attempt > 0 && way.client.has_hung_up() => Event::ClientGone,
             Action::Place(ask) => way.place(ask, flow.tried()),
             Action::Wait { until } => way.wait(until).await,
             Action::Connect { until } => way.connect(until).await,
-            // Nor is one that has fallen silent and is back: its CONNECT would throw itself out.
-            Action::AwaitAnswer { until } => match way.outdated() {
-                Some(event) => event,
-                None => way.answer(until).await,
-            },
+            Action::AwaitAnswer { until } => way.answer(until).await,
             Action::Pause { until } => {
                 let pause = std::future::pending::<()>();
                 match way.until(until, pause).await {
@@ -196,12 +193,10 @@ async fn attempts(mut way: Way, mut flow: Flow, first: Event) -> Option<Box<Rela
                     Err(interrupt) => interrupt.into(),
                 }
             }
-            Action::PlaceAbroad(_) if way.client.has_hung_up() => Event::ClientGone,
             Action::PlaceAbroad(ask) => way.place_abroad(&ask, flow.sites_tried()),
-            Action::Tunnel { door, until, left, .. } => match way.outdated() {
-                Some(event) => event,
-                None => way.tunnel(door, until, left, flow.hop() + 1).await,
-            },
+            Action::Tunnel { door, until, left, .. } => {
+                way.tunnel(door, until, left, flow.hop() + 1).await
+            }
             Action::Commit(committed) => return way.commit(committed),
             Action::Refuse(refusal, ending) => {
                 way.refuse(refusal, ending).await;
@@ -239,21 +234,13 @@ impl Way {
         Some(self.story.service.broker(placed.broker()).clone())
     }
 
-    /// What has become of the client while its CONNECT was read, waited for a place or for a
-    /// broker's connection, so that it is not to be sent any more: it has hung up, or was
-    /// accepted on a later connection. Asked only where there was time for that. A window
-    /// remains: the table has accepted flows only. A later one that still waits for its own
-    /// CONNACK is not seen, and may be thrown out where both come to one broker.
-    fn outdated(&self) -> Option<Event> {
-        let story = &self.story;
-        if story.now().since(story.since()) < BACK_AFTER {
-            return None;
-        }
+    /// What has become of the client meanwhile, of what core wants to know.
+    fn sees(&self, look: Look) -> Option<Event> {
         if self.client.has_hung_up() {
             return Some(Event::ClientGone);
         }
-        let key = self.client.hello.as_ref()?.key?;
-        story.service.has_later(key, story.since()).then_some(Event::TakenOver)
+        let (client, since) = look.back?;
+        self.story.service.has_later(client, since).then_some(Event::TakenOver)
     }
 
     /// Waits for `wanted`, the deadline, the client's end or a command.

@@ -188,7 +188,7 @@ impl Service {
 
     /// Whether `client` was accepted on a connection that came after `since`.
     pub fn has_later(&self, client: ClientKey, since: Time) -> bool {
-        self.policy.takeover && self.takeovers().table.has_later(client, since)
+        self.takeovers().table.has_later(client, since)
     }
 
     /// The flow that was accepted for `client` has ended.
