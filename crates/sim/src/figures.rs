@@ -39,6 +39,8 @@ pub struct Figures {
     pub sessions: (u64, u64),
     /// Older flows ended by takeover.
     pub takeovers: u64,
+    /// Flows whose client had been accepted on a later one, and that were ended for that.
+    pub outdated: u64,
     /// Probes finished, by what came out.
     pub probes: BTreeMap<&'static str, u64>,
     /// Everything the pool told the operator.

@@ -18,6 +18,7 @@ mod desk;
 mod eyes;
 mod figures;
 mod history;
+mod look;
 pub mod mesh;
 mod node;
 mod probe;

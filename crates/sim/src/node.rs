@@ -117,6 +117,11 @@ impl World {
                 let keeps = matches!(step.action, Action::Commit(_));
                 self.settle(&mut task, outcome, keeps);
             }
+            if let Some(fact) = self.sees(&task, &step.action) {
+                self.figures.outdated += 1;
+                step = self.tell(&mut task, fact);
+                continue;
+            }
             let until = match step.action {
                 Action::Place(ask) => {
                     step = self.ask(&mut task, ask);
@@ -366,7 +371,7 @@ impl World {
     /// A flow ends without an answer: only where the client itself is the reason.
     fn ended_early(&mut self, task: Task, ending: Ending) {
         let own_doing = match ending.cause {
-            Cause::Client => true,
+            Cause::Client | Cause::TakenOver => true,
             // One that has not said who it is cannot be told in its own protocol.
             Cause::ClientTimeout | Cause::Policy | Cause::Killed => ending.phase == Phase::Opening,
             // What we do not understand is the broker's to judge, also in silence.

@@ -118,3 +118,25 @@ fn on_one_broker_takeover_is_the_broker_s_own_business() {
     assert_eq!(world.figures().takeovers, 0);
     close(world);
 }
+
+#[test]
+fn one_that_comes_late_does_not_throw_out_who_is_back() {
+    let twins = Kind { id: Id::Shared(7), ..Kind::CLEAN };
+    let mut world = Site::of(2).at_once().open();
+    world.admin(B, AdminState::Drain);
+    world.fault(A, Fault::Hang);
+    let first = world.arrive(1, twins, ms(1));
+    world.run(secs(1));
+    world.admin(B, AdminState::Ready);
+    // Its client has given it up, and the node cannot know; now it is back.
+    let second = world.arrive(1, twins, ms(1));
+    world.run(secs(1));
+    assert_eq!(world.served(&second), 1);
+    // The first one's time at A is over, and next would be B.
+    world.run(secs(10));
+    assert_eq!((world.served(&first), world.served(&second)), (0, 1));
+    assert_eq!((world.figures().outdated, world.figures().endings["TH"]), (1, 1));
+    assert_eq!(world.figures().takeovers, 0);
+    world.mend(A);
+    close(world);
+}
