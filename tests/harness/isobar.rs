@@ -14,7 +14,7 @@ use super::addr::free_addr;
 use super::client::PATIENCE;
 use super::http::{self, Response};
 use super::mosquitto::Mosquitto;
-use super::process::{Lines, Proc};
+use super::process::{Lines, Proc, find_library};
 use super::wait::eventually;
 
 /// A TOML value, written from Rust's.
@@ -172,6 +172,7 @@ pub struct Node {
     lines: Vec<String>,
     services: Vec<Service>,
     files: Vec<(String, String)>,
+    env: Vec<String>,
     log_unread: bool,
 }
 
@@ -197,6 +198,12 @@ impl Node {
         self
     }
 
+    /// Changes what tables it has so far.
+    pub fn tables(mut self, change: impl FnOnce(String) -> String) -> Node {
+        self.tables = change(self.tables);
+        self
+    }
+
     /// A further key at the top.
     pub fn set(mut self, key: &str, value: impl Literal) -> Node {
         self.lines.push(format!("{key} = {}", value.literal()));
@@ -206,6 +213,19 @@ impl Node {
     /// A file beside the configuration.
     pub fn file(mut self, name: &str, content: &str) -> Node {
         self.files.push((name.to_owned(), content.to_owned()));
+        self
+    }
+
+    /// Its wall clock is off by so much, in the words of libfaketime: `-1h`. Its monotonic one,
+    /// by which it waits and judges, is the machine's.
+    pub fn clock_off_by(mut self, offset: &str) -> Node {
+        let library = find_library("faketime/libfaketime.so.1");
+        self.env = vec![
+            format!("LD_PRELOAD={}", library.display()),
+            format!("FAKETIME={offset}"),
+            "FAKETIME_DONT_FAKE_MONOTONIC=1".to_owned(),
+            "DONT_FAKE_MONOTONIC=1".to_owned(),
+        ];
         self
     }
 
@@ -241,7 +261,7 @@ impl Node {
             std::fs::write(dir.path().join(name), content).expect("it is writable");
         }
         let spawn = if self.log_unread { Proc::spawn_unread } else { Proc::spawn };
-        Isobar::spawn_in(spawn, dir, &text, binds, admin)
+        Isobar::spawn_in(spawn, &self.env, dir, &text, binds, admin)
     }
 }
 
@@ -274,11 +294,12 @@ impl Isobar {
         binds: Vec<Vec<SocketAddr>>,
         admin: SocketAddr,
     ) -> Isobar {
-        Isobar::spawn_in(Proc::spawn, dir, text, binds, admin)
+        Isobar::spawn_in(Proc::spawn, &[], dir, text, binds, admin)
     }
 
     fn spawn_in(
         spawn: fn(&str, &Path, &[&str]) -> Proc,
+        env: &[String],
         dir: TempDir,
         text: &str,
         binds: Vec<Vec<SocketAddr>>,
@@ -287,7 +308,15 @@ impl Isobar {
         let path = dir.path().join("isobar.toml");
         std::fs::write(&path, text).expect("it is writable");
         let path = path.to_str().expect("temporary paths are UTF-8");
-        let proc = spawn("isobar", binary(), &["run", "-c", path]);
+        let run = [binary().to_str().expect("our path is UTF-8"), "run", "-c", path];
+        let proc = match env {
+            [] => spawn("isobar", binary(), &run[1..]),
+            // It becomes the node, under the same process id.
+            _ => {
+                let args: Vec<&str> = env.iter().map(String::as_str).chain(run).collect();
+                spawn("isobar", Path::new("/usr/bin/env"), &args)
+            }
+        };
         Isobar { proc, binds, admin, admin_headers: String::new(), dir }
     }
 
@@ -396,6 +425,16 @@ impl Isobar {
     pub async fn kill(&mut self) {
         self.proc.signal(Signal::KILL);
         self.proc.wait_exit(PATIENCE).await;
+    }
+
+    /// SIGSTOP.
+    pub fn stop(&self) {
+        self.proc.signal(Signal::STOP);
+    }
+
+    /// SIGCONT.
+    pub fn cont(&self) {
+        self.proc.signal(Signal::CONT);
     }
 
     /// SIGTERM.

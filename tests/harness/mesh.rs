@@ -11,8 +11,8 @@ use isobar::demo::wan::{Path, Wan};
 use super::addr::{free_addr, fresh_ip};
 use super::isobar::{Broker, Isobar, Node, Service};
 use super::mesh_ca::MeshCa;
-use super::mosquitto::Mosquitto;
-use super::wait::eventually;
+use super::mosquitto::{Mosquitto, MosquittoBuilder};
+use super::standing::wait_standing;
 
 /// Everybody hears everybody, on a busy machine.
 const FORMED: Duration = Duration::from_secs(20);
@@ -29,6 +29,7 @@ pub struct MeshPlan {
     nodes: usize,
     brokers: usize,
     rtts: Vec<(String, String, Path)>,
+    mosquitto: Adjust<MosquittoBuilder>,
     broker: Adjust<Broker>,
     service: Adjust<Service>,
     node: Adjust<Node>,
@@ -42,6 +43,7 @@ impl MeshPlan {
             nodes: 1,
             brokers: 1,
             rtts: Vec::new(),
+            mosquitto: Box::new(|_, builder| builder),
             broker: Box::new(|_, broker| broker),
             service: Box::new(|_, service| service),
             node: Box::new(|_, node| node),
@@ -69,6 +71,15 @@ impl MeshPlan {
     /// The same, without loss.
     pub fn rtt(self, a: &str, b: &str, ms: u64) -> MeshPlan {
         self.path(a, b, Path::of_rtt(Duration::from_millis(ms)))
+    }
+
+    /// Changes a site's mosquittos.
+    pub fn each_mosquitto(
+        mut self,
+        f: impl Fn(&str, MosquittoBuilder) -> MosquittoBuilder + 'static,
+    ) -> MeshPlan {
+        self.mosquitto = Box::new(f);
+        self
     }
 
     /// Changes a site's brokers, as the nodes' configurations have them.
@@ -106,7 +117,8 @@ impl MeshPlan {
         for (s, site) in self.sites.iter().enumerate() {
             let mut brokers = Vec::new();
             for b in 1..=self.brokers {
-                brokers.push(Mosquitto::start(&format!("b{b}")).await);
+                let builder = Mosquitto::builder(&format!("b{b}"));
+                brokers.push((self.mosquitto)(site, builder).start().await);
             }
             let mut nodes = Vec::new();
             for n in 0..self.nodes {
@@ -217,6 +229,23 @@ impl Site {
         }
     }
 
+    /// Where clients connect, at each of its nodes.
+    pub fn addrs(&self) -> Vec<SocketAddr> {
+        self.nodes.iter().map(|node| node.isobar.addr()).collect()
+    }
+
+    /// SIGSTOP to its nodes and brokers: it falls silent, and the kernel still accepts for it.
+    pub fn stop(&self) {
+        self.nodes.iter().for_each(|node| node.isobar.stop());
+        self.brokers.iter().for_each(Mosquitto::stop);
+    }
+
+    /// SIGCONT to them.
+    pub fn cont(&self) {
+        self.brokers.iter().for_each(Mosquitto::cont);
+        self.nodes.iter().for_each(|node| node.isobar.cont());
+    }
+
     /// Starts its brokers and nodes again.
     pub async fn restart(&mut self) {
         for broker in &mut self.brokers {
@@ -279,23 +308,6 @@ impl Mesh {
         println!("the mesh stands after {:.1?}", start.elapsed());
         tokio::time::sleep(LOAD_IS_TOLD).await;
     }
-}
-
-/// What a node last said of a site.
-pub fn standing(node: &Isobar, site: &str) -> Option<String> {
-    let site = format!(" site=\"{site}\"");
-    let last = node.stderr().matching(|l| l.contains("mesh: site is ") && l.contains(&site)).pop();
-    let last = last?;
-    let (_, to) = last.split_once(" to=\"")?;
-    to.split('"').next().map(str::to_owned)
-}
-
-/// Waits until a node says that a site is so.
-pub async fn wait_standing(node: &Isobar, site: &str, to: &str, within: Duration) -> Duration {
-    eventually(&format!("{site} is {to}"), within, async || {
-        standing(node, site).as_deref() == Some(to)
-    })
-    .await
 }
 
 /// Client ids with this prefix that a broker took in since its start, in their order.

@@ -12,9 +12,9 @@ use rustix::process::{Pid, Signal, kill_process};
 /// Lines kept per stream; the oldest go first. A storm of 5,000 clients writes 5,000.
 const LINES_KEPT: usize = 100_000;
 
-/// The lines a process has written to one stream so far.
+/// The lines a process has written to one stream so far, each with when it was read.
 #[derive(Clone, Default)]
-pub struct Lines(Arc<Mutex<VecDeque<String>>>);
+pub struct Lines(Arc<Mutex<VecDeque<(Instant, String)>>>);
 
 impl Lines {
     fn follow(stream: impl Read + Send + 'static) -> Lines {
@@ -29,7 +29,7 @@ impl Lines {
                 if kept.len() == LINES_KEPT {
                     kept.pop_front();
                 }
-                kept.push_back(text);
+                kept.push_back((Instant::now(), text));
                 drop(kept);
                 line.clear();
             }
@@ -44,18 +44,24 @@ impl Lines {
 
     /// The lines that `wanted` picks.
     pub fn matching(&self, wanted: impl Fn(&str) -> bool) -> Vec<String> {
+        self.stamped(wanted).into_iter().map(|(_, line)| line).collect()
+    }
+
+    /// The same, with when each was read: a clock that no process of a test can fake.
+    pub fn stamped(&self, wanted: impl Fn(&str) -> bool) -> Vec<(Instant, String)> {
         let lines = self.0.lock().expect("no holder panics");
-        lines.iter().filter(|line| wanted(line)).cloned().collect()
+        lines.iter().filter(|(_, line)| wanted(line)).cloned().collect()
     }
 
     /// How many lines contain `text`.
     pub fn count(&self, text: &str) -> usize {
-        self.0.lock().expect("no holder panics").iter().filter(|l| l.contains(text)).count()
+        self.0.lock().expect("no holder panics").iter().filter(|(_, l)| l.contains(text)).count()
     }
 
     fn tail(&self, n: usize) -> Vec<String> {
         let lines = self.0.lock().expect("no holder panics");
-        lines.iter().skip(lines.len().saturating_sub(n)).cloned().collect()
+        let skipped = lines.len().saturating_sub(n);
+        lines.iter().skip(skipped).map(|(_, line)| line.clone()).collect()
     }
 }
 
@@ -183,6 +189,15 @@ pub fn find_program(name: &str) -> std::path::PathBuf {
     std::env::split_paths(&path)
         .chain(["/usr/sbin", "/usr/local/sbin"].map(Into::into))
         .map(|dir: std::path::PathBuf| dir.join(name))
+        .find(|candidate| candidate.is_file())
+        .unwrap_or_else(|| panic!("{name} is missing: run tests/run, which installs it"))
+}
+
+/// Finds a library of Debian's, in the folder of this machine's kind.
+pub fn find_library(name: &str) -> std::path::PathBuf {
+    let folders = std::fs::read_dir("/usr/lib").expect("there is /usr/lib");
+    folders
+        .filter_map(|folder| Some(folder.ok()?.path().join(name)))
         .find(|candidate| candidate.is_file())
         .unwrap_or_else(|| panic!("{name} is missing: run tests/run, which installs it"))
 }
