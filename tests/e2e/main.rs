@@ -25,6 +25,7 @@ mod killed;
 mod limits;
 mod mesh_ends;
 mod mesh_full;
+mod mesh_home;
 mod mesh_killed;
 mod mesh_many;
 mod mesh_siblings;
