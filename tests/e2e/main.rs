@@ -29,6 +29,7 @@ mod mesh_home;
 mod mesh_killed;
 mod mesh_many;
 mod mesh_siblings;
+mod mesh_silent;
 mod mesh_spill;
 mod mesh_trust;
 mod mesh_two;
