@@ -31,6 +31,7 @@ mod mesh_many;
 mod mesh_siblings;
 mod mesh_silent;
 mod mesh_spill;
+mod mesh_split;
 mod mesh_trust;
 mod mesh_two;
 mod other_clients;
