@@ -27,6 +27,7 @@ mod mesh_ends;
 mod mesh_full;
 mod mesh_home;
 mod mesh_killed;
+mod mesh_lossy;
 mod mesh_many;
 mod mesh_siblings;
 mod mesh_silent;
