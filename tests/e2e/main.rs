@@ -23,6 +23,7 @@ mod idle;
 mod junk;
 mod killed;
 mod limits;
+mod mesh_again;
 mod mesh_ends;
 mod mesh_full;
 mod mesh_home;
