@@ -32,6 +32,7 @@ mod mesh_lossy;
 mod mesh_many;
 mod mesh_siblings;
 mod mesh_silent;
+mod mesh_small;
 mod mesh_spill;
 mod mesh_split;
 mod mesh_trust;
