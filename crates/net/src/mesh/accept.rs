@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use quinn::{Incoming, ServerConfig};
+use quinn::{ConnectionError, Incoming, ServerConfig};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -78,15 +78,19 @@ async fn handshake(
     let from = incoming.remote_address();
     let config = Arc::new(server_config(dialer));
     let failed = || links.counters.handshakes_failed.up();
-    let connecting = incoming.accept_with(config).inspect_err(|_| failed()).ok()?;
+    let refused = |error: &ConnectionError| {
+        failed();
+        dialer.trust.note_failure(error, &from);
+    };
+    // Some fail at their first datagram: who speaks another protocol does.
+    let connecting = incoming.accept_with(config).inspect_err(refused).ok()?;
     match timeout(HANDSHAKE, connecting).await {
         Ok(Ok(connection)) => {
             let peer = dialer.trust.admit(&connection).inspect_err(|_| failed()).ok()?;
             Some((connection, peer))
         }
         Ok(Err(error)) => {
-            failed();
-            dialer.trust.note_failure(&error, &from);
+            refused(&error);
             None
         }
         Err(_) => {
