@@ -1,5 +1,7 @@
 //! Who is no node of the mesh is refused, loudly, whatever is wrong with it; and what anybody can
 //! send to a UDP port does no harm.
+//!
+//! Some come as whole nodes; `Caller`s come over bare QUIC, and say what no node would.
 
 use std::net::{SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
@@ -29,7 +31,18 @@ async fn refused(mesh: &Mesh, reason: &str) -> String {
     .await;
     println!("{line}");
     assert!(line.contains(" count="), "and it is counted: {line}");
+    let label = reason.trim_start();
+    assert!(refusals(mesh, label).await >= 1.0, "in the metrics too");
     line
+}
+
+/// How often nodes of the mesh have refused somebody with this label (`reason="denied"`).
+async fn refusals(mesh: &Mesh, label: &str) -> f64 {
+    let mut sum = 0.0;
+    for site in &mesh.sites {
+        sum += metric(site.node(), "isobar_mesh_peers_refused_total", &[label]).await;
+    }
+    sum
 }
 
 /// The links of the mesh carry: fra has no broker.
@@ -71,6 +84,94 @@ async fn strangers_are_refused_and_counted() {
     assert_eq!(standings(&mesh, &["ber"]), [""; 0], "it never was a site");
     still_carries(&mesh, "last").await;
     drop((foreign, denied));
+}
+
+/// TLS 1.3: a client learns only after its handshake that it was refused.
+async fn knock(mesh: &Mesh, ca: &MeshCa, papers: Option<&str>, words: &[u8]) -> Ended {
+    let door = mesh.site("fra").nodes[0].place.udp;
+    match Caller::call(door, ca, papers, "isobar/1").await {
+        Ok(caller) => {
+            caller.say(words).await;
+            caller.ended().await
+        }
+        Err(ended) => ended,
+    }
+}
+
+/// A `hello` of two bytes, whose site is 200 long.
+const CUT_HELLO: [u8; 8] = [0xb1, 1, 1, 0, 0, 2, 200, b'x'];
+
+/// As in `docs/mesh.md`: what is wrong, how the caller is told, and under which reason it counts.
+#[tokio::test]
+async fn who_knocks_with_the_wrong_papers_is_refused_and_counted() {
+    const TIMES: u32 = 20;
+    let _turn = alone().await;
+    let mut mesh = MeshPlan::of(&["fra", "nyc"]).start().await;
+    mesh.site_mut("fra").kill_brokers().await;
+    still_carries(&mesh, "first").await;
+    let before = standings(&mesh, &["fra", "nyc"]);
+    let other = MeshCa::make();
+    other.also_trusts(&mesh.ca);
+    other.issue("ber", "ber-1", A_YEAR);
+    mesh.ca.issue("ber", "ber-2", A_YEAR);
+    mesh.ca.issue_ended("ber", "ber-3");
+    let (own, good) = (&mesh.ca, Some("ber-2"));
+    let closed = |code, why: &str| Ended::Closed(code, why.to_owned());
+    let [wrong_site, wrong_node] = [("nyc", "nyc-1"), ("ber", "ber-9")];
+    let cases: [(&str, &MeshCa, Option<&str>, Vec<u8>, Ended); 8] = [
+        ("no_certificate", own, None, vec![], Ended::Alert(116)),
+        ("unknown_ca", &other, Some("ber-1"), vec![], Ended::Alert(48)),
+        ("expired", own, Some("ber-3"), vec![], Ended::Alert(45)),
+        (
+            "wrong_site",
+            own,
+            good,
+            quic::hello(wrong_site.0, wrong_site.1),
+            closed(0x207, "wrong_site"),
+        ),
+        (
+            "wrong_site",
+            own,
+            good,
+            quic::data_hello(wrong_site.0, wrong_site.1),
+            closed(0x207, "wrong_site"),
+        ),
+        (
+            "wrong_site",
+            own,
+            good,
+            quic::hello(wrong_node.0, wrong_node.1),
+            closed(0x207, "wrong_site"),
+        ),
+        ("", own, good, b"GET / HTTP/1.1\r\n\r\n".to_vec(), closed(0x100, "not_frames")),
+        ("", own, good, CUT_HELLO.to_vec(), closed(0x103, "bad_body")),
+    ];
+    let resident = mesh.site("fra").node().rss_kib();
+    for (reason, ca, papers, words, told) in &cases {
+        let label = format!("reason=\"{reason}\"");
+        let misspoken = "isobar_mesh_misspoken_total";
+        let count = async || match *reason {
+            "" => metric(mesh.site("fra").node(), misspoken, &[]).await,
+            _ => refusals(&mesh, &label).await,
+        };
+        let already = count().await;
+        for _ in 0..TIMES {
+            assert_eq!(knock(&mesh, ca, *papers, words).await, *told, "{reason}");
+        }
+        let counted = count().await - already;
+        println!("{reason:15} {told:?}, {TIMES} times; counted {counted}");
+        assert_eq!(counted, f64::from(TIMES), "each of them");
+    }
+    let call = Caller::call(mesh.site("fra").nodes[0].place.udp, own, good, "h3").await;
+    assert_eq!(call.err(), Some(Ended::Alert(120)), "another protocol");
+    assert_eq!(refusals(&mesh, "reason=\"other_protocol\"").await, 1.0);
+
+    assert_eq!(standings(&mesh, &["fra", "nyc"]), before, "nothing has changed");
+    assert_eq!(standings(&mesh, &["ber"]), [""; 0], "it never was a site");
+    still_carries(&mesh, "last").await;
+    let grown = mesh.site("fra").node().rss_kib().saturating_sub(resident);
+    println!("resident: {grown} KiB more after {} callers", TIMES * 8);
+    assert!(grown < 32 * 1024, "memory is bounded");
 }
 
 #[tokio::test]
@@ -124,8 +225,8 @@ async fn a_node_does_not_start_with_a_certificate_of_another_site() {
     .await;
 }
 
-/// 5,000 a second for two seconds, some of which look like QUIC.
-fn junk(targets: &[SocketAddr]) {
+/// 5,000 a second, some of which look like QUIC.
+fn junk(targets: &[SocketAddr], seconds: u32) {
     let socket = UdpSocket::bind((fresh_ip(), 0)).expect("the loopback");
     let mut noise = 0x2545_f491_4f6c_dd1d_u64;
     let mut draw = || {
@@ -135,7 +236,7 @@ fn junk(targets: &[SocketAddr]) {
         noise
     };
     let start = Instant::now();
-    for n in 0..10_000_u32 {
+    for n in 0..5_000 * seconds {
         let length = 1 + (draw() % 1_400) as usize;
         let mut datagram: Vec<u8> = (0..length).map(|_| draw() as u8).collect();
         if n % 4 == 0 {
@@ -164,7 +265,8 @@ async fn junk_on_the_port_does_no_harm() {
     let memory = |mesh: &Mesh| ["fra", "nyc"].map(|site| mesh.site(site).node().rss_kib());
     let resident = memory(&mesh);
     let targets: Vec<SocketAddr> = mesh.fronts();
-    let sending = tokio::task::spawn_blocking(move || junk(&targets));
+    let seconds = if long() { 60 } else { 5 };
+    let sending = tokio::task::spawn_blocking(move || junk(&targets, seconds));
     let mut during = 0;
     while !sending.is_finished() {
         held.ping().await.expect("carried all the while");

@@ -45,7 +45,9 @@ impl Caller {
         alpn: &str,
     ) -> Result<Caller, Ended> {
         let mut roots = RootCertStore::empty();
-        roots.add(certificate(ca, "mesh-ca.pem")).expect("it is a CA");
+        for authority in certificates(ca, "mesh-ca.pem") {
+            roots.add(authority).expect("it is a CA");
+        }
         let builder = rustls::ClientConfig::builder_with_provider(ring::default_provider().into())
             .with_protocol_versions(&[&rustls::version::TLS13])
             .expect("ring has TLS 1.3")
@@ -54,7 +56,7 @@ impl Caller {
             None => builder.with_no_client_auth(),
             Some(name) => {
                 let key = PrivateKeyDer::from_pem_file(ca.path(&format!("{name}.key")));
-                let chain = vec![certificate(ca, &format!("{name}.pem"))];
+                let chain = certificates(ca, &format!("{name}.pem"));
                 builder.with_client_auth_cert(chain, key.expect("a key")).expect("they fit")
             }
         };
@@ -110,8 +112,9 @@ impl Ended {
     }
 }
 
-fn certificate(ca: &MeshCa, file: &str) -> CertificateDer<'static> {
-    CertificateDer::from_pem_file(ca.path(file)).expect("a certificate")
+fn certificates(ca: &MeshCa, file: &str) -> Vec<CertificateDer<'static>> {
+    let found = CertificateDer::pem_file_iter(ca.path(file)).expect("a file");
+    found.map(|certificate| certificate.expect("a certificate")).collect()
 }
 
 /// Magic and major, kind, length; all that is spelled here is short.
