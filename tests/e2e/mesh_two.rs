@@ -4,7 +4,9 @@ use std::time::{Duration, Instant};
 
 use crate::harness::*;
 
-/// What three seconds of silence come to, on a busy machine.
+/// Three seconds of silence, and what it takes to notice them.
+const DEAD: Duration = Duration::from_millis(3_500);
+/// The same, on a busy machine.
 const SOON: Duration = Duration::from_secs(5);
 
 /// Clients of fra, whose brokers are gone, in nyc.
@@ -21,11 +23,24 @@ async fn carried(mesh: &mut Mesh, version: Version) -> Vec<Client> {
 async fn the_other_of_two_is_dead_after_a_few_seconds() {
     let _turn = alone().await;
     let mut mesh = MeshPlan::of(&["fra", "nyc"]).start().await;
-    let clients = carried(&mut mesh, Version::V311).await;
+    let mut took = Duration::MAX;
+    // The quietest of three rounds: the machine may be busy.
+    for _ in 0..3 {
+        took = took.min(the_other_dies(&mut mesh).await);
+        if took <= DEAD {
+            break;
+        }
+    }
+    assert!(took <= DEAD, "dead after {took:?}");
+}
+
+/// It is killed, and comes back. How long it took to be dead.
+async fn the_other_dies(mesh: &mut Mesh) -> Duration {
+    let clients = carried(mesh, Version::V311).await;
     let killed = Instant::now();
     mesh.site_mut("nyc").kill().await;
-    wait_standing(mesh.site("fra").node(), "nyc", "dead", SOON).await;
-    println!("dead after {:.1?}", killed.elapsed());
+    let dead = wait_said(mesh.site("fra").node(), "nyc", "dead", killed, SOON).await;
+    println!("dead after {dead:.1?}");
     for mut client in clients {
         let (_, end) = client.read_to_end(SOON).await;
         assert_ne!(end, Failure::TimedOut, "carried flows end too");
@@ -37,6 +52,9 @@ async fn the_other_of_two_is_dead_after_a_few_seconds() {
     mesh.site_mut("nyc").restart().await;
     let back = wait_standing(mesh.site("fra").node(), "nyc", "reachable", SOON).await;
     println!("reachable {back:.1?} after it was ready");
+    // Its load is told once a second: room, for the next ones.
+    mesh.settle().await;
+    dead
 }
 
 #[tokio::test]
