@@ -16,7 +16,7 @@ use crate::load::Report;
 use crate::measure::{Measure, Sizes};
 use crate::stats::Sample;
 use crate::trial::{Cpus, Ground, Setting};
-use crate::{calls, lock, ports, procfs};
+use crate::{calls, links, lock, ports, procfs};
 
 /// Descriptors that a proxy needs besides two a flow; Isobar keeps 256 back for answers.
 const SPARE_DESCRIPTORS: u64 = 600;
@@ -73,7 +73,7 @@ impl Bench {
                 // Every other round backwards, so that drift favours nobody.
                 let who = if round % 2 == 0 { turn } else { self.contenders.len() - 1 - turn };
                 let contender = &self.contenders[who];
-                let report = self.ground.trial(contender, &Setting::default(), &work)?;
+                let report = self.ground.trial(contender, &measure.setting(), &work)?;
                 let figures = measure.figures(&report);
                 let (figure, value) = figures[0];
                 eprintln!(
@@ -129,11 +129,16 @@ impl Bench {
     }
 
     /// Counts system calls, each contender once.
-    pub(crate) fn count_calls(&mut self) -> Result<()> {
+    pub(crate) fn count_calls(&mut self, setting: &Setting<'_>) -> Result<()> {
         let mut all = Vec::new();
         for contender in &self.contenders {
             eprintln!("calls {}", contender.name);
-            all.push(calls::count(&mut self.ground, contender, self.sizes.traced_messages)?);
+            all.push(calls::count(
+                &mut self.ground,
+                contender,
+                setting,
+                self.sizes.traced_messages,
+            )?);
         }
         self.findings.add_calls(all);
         Ok(())
@@ -147,6 +152,15 @@ impl Bench {
             let holds = lock::measure(&mut self.ground, contender, &work)?;
             self.findings.locks.push(holds);
         }
+        Ok(())
+    }
+
+    /// Weighs the links of a mesh without flows, in each round anew.
+    pub(crate) fn weigh_links(&mut self) -> Result<()> {
+        let ours = self.contenders.iter().find(|c| matches!(c.kind, Kind::Isobar(_))).cloned();
+        let ours = ours.ok_or_else(|| Failure::new("links are Isobar's: there is none here"))?;
+        let links = links::weigh(&mut self.ground, &ours, &self.sizes, self.rounds)?;
+        self.findings.links.push(links);
         Ok(())
     }
 

@@ -33,10 +33,15 @@ pub(crate) struct Calls {
 }
 
 /// Counts over `messages` messages.
-pub(crate) fn count(ground: &mut Ground, contender: &Contender, messages: u32) -> Result<Calls> {
+pub(crate) fn count(
+    ground: &mut Ground,
+    contender: &Contender,
+    setting: &Setting<'_>,
+    messages: u32,
+) -> Result<Calls> {
     let work =
         Work::Echo { flows: FLOWS, rate: RATE, payload: SMALL, warmup: RATE / 2, count: messages };
-    let (report, text) = ground.traced(contender, &Setting::default(), &work, attach)?;
+    let (report, text) = ground.traced(contender, setting, &work, attach)?;
     let mut counts = parse_summary(&text);
     if counts.is_empty() || report.done == 0 {
         return Err(Failure::new(format!("{}: strace counted nothing", contender.name)));
@@ -52,19 +57,13 @@ pub(crate) fn count(ground: &mut Ground, contender: &Contender, messages: u32) -
 
 fn attach(subject: &Subject<'_>) -> Result<impl FnOnce() -> Result<String> + use<>> {
     let summary = subject.directory.join("strace.txt");
-    let command = [
-        "strace".to_owned(),
-        "-c".into(),
-        "-f".into(),
-        "-o".into(),
-        summary.display().to_string(),
-        "-p".into(),
-        subject.pid.to_string(),
-    ];
+    let mut command =
+        vec!["strace".to_owned(), "-cf".into(), "-o".into(), summary.display().to_string()];
+    command.extend(subject.pids.iter().flat_map(|pid| ["-p".to_owned(), pid.to_string()]));
     let output = subject.directory.join("strace.out");
-    let (mut strace, pid) = keep_program(None, subject.load_cpu, &output, &command)?;
+    let (mut strace, pid) = keep_program(None, Some(subject.load_cpu), &output, &command)?;
     let until = Instant::now() + ATTACH_WITHIN;
-    while !procfs::all_traced(subject.pid) {
+    while !subject.pids.iter().all(|&pid| procfs::all_traced(pid)) {
         if Instant::now() > until {
             return Err(Failure::new("strace did not attach; is ptrace allowed?"));
         }

@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 
+use crate::chain::{self, Chain};
+
 /// Isobar's modes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
 pub(crate) enum Mode {
@@ -49,11 +51,17 @@ pub(crate) struct Layout {
 }
 
 impl Contender {
-    /// The configuration file.
-    pub(crate) fn configuration(&self, layout: &Layout) -> String {
-        match self.kind {
-            Kind::Haproxy => haproxy_cfg(layout),
-            Kind::Isobar(mode) => isobar_toml(mode, layout),
+    /// The configuration files, one a process; with `chain` there are two, the near one first.
+    pub(crate) fn configurations(&self, layout: &Layout, chain: Option<&Chain>) -> Vec<String> {
+        let texts = |addrs: &[SocketAddr]| addrs.iter().map(SocketAddr::to_string).collect();
+        match (self.kind, chain) {
+            (kind, Some(chain)) => chain::configurations(kind, layout, chain).into(),
+            (Kind::Haproxy, None) => {
+                let (listen, brokers): (Vec<_>, Vec<_>) =
+                    (texts(&layout.listen), texts(&layout.brokers));
+                vec![haproxy_cfg(layout, &listen, &brokers)]
+            }
+            (Kind::Isobar(mode), None) => vec![isobar_toml(mode, layout, "bench", "")],
         }
     }
 
@@ -68,7 +76,8 @@ impl Contender {
     }
 }
 
-fn haproxy_cfg(layout: &Layout) -> String {
+/// HAProxy's file with these binds and servers, each perhaps with words of its own behind it.
+pub(crate) fn haproxy_cfg(layout: &Layout, binds: &[String], servers: &[String]) -> String {
     let Layout { maxconn, .. } = layout;
     let mut cfg = format!("global\n    nbthread 1\n    maxconn {maxconn}\n");
     if layout.log {
@@ -81,11 +90,11 @@ fn haproxy_cfg(layout: &Layout) -> String {
         cfg += "    log global\n    option tcplog\n";
     }
     cfg += "listen mqtt\n";
-    for addr in &layout.listen {
-        let _ = writeln!(cfg, "    bind {addr}");
+    for bind in binds {
+        let _ = writeln!(cfg, "    bind {bind}");
     }
-    for (i, addr) in layout.brokers.iter().enumerate() {
-        let _ = write!(cfg, "    server b{i} {addr} check inter 2s");
+    for (i, server) in servers.iter().enumerate() {
+        let _ = write!(cfg, "    server b{i} {server} check inter 2s");
         if let Some(source) = layout.source.first() {
             let _ = write!(cfg, " source {source}");
         }
@@ -94,7 +103,8 @@ fn haproxy_cfg(layout: &Layout) -> String {
     cfg
 }
 
-fn isobar_toml(mode: Mode, layout: &Layout) -> String {
+/// Isobar's file for the node `SITE-1`; `extra` are more lines of its service.
+pub(crate) fn isobar_toml(mode: Mode, layout: &Layout, site: &str, extra: &str) -> String {
     let Layout { maxconn, admin, .. } = layout;
     let mode = match mode {
         Mode::Mqtt => "mqtt",
@@ -106,10 +116,11 @@ fn isobar_toml(mode: Mode, layout: &Layout) -> String {
     };
     let bind = quoted(layout.listen.iter().map(SocketAddr::to_string).collect());
     let mut toml = format!(
-        "site = \"bench\"\nnode = \"bench-1\"\nworkers = 1\nmaxconn = {maxconn}\n\n\
+        "site = \"{site}\"\nnode = \"{site}-1\"\nworkers = 1\nmaxconn = {maxconn}\n\n\
          [admin]\nbind = \"{admin}\"\n\n\
          [[service]]\nname = \"mqtt\"\nbind = [{bind}]\nmode = \"{mode}\"\n\
-         balance = \"leastconn\"\nmaxconn = {maxconn}\nlog = \"{log}\"\nslow_start = \"0s\"\n"
+         balance = \"leastconn\"\nmaxconn = {maxconn}\nlog = \"{log}\"\n\
+         slow_start = \"0s\"\n{extra}"
     );
     for (i, addr) in layout.brokers.iter().enumerate() {
         let _ = write!(
@@ -138,18 +149,24 @@ mod tests {
         }
     }
 
+    fn one(kind: Kind, layout: &Layout) -> String {
+        let contender = Contender { name: "x".into(), kind, program: "x".into() };
+        contender.configurations(layout, None).remove(0)
+    }
+
     #[test]
     fn haproxy_has_every_address_and_no_log() {
-        let cfg = haproxy_cfg(&layout());
+        let cfg = one(Kind::Haproxy, &layout());
         assert!(cfg.contains("    bind 127.0.3.2:11000\n"));
         assert!(cfg.contains("server b0 127.0.1.1:11001 check inter 2s source 127.0.0.1:40000-"));
         assert!(!cfg.contains("log"));
-        assert!(haproxy_cfg(&Layout { log: true, ..layout() }).contains("option tcplog"));
+        let logging = Layout { log: true, ..layout() };
+        assert!(one(Kind::Haproxy, &logging).contains("option tcplog"));
     }
 
     #[test]
     fn isobar_has_the_keys_of_its_configuration() {
-        let toml = isobar_toml(Mode::Tcp, &layout());
+        let toml = one(Kind::Isobar(Mode::Tcp), &layout());
         for line in [
             "workers = 1",
             "bind = [\"127.0.3.1:11000\", \"127.0.3.2:11000\"]",
@@ -161,9 +178,8 @@ mod tests {
         ] {
             assert!(toml.lines().any(|have| have == line), "{line} is not in\n{toml}");
         }
-        assert!(
-            !isobar_toml(Mode::Mqtt, &Layout { source: vec![], ..layout() }).contains("source")
-        );
+        let anywhere = Layout { source: vec![], ..layout() };
+        assert!(!one(Kind::Isobar(Mode::Mqtt), &anywhere).contains("source"));
     }
 
     #[test]

@@ -5,8 +5,9 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use crate::calls::Calls;
+use crate::links::Links;
 use crate::lock::Holds;
-use crate::measure::{CALLS, Figure};
+use crate::measure::{CALLS, Figure, Goal};
 use crate::ports::Series;
 use crate::stats::{Ratio, Sample};
 
@@ -22,6 +23,7 @@ pub(crate) struct Findings {
     pub(crate) calls: Vec<Calls>,
     pub(crate) ports: Vec<Series>,
     pub(crate) locks: Vec<Holds>,
+    pub(crate) links: Vec<Links>,
     /// Odd things that a reader should know.
     pub(crate) notes: Vec<String>,
 }
@@ -41,7 +43,12 @@ pub(crate) struct Row {
 impl Row {
     pub(crate) fn new(figure: Figure, contender: &str, rival: Sample, ours: Sample) -> Self {
         let ratio = Ratio::new(&ours, &rival);
-        let reached = figure.goal.zip(ratio).map(|(goal, ratio)| ratio.of_medians <= goal);
+        let reached = match figure.goal {
+            Some(Goal::Ratio(goal)) => ratio.map(|ratio| ratio.of_medians <= goal),
+            Some(Goal::AtMost(goal)) => Some(ours.median <= goal),
+            Some(Goal::AtLeast(goal)) => Some(ours.median >= goal),
+            None => None,
+        };
         Self { figure, contender: contender.to_owned(), rival, ours, ratio, reached }
     }
 }
@@ -80,6 +87,9 @@ impl Findings {
         for holds in &self.locks {
             let _ = writeln!(text, "{}", holds.to_text());
         }
+        for links in &self.links {
+            let _ = writeln!(text, "{}", links.to_text());
+        }
         for note in &self.notes {
             let _ = writeln!(text, "note: {note}");
         }
@@ -112,7 +122,12 @@ impl Findings {
                 row.ratio.map_or("-".into(), |r| {
                     format!("{:.2} ({:.2}-{:.2})", r.of_medians, r.min, r.max)
                 }),
-                row.figure.goal.map_or("-".into(), |goal| format!("<= {goal:.2}")),
+                match row.figure.goal {
+                    Some(Goal::Ratio(goal)) => format!("ratio <= {goal:.2}"),
+                    Some(Goal::AtMost(goal)) => format!("<= {goal:.0}"),
+                    Some(Goal::AtLeast(goal)) => format!(">= {goal:.1}"),
+                    None => "-".into(),
+                },
                 verdict(row.reached).to_owned(),
             ]);
         }
@@ -210,7 +225,8 @@ fn columns(table: &[Vec<String>]) -> String {
 mod tests {
     use super::*;
 
-    const FIGURE: Figure = Figure { name: "CPU per connection", unit: "us", goal: Some(1.0) };
+    const FIGURE: Figure =
+        Figure { name: "CPU per connection", unit: "us", goal: Some(Goal::Ratio(1.0)) };
 
     #[test]
     fn a_row_knows_whether_its_goal_is_reached() {
@@ -220,6 +236,9 @@ mod tests {
         let no_goal = Figure { goal: None, ..FIGURE };
         assert_eq!(Row::new(no_goal, "isobar", sample(70.0), sample(71.0)).reached, None);
         assert_eq!(Row::new(FIGURE, "isobar", sample(0.0), sample(71.0)).reached, None);
+        let at_least = Figure { goal: Some(Goal::AtLeast(1.0)), ..FIGURE };
+        assert_eq!(Row::new(at_least, "isobar", sample(3.0), sample(1.1)).reached, Some(true));
+        assert_eq!(Row::new(at_least, "isobar", sample(0.5), sample(0.9)).reached, Some(false));
     }
 
     #[test]
@@ -238,7 +257,7 @@ mod tests {
         assert!(text.contains("71.0 (70.0-72.0)"), "{text}");
         assert!(text.contains("0.72 (0.71-0.79)"), "{text}");
         assert!(text.contains("system calls per message"), "{text}");
-        assert!(text.contains("0.80 (0.80-0.80)  <= 1.00  reached"), "{text}");
+        assert!(text.contains("0.80 (0.80-0.80)  ratio <= 1.00  reached"), "{text}");
         assert!(!text.contains("brk"), "{text}");
     }
 }

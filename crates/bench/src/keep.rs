@@ -17,9 +17,9 @@ use crate::failure::{Context, Failure, Result};
 pub(crate) enum Keep {
     /// A program. Says `started PID`, later `ended STATUS`; kills it when orphaned.
     Program {
-        /// The CPU to pin it to.
+        /// The CPU to pin it to, if to any.
         #[arg(long)]
-        cpu: usize,
+        cpu: Option<usize>,
         /// Where its output goes, both kinds.
         #[arg(long)]
         output: PathBuf,
@@ -55,8 +55,8 @@ pub(crate) fn main(keep: &Keep) -> Result<()> {
     }
 }
 
-fn keep_program(cpu: usize, output: &Path, command: &[String]) -> Result<()> {
-    child::pin(cpu)?;
+fn keep_program(cpu: Option<usize>, output: &Path, command: &[String]) -> Result<()> {
+    cpu.map_or(Ok(()), child::pin)?;
     let output = File::create(output).context(format!("making {}", output.display()))?;
     let errors = output.try_clone().context("sharing a file")?;
     let mut program = Command::new(&command[0])

@@ -51,7 +51,8 @@ pub(crate) fn measure(ground: &mut Ground, contender: &Contender, work: &Work) -
     parse(&contender.name, &page)
 }
 
-fn get(admin: SocketAddr) -> Result<String> {
+/// Asks a node for its metrics.
+pub(crate) fn get(admin: SocketAddr) -> Result<String> {
     let asking = || format!("asking {admin} for /metrics");
     let mut stream = TcpStream::connect_timeout(&admin, LIMIT).context(asking())?;
     stream.set_read_timeout(Some(LIMIT)).context(asking())?;

@@ -8,6 +8,7 @@
 mod bench;
 mod broker;
 mod calls;
+mod chain;
 mod child;
 mod cli;
 mod conn;
@@ -15,6 +16,7 @@ mod contender;
 mod failure;
 mod findings;
 mod keep;
+mod links;
 mod load;
 mod lock;
 mod measure;
@@ -32,9 +34,10 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use crate::bench::Bench;
-use crate::cli::{Cli, Command, Options, ProfileOptions};
+use crate::cli::{Cli, Command, Options, ProfileOptions, TunnelMeasure, TunnelOptions};
 use crate::failure::{Context, Result};
 use crate::measure::Measure;
+use crate::trial::Setting;
 
 fn main() -> ExitCode {
     let command = Cli::parse().command;
@@ -60,14 +63,18 @@ fn run(command: Command) -> Result<()> {
             for one in Measure::ALL {
                 bench.alternate(one)?;
             }
-            bench.count_calls()?;
+            bench.count_calls(&Setting::default())?;
             bench.fill_ports()
         }),
         Command::Connect(options) => measure(&options, |bench| bench.alternate(Measure::Connect)),
         Command::Echo(options) => measure(&options, |bench| bench.alternate(Measure::Echo)),
         Command::Bulk(options) => measure(&options, |bench| bench.alternate(Measure::Bulk)),
         Command::Idle(options) => measure(&options, |bench| bench.alternate(Measure::Idle)),
-        Command::Calls(options) => measure(&options, Bench::count_calls),
+        Command::Calls(options) => {
+            measure(&options, |bench| bench.count_calls(&Setting::default()))
+        }
+        Command::Tunnel(options) => tunnel(&options),
+        Command::Links(options) => measure(&options, Bench::weigh_links),
         Command::Lock(options) => measure(&options, Bench::time_lock),
         Command::Ports(options) => measure(&options, Bench::fill_ports),
         Command::Profile(options) => profile(&options),
@@ -91,12 +98,32 @@ fn measure(options: &Options, with: impl FnOnce(&mut Bench) -> Result<()>) -> Re
     made
 }
 
+fn tunnel(options: &TunnelOptions) -> Result<()> {
+    let one = match options.measure {
+        None => None,
+        Some(TunnelMeasure::Echo) => Some(Measure::TunnelEcho),
+        Some(TunnelMeasure::Idle) => Some(Measure::TunnelIdle),
+        Some(TunnelMeasure::Out) => Some(Measure::TunnelOut),
+        Some(TunnelMeasure::Back) => Some(Measure::TunnelBack),
+        Some(TunnelMeasure::Calls) => {
+            let setting = Measure::TunnelEcho.setting();
+            return measure(&options.options, |bench| bench.count_calls(&setting));
+        }
+    };
+    measure(&options.options, |bench| match one {
+        Some(one) => bench.alternate(one),
+        None => Measure::TUNNELS.into_iter().try_for_each(|one| bench.alternate(one)),
+    })
+}
+
 fn profile(options: &ProfileOptions) -> Result<()> {
     let mut bench = Bench::new(&options.options)?;
     let measure = Measure::from(options.measure);
     let work = measure.work(&bench.sizes);
     for contender in &bench.contenders {
-        profile::record(&mut bench.ground, contender, measure.name(), &work, &options.into)?;
+        let setting = measure.setting();
+        let name = measure.name();
+        profile::record(&mut bench.ground, contender, name, &setting, &work, &options.into)?;
     }
     Ok(())
 }

@@ -50,7 +50,8 @@ pub(crate) fn fill(
             let name = format!("{}, {way}", contender.name);
             progress(&name);
             let (_keeper, netns) = make_netns(last)?;
-            let setting = Setting { netns: Some(&netns), source, one_broker: true };
+            let setting =
+                Setting { netns: Some(&netns), source, one_broker: true, ..Setting::default() };
             let work = Work::Ports { step, steps: STEPS };
             let report = ground.trial(contender, &setting, &work)?;
             all.push(series(name, &report.steps, report.failed, ports));

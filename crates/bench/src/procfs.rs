@@ -25,6 +25,11 @@ pub(crate) fn cpu_ns(pid: u32) -> Result<u64> {
     Ok(total)
 }
 
+/// The same of several processes.
+pub(crate) fn cpu_ns_of(pids: &[u32]) -> Result<u64> {
+    pids.iter().map(|&pid| cpu_ns(pid)).sum()
+}
+
 fn parse_schedstat(text: &str) -> Option<u64> {
     text.split_ascii_whitespace().next()?.parse().ok()
 }
@@ -34,6 +39,12 @@ pub(crate) fn ticks(pid: u32) -> Result<(u64, u64)> {
     let path = format!("/proc/{pid}/stat");
     let text = fs::read_to_string(&path).context(format!("reading {path}"))?;
     parse_ticks(&text).ok_or_else(|| Failure::new(format!("{path}: no CPU time")))
+}
+
+/// The same of several processes.
+pub(crate) fn ticks_of(pids: &[u32]) -> Result<(u64, u64)> {
+    let all = pids.iter().map(|&pid| ticks(pid)).collect::<Result<Vec<_>>>()?;
+    Ok(all.iter().fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1)))
 }
 
 fn parse_ticks(text: &str) -> Option<(u64, u64)> {
@@ -50,6 +61,8 @@ pub(crate) struct Memory {
     pub(crate) pss: u64,
     /// Resident pages.
     pub(crate) rss: u64,
+    /// Resident pages of no file: heap and stacks.
+    pub(crate) anonymous: u64,
 }
 
 /// Reads `smaps_rollup`.
@@ -64,7 +77,8 @@ fn parse_rollup(text: &str) -> Option<Memory> {
         let line = text.lines().find_map(|line| line.strip_prefix(name))?;
         line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok().map(|kib| kib * 1024)
     };
-    Some(Memory { pss: field("Pss:")?, rss: field("Rss:")? })
+    let anonymous = field("Anonymous:")?;
+    Some(Memory { pss: field("Pss:")?, rss: field("Rss:")?, anonymous })
 }
 
 /// Ticks that one CPU was busy, and that went by at all, since the system started.
@@ -154,9 +168,10 @@ mod tests {
 
     #[test]
     fn reads_rollup() {
-        let text =
-            "55d0-7ffc ---p 0 00:00 0 [rollup]\nRss:   5120 kB\nPss:   2048 kB\nPss_Dirty: 1 kB\n";
-        assert_eq!(parse_rollup(text), Some(Memory { pss: 2 << 20, rss: 5 << 20 }));
+        let text = "55d0-7ffc ---p 0 00:00 0 [rollup]\nRss:   5120 kB\nPss:   2048 kB\nPss_Dirty: 1 kB\n\
+             Anonymous:  1024 kB\n";
+        let memory = Memory { pss: 2 << 20, rss: 5 << 20, anonymous: 1 << 20 };
+        assert_eq!(parse_rollup(text), Some(memory));
         assert_eq!(parse_rollup("Rss: 1 kB\n"), None);
     }
 

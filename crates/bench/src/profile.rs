@@ -18,28 +18,30 @@ pub(crate) fn record(
     ground: &mut Ground,
     contender: &Contender,
     name: &str,
+    setting: &Setting<'_>,
     work: &Work,
     directory: &Path,
 ) -> Result<()> {
     let contender_name = contender.name.replace(' ', "-");
     let data = directory.join(format!("perf-{contender_name}-{name}.data"));
     let attach = |subject: &Subject<'_>| {
-        let command = command(subject.pid, &data);
+        let command = command(subject.pids, &data);
         println!("{}", command.join(" "));
         let output = subject.directory.join("perf.out");
-        let (mut perf, pid) = keep_program(None, subject.load_cpu, &output, &command)?;
+        let (mut perf, pid) = keep_program(None, Some(subject.load_cpu), &output, &command)?;
         thread::sleep(ATTACH);
         Ok(move || interrupt(&mut perf, pid))
     };
-    ground.traced(contender, &Setting::default(), work, attach)?;
+    ground.traced(contender, setting, work, attach)?;
     println!("perf report --no-children -i {}", data.display());
     Ok(())
 }
 
-fn command(pid: u32, data: &Path) -> Vec<String> {
+fn command(pids: &[u32], data: &Path) -> Vec<String> {
     // cpu-clock also exists in virtual machines that have no hardware counters.
     let fixed = "perf record -q -e cpu-clock -F 2000 -g -p";
     let mut command: Vec<String> = fixed.split(' ').map(str::to_owned).collect();
-    command.extend([pid.to_string(), "-o".into(), data.display().to_string()]);
+    let pids: Vec<String> = pids.iter().map(u32::to_string).collect();
+    command.extend([pids.join(","), "-o".into(), data.display().to_string()]);
     command
 }

@@ -1,4 +1,4 @@
-//! One trial: fresh brokers, a fresh proxy, a fresh load; all gone at its end.
+//! One trial: fresh brokers, a fresh proxy or two in a row, a fresh load; all gone at its end.
 //!
 //! Everything is new each time, ports too, so that no trial inherits what another left behind:
 //! neither TIME_WAIT nor a heap.
@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process;
 use std::time::Duration;
 
+use crate::chain::{self, Chain};
 use crate::child::Child;
 use crate::contender::{Contender, Layout};
 use crate::failure::{Context, Failure, Result};
@@ -38,6 +39,10 @@ pub(crate) struct Setting<'a> {
     pub(crate) source: Vec<String>,
     /// One broker address instead of four.
     pub(crate) one_broker: bool,
+    /// Two proxies in a row, and real mosquitto behind them.
+    pub(crate) chained: bool,
+    /// Nothing is pinned to a CPU.
+    pub(crate) loose: bool,
 }
 
 /// Where trials are made.
@@ -57,13 +62,14 @@ pub(crate) struct Ground {
     _keeper: Child,
 }
 
-/// A proxy that is about to be loaded, for a tracer to be attached.
+/// What is about to be loaded, for a tracer to be attached.
 #[derive(Debug)]
 pub(crate) struct Subject<'a> {
-    pub(crate) pid: u32,
+    /// One process, or two with the near one first.
+    pub(crate) pids: &'a [u32],
     pub(crate) directory: &'a Path,
     pub(crate) load_cpu: usize,
-    /// Where Isobar's admin server listens.
+    /// Where Isobar's admin server listens, of the near one.
     pub(crate) admin: SocketAddr,
 }
 
@@ -104,52 +110,89 @@ impl Ground {
         work: &Work,
         attach: impl FnOnce(&Subject<'_>) -> Result<D>,
     ) -> Result<(Report, T)> {
-        self.trials += 1;
+        self.begin();
         let (_broker, broker_pid, brokers) = self.start_broker(setting)?;
         let listen = self.addrs(3, ADDRS)?;
         let admin = self.addrs(0, 1)?[0];
         let layout = Layout {
             listen: listen.clone(),
-            brokers,
+            brokers: brokers.clone(),
             admin,
             maxconn: self.maxconn,
             log: self.log,
             source: setting.source.clone(),
         };
-        let file = self.path("proxy.conf");
-        write(&file, &contender.configuration(&layout))?;
-        let output = self.path("proxy.out");
-        let (mut proxy, pid) =
-            keep_program(setting.netns, self.cpus.proxy, &output, &contender.command(&file))?;
+        let chain = if setting.chained { Some(self.chain(contender)?) } else { None };
+        let mut proxies = Vec::new();
+        for (i, text) in contender.configurations(&layout, chain.as_ref()).iter().enumerate() {
+            proxies.push(self.start_proxy(contender, setting, i, text)?);
+        }
+        let pids: Vec<u32> = proxies.iter().map(|proxy| proxy.pid).collect();
         let plan = Plan {
             targets: listen,
-            pid,
+            pids: pids.clone(),
+            brokers,
             broker_pid,
             proxy_cpu: self.cpus.proxy,
             load_cpu: self.cpus.load,
+            loose: setting.loose,
             limit_s: LOAD_LIMIT.as_secs(),
             work: work.clone(),
         };
         let directory = &self.directory;
-        let subject = Subject { pid, directory, load_cpu: self.cpus.load, admin };
+        let subject = Subject { pids: &pids, directory, load_cpu: self.cpus.load, admin };
         let result = run_load(setting, &plan, &subject, attach);
         result.map_err(|failure| {
-            // What the proxy said is the likeliest reason.
-            let ended = proxy.expect("ended", Duration::from_millis(50)).ok();
-            let ended = ended.map_or(String::new(), |status| format!("\n  it ended: {status}"));
-            let said = last_lines(&output);
-            Failure::new(format!("{}: {failure}{ended}\n  its output:\n{said}", contender.name))
+            // What a proxy said is the likeliest reason.
+            let said: String = proxies.iter_mut().map(Proxy::last_words).collect();
+            Failure::new(format!("{}: {failure}{said}", contender.name))
+        })
+    }
+
+    /// Begins another trial: files from now on have names of their own.
+    pub(crate) fn begin(&mut self) {
+        self.trials += 1;
+    }
+
+    /// Starts a process with this configuration.
+    pub(crate) fn start_proxy(
+        &self,
+        contender: &Contender,
+        setting: &Setting<'_>,
+        number: usize,
+        configuration: &str,
+    ) -> Result<Proxy> {
+        let file = self.path(&format!("proxy{number}.conf"));
+        write(&file, configuration)?;
+        let output = self.path(&format!("proxy{number}.out"));
+        let cpu = (!setting.loose).then_some(self.cpus.proxy);
+        let command = contender.command(&file);
+        let (keeper, pid) = keep_program(setting.netns, cpu, &output, &command)?;
+        Ok(Proxy { keeper, pid, output })
+    }
+
+    fn chain(&mut self, contender: &Contender) -> Result<Chain> {
+        let certificates = self.path("certificates");
+        chain::certify(contender, &["near".into(), "far".into()], &certificates)?;
+        let ends = self.addrs(5, 2)?;
+        Ok(Chain {
+            near: ends[0],
+            far: ends[1],
+            far_listen: self.addrs(6, 1)?[0],
+            far_admin: self.addrs(0, 1)?[0],
+            certificates,
         })
     }
 
     fn start_broker(&mut self, setting: &Setting<'_>) -> Result<(Child, u32, Vec<SocketAddr>)> {
         let addrs = self.addrs(1, if setting.one_broker { 1 } else { ADDRS })?;
-        if self.mosquitto {
+        if self.mosquitto || setting.chained {
             let file = self.path("mosquitto.conf");
             write(&file, &mosquitto_conf(&addrs))?;
             let command = ["mosquitto".to_owned(), "-c".into(), file.display().to_string()];
             let output = self.path("mosquitto.out");
-            let (child, pid) = keep_program(setting.netns, self.cpus.load, &output, &command)?;
+            let cpu = (!setting.loose).then_some(self.cpus.load);
+            let (child, pid) = keep_program(setting.netns, cpu, &output, &command)?;
             return Ok((child, pid, addrs));
         }
         let mut args = vec!["broker".to_owned(), "--cpu".into(), self.cpus.load.to_string()];
@@ -161,25 +204,42 @@ impl Ground {
     }
 
     /// Free addresses 127.0.`net`.1 and on, with one port.
-    fn addrs(&mut self, net: u8, count: u8) -> Result<Vec<SocketAddr>> {
+    pub(crate) fn addrs(&mut self, net: u8, count: u8) -> Result<Vec<SocketAddr>> {
         let ips: Vec<IpAddr> = (1..=count).map(|host| IpAddr::from([127, 0, net, host])).collect();
         let port = self.ports.pick(&ips).context("picking ports")?;
         Ok(ips.into_iter().map(|ip| SocketAddr::new(ip, port)).collect())
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.directory.join(format!("{}-{name}", self.trials))
+    }
+}
+
+/// A process that is measured.
+#[derive(Debug)]
+pub(crate) struct Proxy {
+    keeper: Child,
+    pub(crate) pid: u32,
+    output: PathBuf,
+}
+
+impl Proxy {
+    fn last_words(&mut self) -> String {
+        let ended = self.keeper.expect("ended", Duration::from_millis(50)).ok();
+        let ended = ended.map_or(String::new(), |status| format!("\n  it ended: {status}"));
+        format!("{ended}\n  its output:\n{}", last_lines(&self.output))
     }
 }
 
 /// Starts a program under a keeper; gives its process id.
 pub(crate) fn keep_program(
     netns: Option<&str>,
-    cpu: usize,
+    cpu: Option<usize>,
     output: &Path,
     command: &[String],
 ) -> Result<(Child, u32)> {
-    let mut args = vec!["keep".to_owned(), "program".into(), "--cpu".into(), cpu.to_string()];
+    let mut args = vec!["keep".to_owned(), "program".into()];
+    args.extend(cpu.map(|cpu| format!("--cpu={cpu}")));
     args.extend(["--output".to_owned(), output.display().to_string(), "--".to_owned()]);
     args.extend_from_slice(command);
     let mut child = Child::start(netns, &args)?;

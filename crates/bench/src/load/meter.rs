@@ -1,4 +1,4 @@
-//! The proxy's CPU time around a piece of work.
+//! The proxies' CPU time around a piece of work.
 
 use std::process;
 use std::thread;
@@ -26,9 +26,9 @@ impl<'a> Meter<'a> {
     pub(super) fn start(plan: &'a Plan) -> Result<Self> {
         Ok(Self {
             plan,
-            cpu_ns: procfs::cpu_ns(plan.pid)?,
+            cpu_ns: procfs::cpu_ns_of(&plan.pids)?,
             load_cpu_ns: load_cpu_ns(plan)?,
-            ticks: procfs::ticks(plan.pid)?,
+            ticks: procfs::ticks_of(&plan.pids)?,
             proxy_cpu: procfs::cpu_ticks(plan.proxy_cpu)?,
             load_cpu: procfs::cpu_ticks(plan.load_cpu)?,
             began: Instant::now(),
@@ -42,8 +42,8 @@ impl<'a> Meter<'a> {
         let load_cpu = procfs::cpu_ticks(self.plan.load_cpu)?;
         let load_cpu_ns = load_cpu_ns(self.plan)?;
         thread::sleep(TRAILING);
-        let cpu_ns = procfs::cpu_ns(self.plan.pid)?;
-        let (user, system) = procfs::ticks(self.plan.pid)?;
+        let cpu_ns = procfs::cpu_ns_of(&self.plan.pids)?;
+        let (user, system) = procfs::ticks_of(&self.plan.pids)?;
         let (user, system) = (user - self.ticks.0, system - self.ticks.1);
         Ok(Report {
             cpu_ns: cpu_ns - self.cpu_ns,

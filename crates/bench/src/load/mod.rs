@@ -1,4 +1,4 @@
-//! The load: a process of its own that opens flows through a proxy, and reads the proxy's
+//! The load: a process of its own that opens flows through a proxy or two in a row, and reads their
 //! CPU time and memory around exactly the part that counts.
 //!
 //! It is given a [`Plan`], warms the proxy up, says `ready`, waits for `go` (a tracer may be
@@ -8,6 +8,7 @@ mod bulk;
 mod echo;
 mod flows;
 mod meter;
+mod stream;
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -35,14 +36,18 @@ const READY_WITHIN: Duration = Duration::from_secs(15);
 pub(crate) struct Plan {
     /// Where the proxy listens; flows go to each in turn.
     pub(crate) targets: Vec<SocketAddr>,
-    /// The proxy.
-    pub(crate) pid: u32,
+    /// The proxies: one, or two in a row.
+    pub(crate) pids: Vec<u32>,
+    /// Where the broker listens.
+    pub(crate) brokers: Vec<SocketAddr>,
     /// The broker, which shares the load's CPU.
     pub(crate) broker_pid: u32,
     /// The CPU that the proxy is pinned to.
     pub(crate) proxy_cpu: usize,
-    /// The CPU that the load is pinned to.
+    /// The CPU that the load is on.
     pub(crate) load_cpu: usize,
+    /// It is not pinned there.
+    pub(crate) loose: bool,
     /// The whole of it fails after so many seconds.
     pub(crate) limit_s: u64,
     /// The work itself.
@@ -58,10 +63,21 @@ pub(crate) enum Work {
     Echo { flows: u32, rate: u32, payload: usize, warmup: u32, count: u32 },
     /// Large messages, one under way a flow.
     Bulk { flows: u32, payload: usize, warmup: u32, count: u32 },
+    /// Messages in one direction through one flow, as fast as they go: to the broker, or from it.
+    Stream { towards: Towards, payload: usize, warmup: u32, count: u32 },
     /// Flows that do nothing; held for `settle_ms` before memory is read.
     Idle { flows: u32, settle_ms: u64 },
     /// Flows that stay, opened in `steps` steps of `step`, each measured.
     Ports { step: u32, steps: u32 },
+}
+
+/// A direction.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(crate) enum Towards {
+    /// From the client to the broker.
+    Broker,
+    /// From the broker to the client.
+    Client,
 }
 
 /// What came of it.
@@ -73,7 +89,7 @@ pub(crate) struct Report {
     pub(crate) failed: u64,
     /// Payload bytes through the proxy, both directions added up.
     pub(crate) bytes: u64,
-    /// The proxy's CPU time in the measured part.
+    /// The proxies' CPU time in the measured part.
     pub(crate) cpu_ns: u64,
     /// Share of that time spent in user space, from ticks: coarse.
     pub(crate) user_share: f64,
@@ -87,8 +103,8 @@ pub(crate) struct Report {
     pub(crate) load_cpu_ns: u64,
     /// From the time a message was due to its return, where that was measured.
     pub(crate) latency: Option<Latency>,
-    /// The proxy's memory before the first flow and with all of them.
-    pub(crate) memory: Option<[Memory; 2]>,
+    /// Each proxy's memory before the first flow and with all of them.
+    pub(crate) memory: Vec<[Memory; 2]>,
     /// The steps of `Ports`.
     pub(crate) steps: Vec<Step>,
 }
@@ -127,7 +143,9 @@ pub(crate) struct Step {
 /// The load process. Ends when its standard input does.
 pub(crate) fn main(plan: &Plan) -> Result<()> {
     let commands = child::follow_parent();
-    child::pin(plan.load_cpu)?;
+    if !plan.loose {
+        child::pin(plan.load_cpu)?;
+    }
     await_proxy(plan)?;
     let mut load = Load {
         flows: Flows::new(plan.targets.clone(), Duration::from_secs(plan.limit_s))?,
@@ -178,6 +196,17 @@ impl Load<'_> {
                 report.bytes = 2 * u64::from(count) * payload as u64;
                 Ok(report)
             }
+            Work::Stream { towards, payload, warmup, count } => {
+                let mut pipe = stream::Pipe::open(self.plan, towards, payload)?;
+                pipe.run(warmup)?;
+                self.await_go()?;
+                let meter = Meter::start(self.plan)?;
+                pipe.run(count)?;
+                let mut report = meter.stop()?;
+                report.done = u64::from(count);
+                report.bytes = u64::from(count) * payload as u64;
+                Ok(report)
+            }
             Work::Idle { flows, settle_ms } => self.idle(flows, Duration::from_millis(settle_ms)),
             Work::Ports { step, steps } => self.ports(step, steps),
         }
@@ -198,15 +227,20 @@ impl Load<'_> {
         self.flows.open(100, Then::Disconnect)?;
         thread::sleep(settle);
         self.await_go()?;
-        let before = procfs::memory(self.plan.pid)?;
+        let before = self.memory()?;
         let meter = Meter::start(self.plan)?;
         self.flows.open_all(flows, Then::Keep)?;
         thread::sleep(settle);
         let mut report = meter.stop()?;
-        report.memory = Some([before, procfs::memory(self.plan.pid)?]);
+        let after = self.memory()?;
+        report.memory = before.into_iter().zip(after).map(|(then, now)| [then, now]).collect();
         report.failed = self.flows.count_lost()?;
         report.done = u64::from(flows);
         Ok(report)
+    }
+
+    fn memory(&self) -> Result<Vec<Memory>> {
+        self.plan.pids.iter().map(|&pid| procfs::memory(pid)).collect()
     }
 
     fn ports(&mut self, step: u32, steps: u32) -> Result<Report> {
@@ -239,7 +273,7 @@ impl Load<'_> {
 /// Waits until each of the proxy's listeners has had a CONNECT accepted, through to a broker.
 fn await_proxy(plan: &Plan) -> Result<()> {
     let until = Instant::now() + READY_WITHIN;
-    let process = Path::new("/proc").join(plan.pid.to_string());
+    let runs = |pid: &u32| Path::new("/proc").join(pid.to_string()).exists();
     for &target in &plan.targets {
         loop {
             match try_connect(target) {
@@ -247,7 +281,7 @@ fn await_proxy(plan: &Plan) -> Result<()> {
                 Err(error) if Instant::now() > until => {
                     return Err(error).context(format!("no CONNACK from {target} in time"));
                 }
-                Err(_) if !process.exists() => {
+                Err(_) if !plan.pids.iter().all(runs) => {
                     return Err(Failure::new("the proxy ended before it served anybody"));
                 }
                 Err(_) => thread::sleep(Duration::from_millis(20)),
