@@ -1,7 +1,8 @@
 //! A world of many sites in virtual time: real [`Mesh`] machines, links that lose, stretch and
 //! break, nodes that die, stop and come back, and checkers that know the truth.
 //!
-//! Messages are not encoded here; their size is estimated, so that traffic can be judged.
+//! Messages are spelled by `wire` to be weighed, so that traffic can be judged; what arrives is the
+//! message itself.
 
 mod checks;
 mod events;
@@ -24,6 +25,7 @@ use isobar_core::outlook::Outlook;
 use isobar_core::rng::mix;
 use isobar_core::share::Sibling;
 use isobar_core::time::Time;
+use isobar_wire::frame::news;
 
 use self::checks::Truth;
 use self::events::{Event, Events};
@@ -59,8 +61,10 @@ struct Node {
     socket: VecDeque<Event>,
     outlook: Outlook,
     siblings: Vec<Sibling>,
-    /// Bytes said, with all headers, as estimated.
+    /// Bytes said, with all headers.
     bytes: u64,
+    /// Bytes of acknowledgements, at most.
+    acks: u64,
 }
 
 /// One end of a connection.
@@ -106,6 +110,8 @@ pub struct Globe {
     next_check: Time,
     next_churn: Time,
     messages: u64,
+    /// For frames.
+    scratch: Vec<u8>,
 }
 
 impl Globe {
@@ -123,6 +129,7 @@ impl Globe {
             next_check: Time::ZERO,
             next_churn: Time::ZERO,
             messages: 0,
+            scratch: Vec::new(),
             plan,
         };
         for site in 0..globe.plan.sites {
@@ -150,6 +157,7 @@ impl Globe {
             outlook: Outlook::default(),
             siblings: Vec::new(),
             bytes: 0,
+            acks: 0,
         });
         self.nodes.len() - 1
     }
@@ -305,8 +313,12 @@ impl Globe {
         for output in outputs {
             self.effect(node, output, &mut packets);
         }
-        let bytes: u64 = packets.values().map(size::Packets::bytes).sum();
-        self.nodes[node].bytes += bytes;
+        for (link, packets) in packets {
+            self.nodes[node].bytes += packets.bytes();
+            let (conn, side) = (link.0 as usize / 2, link.0 as usize % 2);
+            let peer = self.conns[conn].ends[1 - side].node;
+            self.nodes[peer].acks += packets.acks();
+        }
     }
 
     fn effect(
@@ -317,10 +329,14 @@ impl Globe {
     ) {
         match output {
             Output::Send { to, channel, message } => {
-                let bytes = size::of(&message);
+                let spelled = news::encode_all(&message, channel, &mut self.scratch, |frame| {
+                    for &link in &to {
+                        packets.entry(link).or_default().add(frame.len(), channel);
+                    }
+                });
+                spelled.expect("core keeps to the limits of frames");
                 let message = Rc::new(message);
                 for link in to {
-                    packets.entry(link).or_default().add(bytes);
                     self.send(link, channel, &message);
                 }
             }

@@ -91,9 +91,15 @@ impl Globe {
         self.messages
     }
 
-    /// Bytes a node has said so far, all headers with them, as estimated.
+    /// Bytes a node has said so far: frames as `wire` spells them, with the headers of QUIC, UDP
+    /// and IP. Acknowledgements are apart.
     pub fn bytes(&self, node: usize) -> u64 {
         self.nodes[node].bytes
+    }
+
+    /// Bytes of packets that a node has said only to acknowledge others, at most.
+    pub fn acks(&self, node: usize) -> u64 {
+        self.nodes[node].acks
     }
 
     /// What a node publishes.
