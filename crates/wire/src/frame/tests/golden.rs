@@ -141,9 +141,9 @@ fn words_among_siblings() {
             Taking { service: 3, client, by: Taker::Broker(0xff), age_ms: 1_500 },
             Taking { service: 300, client, by: Taker::Site(4), age_ms: 0 },
         ]),
-        "b1 1501 00003a  02
+        "b1 1501 000034  02
          03 0102030405060708090a0b0c0d0e0f10 fb05dc 00 00000000000000ff
-         fb012c 0102030405060708090a0b0c0d0e0f10 00 01 04 0000000000000000",
+         fb012c 0102030405060708090a0b0c0d0e0f10 00 01 04",
     );
 }
 
