@@ -80,7 +80,7 @@ async fn carried_to_sin(mesh: &Mesh) -> Vec<Pulse> {
         let id = format!("carried-{i}");
         let addr = mesh.site("fra").addrs()[i % 2];
         let client = Client::connected(addr, &Connect::v311(&id)).await;
-        if mesh.site("sin").took(&format!("{id}")).is_empty() {
+        if mesh.site("sin").took(&id).is_empty() {
             client.disconnect().await;
             continue;
         }

@@ -118,7 +118,8 @@ async fn who_knocks_with_the_wrong_papers_is_refused_and_counted() {
     let (own, good) = (&mesh.ca, Some("ber-2"));
     let closed = |code, why: &str| Ended::Closed(code, why.to_owned());
     let [wrong_site, wrong_node] = [("nyc", "nyc-1"), ("ber", "ber-9")];
-    let cases: [(&str, &MeshCa, Option<&str>, Vec<u8>, Ended); 8] = [
+    type Case<'a> = (&'a str, &'a MeshCa, Option<&'a str>, Vec<u8>, Ended);
+    let cases: [Case<'_>; 8] = [
         ("no_certificate", own, None, vec![], Ended::Alert(116)),
         ("unknown_ca", &other, Some("ber-1"), vec![], Ended::Alert(48)),
         ("expired", own, Some("ber-3"), vec![], Ended::Alert(45)),
