@@ -8,6 +8,7 @@ pub mod counters;
 pub mod data;
 mod dial;
 mod driver;
+mod foreign;
 pub mod lease;
 mod link;
 mod local;
@@ -26,7 +27,7 @@ use std::sync::Arc;
 use isobar_core::id::{PeerId, SiteId};
 use isobar_core::mesh::{BrokerKey, Identity, Mesh, MeshPolicy, MeshReport, MeshRules};
 use isobar_core::outlook::Outlook;
-use quinn::{Endpoint, EndpointConfig, TokioRuntime};
+use isobar_core::rng::mix;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -173,8 +174,7 @@ impl Bound {
         let Bound { wanted, orders, mesh, clock, journal, .. } = self;
         let transport = transport::transport(self.settings.gso);
         let (events, incoming) = mpsc::channel(EVENTS_MAX);
-        let endpoint =
-            Endpoint::new(EndpointConfig::default(), None, socket, Arc::new(TokioRuntime));
+        let endpoint = foreign::endpoint(socket, mix(self.seed), self.counters.clone());
         let endpoint = match endpoint {
             Ok(endpoint) => endpoint,
             Err(error) => {

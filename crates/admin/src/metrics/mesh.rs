@@ -69,6 +69,11 @@ pub(super) const MESH: &[Family<Mesh>] = &[
     counter("isobar_mesh_datagrams_unsent_total", "Datagrams that could not be sent.", |m| {
         count(m.counts.datagrams_unsent)
     }),
+    counter(
+        "isobar_mesh_datagrams_foreign_total",
+        "Datagrams of no connection: junk, and the first ones of others' handshakes.",
+        |m| count(m.counts.datagrams_foreign),
+    ),
     counter("isobar_mesh_heard_bytes_total", "Bytes of the mesh's messages heard.", |m| {
         count(m.counts.heard_bytes)
     }),

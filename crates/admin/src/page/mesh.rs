@@ -244,6 +244,7 @@ fn counters(counts: &Counts) -> Markup {
         ("Frames of unknown kinds", counts.unknown_frames),
         ("Datagrams dropped", counts.datagrams_dropped),
         ("Datagrams unsent", counts.datagrams_unsent),
+        ("Datagrams of no connection", counts.datagrams_foreign),
     ];
     panel(
         "Counters of links",

@@ -179,6 +179,8 @@ pub struct Counts {
     pub datagrams_dropped: u64,
     /// Datagrams that could not be sent.
     pub datagrams_unsent: u64,
+    /// Datagrams of no connection: junk, and the first ones of others' handshakes.
+    pub datagrams_foreign: u64,
     /// Messages heard.
     pub heard_bytes: u64,
     /// Messages said.
@@ -327,6 +329,7 @@ impl From<core::MeshCounts> for Counts {
             unknown_frames: counts.unknown_frames,
             datagrams_dropped: counts.datagrams_dropped,
             datagrams_unsent: counts.datagrams_unsent,
+            datagrams_foreign: counts.datagrams_foreign,
             heard_bytes: counts.heard_bytes,
             said_bytes: counts.said_bytes,
         }

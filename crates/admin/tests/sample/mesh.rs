@@ -79,6 +79,7 @@ fn mesh() -> MeshFigures {
             unknown_frames: 0,
             datagrams_dropped: 5,
             datagrams_unsent: 0,
+            datagrams_foreign: 431,
             heard_bytes: 81_220_114,
             said_bytes: 164_118_220,
         },

@@ -153,6 +153,8 @@ pub struct MeshCounts {
     pub datagrams_dropped: u64,
     /// Datagrams that could not be sent.
     pub datagrams_unsent: u64,
+    /// Datagrams of no connection: junk, and the first ones of others' handshakes.
+    pub datagrams_foreign: u64,
     /// Bytes of messages heard.
     pub heard_bytes: u64,
     /// Bytes of messages said; each link counts.

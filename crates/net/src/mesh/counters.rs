@@ -23,6 +23,8 @@ pub struct MeshCounters {
     pub datagrams_dropped: Count,
     /// Datagrams that could not be sent.
     pub datagrams_unsent: Count,
+    /// Datagrams without a connection id of ours.
+    pub datagrams_foreign: Count,
     /// Bytes of messages.
     pub heard_bytes: Count,
     /// The same, sent; each link counts.

@@ -135,6 +135,7 @@ fn counts(counters: &MeshCounters) -> MeshCounts {
         unknown_frames: counters.unknown.value(),
         datagrams_dropped: counters.datagrams_dropped.value(),
         datagrams_unsent: counters.datagrams_unsent.value(),
+        datagrams_foreign: counters.datagrams_foreign.value(),
         heard_bytes: counters.heard_bytes.value(),
         said_bytes: counters.said_bytes.value(),
     }
