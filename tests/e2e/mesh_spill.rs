@@ -18,6 +18,18 @@ fn storm(site: &Site, prefix: String) -> Storm {
     storm.connects(move |i| Connect::v311(&format!("{prefix}-{i}")))
 }
 
+/// Flows that its nodes sent or received on leases.
+async fn leased(site: &Site, way: &str) -> u64 {
+    let mut sum = 0;
+    for node in &site.nodes {
+        let report = node.isobar.report().await;
+        let sites = report["mesh"]["sites"].as_array().expect("a mesh").clone();
+        let services = sites.iter().filter_map(|site| site["services"].as_array()).flatten();
+        sum += services.map(|service| num(service, &format!("/{way}/leased"))).sum::<u64>();
+    }
+    sum
+}
+
 /// Three sites of two nodes and two brokers. What the way abroad costs is told beside what a
 /// local connect does; of three rounds the quietest counts, for the machine may be busy.
 #[tokio::test]
@@ -67,6 +79,10 @@ async fn every_client_of_a_site_without_brokers_is_served_by_another() {
         far.disconnect().await;
     }
     assert!(least <= Duration::from_millis(RTT) + BESIDE_THE_RTT, "a round trip, and {least:?}");
+    let sent = leased(mesh.site("fra"), "sent").await;
+    let received = leased(mesh.site("nyc"), "received").await;
+    println!("{sent} flows sent on places lent ahead, {received} received by nyc");
+    assert!(sent >= received && received > 0, "a crowd asks ahead");
 
     for broker in &mut mesh.site_mut("fra").brokers {
         broker.restart().await;

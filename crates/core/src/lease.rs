@@ -25,9 +25,10 @@ const ASK_AGAIN: Duration = Duration::from_secs(2);
 /// Nodes that hold leases of ours at once, at most; a further one gets none.
 const HOLDERS_MAX: usize = 256;
 
-/// Places that another site has lent us.
+/// Places that a node of another site has lent us; good at that one only.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Held {
+    door: Option<PeerId>,
     left: u32,
     until: Time,
     ask_at: Time,
@@ -39,9 +40,14 @@ impl Held {
         if now < self.until { self.left } else { 0 }
     }
 
-    /// Uses one, if there is one.
-    pub(crate) fn take(&mut self, now: Time) -> bool {
-        let there = self.left(now) > 0;
+    /// Where there are places left.
+    pub(crate) fn door(&self, now: Time) -> Option<PeerId> {
+        self.door.filter(|_| self.left(now) > 0)
+    }
+
+    /// Uses one at that door, if there is one.
+    pub(crate) fn take(&mut self, door: PeerId, now: Time) -> bool {
+        let there = self.door(now) == Some(door);
         self.left -= u32::from(there);
         there
     }
@@ -56,10 +62,16 @@ impl Held {
         Some(n)
     }
 
-    /// The site's answer.
-    pub(crate) fn granted(&mut self, n: u32, ttl: Duration, now: Time) {
-        let left = self.left(now).saturating_add(n.min(LEASE_MAX)).min(2 * LEASE_MAX);
-        (self.left, self.until) = (left, now + ttl.min(TTL_MAX));
+    /// A node's answer. Places at another are worth less than they cost to keep apart: the greater
+    /// number stands.
+    pub(crate) fn granted(&mut self, door: PeerId, n: u32, ttl: Duration, now: Time) {
+        let (n, until) = (n.min(LEASE_MAX), now + ttl.min(TTL_MAX));
+        let here = self.door(now).is_none_or(|held| held == door);
+        if here || n > self.left {
+            let before = if here { self.left(now) } else { 0 };
+            self.left = before.saturating_add(n).min(2 * LEASE_MAX);
+            (self.door, self.until) = (Some(door), until);
+        }
         if n == 0 {
             self.ask_at = now + ASK_AGAIN;
         }
@@ -111,6 +123,8 @@ impl Granted {
 mod tests {
     use super::*;
 
+    const DOOR: PeerId = PeerId(4);
+
     fn at(ms: u64) -> Time {
         Time::ZERO + Duration::from_millis(ms)
     }
@@ -122,22 +136,35 @@ mod tests {
         assert_eq!(held.wants(50, 0, at(0)), None, "there is nothing to be had");
         assert_eq!(held.wants(50, 500, at(0)), Some(50));
         assert_eq!(held.wants(50, 500, at(499)), None);
-        held.granted(40, LEASE_TTL, at(100));
+        held.granted(DOOR, 40, LEASE_TTL, at(100));
         assert_eq!(held.wants(50, 500, at(600)), None, "it has enough");
         for _ in 0..40 {
-            assert!(held.take(at(600)));
+            assert!(held.take(DOOR, at(600)));
         }
-        assert!(!held.take(at(600)));
+        assert!(!held.take(DOOR, at(600)));
         assert_eq!(held.wants(9_000, 5_000, at(600)), Some(LEASE_MAX));
-        held.granted(0, LEASE_TTL, at(700));
+        held.granted(DOOR, 0, LEASE_TTL, at(700));
         assert_eq!(held.wants(50, 500, at(2_600)), None);
         assert_eq!(held.wants(50, 500, at(2_700)), Some(50));
     }
 
     #[test]
+    fn places_are_good_at_the_door_that_lent_them() {
+        let (mut held, other) = (Held::default(), PeerId(9));
+        held.granted(DOOR, 5, LEASE_TTL, at(0));
+        assert_eq!(held.door(at(0)), Some(DOOR));
+        assert!(!held.take(other, at(0)) && held.take(DOOR, at(0)));
+        held.granted(other, 3, LEASE_TTL, at(10));
+        assert_eq!((held.door(at(10)), held.left(at(10))), (Some(DOOR), 4), "the greater number");
+        held.granted(other, 9, LEASE_TTL, at(20));
+        assert_eq!((held.door(at(20)), held.left(at(20))), (Some(other), 9));
+        assert_eq!(held.door(at(2_020)), None);
+    }
+
+    #[test]
     fn a_lease_ends_with_its_time_on_both_sides() {
         let mut held = Held::default();
-        held.granted(u32::MAX, Duration::MAX, at(0));
+        held.granted(DOOR, u32::MAX, Duration::MAX, at(0));
         assert_eq!((held.left(at(9_999)), held.left(at(10_000))), (LEASE_MAX, 0));
         let mut granted = Granted::default();
         granted.grant(PeerId(1), 5, at(0));

@@ -216,7 +216,7 @@ impl Spill {
             Some(Found::Site(i)) => {
                 let site = &mut self.sites[i];
                 let (door, doors) = site.door(now);
-                let leased = site.send(now);
+                let leased = site.send(door, now);
                 let course = Course { site: site.id, door, rtt: site.rtt, doors, others };
                 self.serial += 1;
                 self.held += 1;
@@ -304,10 +304,16 @@ impl Spill {
         self.site(site).wants_lease(now)
     }
 
-    /// A site has lent places.
-    pub(crate) fn leased(&mut self, now: Time, site: SiteId, n: u32, ttl: Duration) {
+    /// One of a site's nodes has lent places.
+    pub(crate) fn leased(
+        &mut self,
+        now: Time,
+        (site, door): (SiteId, PeerId),
+        n: u32,
+        ttl: Duration,
+    ) {
         if let Ok(at) = self.sites.binary_search_by_key(&site, |site| site.id) {
-            self.sites[at].lends(n, ttl, now);
+            self.sites[at].lends(door, n, ttl, now);
         }
     }
 

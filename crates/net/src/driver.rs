@@ -166,7 +166,7 @@ fn carry_out(
             {
                 errands.spawn(async move {
                     if let Some((n, ttl)) = lease::ask(&mesh.data, door, &user.name, n).await {
-                        user.pools.handle_lease(service, site, n, ttl);
+                        user.pools.handle_lease(service, (site, door), n, ttl);
                     }
                 });
             }

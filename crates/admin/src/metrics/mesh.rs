@@ -141,6 +141,11 @@ pub(super) const SITE_SERVICE: &[Family<SiteService>] = &[
     counter("isobar_mesh_sent_flows_total", "Flows of this node that a site has taken.", |s| {
         count(s.sent.total)
     }),
+    counter(
+        "isobar_mesh_sent_flows_leased_total",
+        "Flows of this node that were sent to a site on places it had lent ahead.",
+        |s| count(s.sent.leased),
+    ),
     gauge(
         "isobar_mesh_received_flows_current",
         "Flows of a site that this node carries now.",
@@ -152,6 +157,11 @@ pub(super) const SITE_SERVICE: &[Family<SiteService>] = &[
     counter("isobar_mesh_received_flows_total", "Flows of a site that this node has taken.", |s| {
         count(s.received.total)
     }),
+    counter(
+        "isobar_mesh_received_flows_leased_total",
+        "Flows of a site that came on places this node had lent ahead.",
+        |s| count(s.received.leased),
+    ),
 ];
 
 /// Of all services together: reasons by sites are many enough.

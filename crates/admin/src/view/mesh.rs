@@ -79,6 +79,8 @@ pub struct Carried {
     pub max: u64,
     /// Taken since start.
     pub total: u64,
+    /// Of those that were sent, so many on places lent ahead, since start.
+    pub leased: u64,
     /// Not taken, by reason.
     pub refused: Vec<Counted>,
 }
@@ -256,12 +258,14 @@ impl From<core::SiteService> for SiteService {
                 current: service.sent_cur.into(),
                 max: service.sent_max.into(),
                 total: service.sent_total,
+                leased: service.sent_leased,
                 refused: counted(service.sent_refused),
             },
             received: Carried {
                 current: service.received_cur.into(),
                 max: service.received_max.into(),
                 total: service.received_total,
+                leased: service.received_leased,
                 refused: counted(service.received_refused),
             },
             failed: counted(service.sent_failed),

@@ -142,6 +142,7 @@ fn service(name: &str, sent_cur: u32, received_cur: u32) -> SiteService {
         sent_cur,
         sent_max: sent_cur * 2,
         sent_total: u64::from(sent_cur) * 9,
+        sent_leased: u64::from(sent_cur),
         sent_refused: counted(&[("full", u64::from(sent_cur / 100)), ("too_fast", 0)]),
         sent_failed: counted(&[("no_link", 1), ("timed_out", 0)]),
         received_cur,

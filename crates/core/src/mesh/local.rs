@@ -29,7 +29,7 @@ pub struct Local {
     pub draining: bool,
     /// By [`BrokerId`].
     pub brokers: Vec<LocalBroker>,
-    /// By [`ServiceId`]. The first ones of a process, in the same order, for its whole life.
+    /// By [`ServiceId`](crate::id::ServiceId). The first ones of a process, in the same order, for its whole life.
     pub services: Vec<LocalService>,
 }
 

@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use super::{Output, Pool};
-use crate::id::{FlowId, ServiceId, SiteId};
+use crate::id::{FlowId, PeerId, ServiceId, SiteId};
 use crate::outlook::Candidate;
 use crate::spill::{Abroad, AskAbroad, Course, Crossing, Nowhere, Passage};
 use crate::time::Time;
@@ -67,17 +67,16 @@ impl Pool {
         self.call_home(now);
     }
 
-    /// A site has answered an [`Output::AskLease`]: so many places, for
-    /// so long.
+    /// A site's node has answered an [`Output::AskLease`]: so many places, for so long.
     pub fn handle_lease(
         &mut self,
         now: Time,
         service: ServiceId,
-        site: SiteId,
+        (site, door): (SiteId, PeerId),
         n: u32,
         ttl: Duration,
     ) {
-        self.services[service.index()].spill.leased(now, site, n, ttl);
+        self.services[service.index()].spill.leased(now, (site, door), n, ttl);
     }
 
     /// Calls those home for whom it is time.

@@ -99,6 +99,8 @@ pub struct LentFigures {
     pub carried_max: u32,
     /// Flows that a broker of ours has answered, since start.
     pub received: u64,
+    /// Flows that came on places lent ahead, since start.
+    pub leased: u64,
     /// Flows that were not taken, by reason.
     pub refused: Vec<Counted>,
 }
@@ -110,6 +112,7 @@ struct Sender {
     held: u32,
     most: u32,
     received: u64,
+    leased: u64,
     refused: [u64; TunnelRefusal::ALL.len()],
 }
 
@@ -134,7 +137,8 @@ impl Lending {
     fn from(&mut self, site: SiteId) -> &mut Sender {
         let at = self.from.binary_search_by_key(&site, |from| from.site).unwrap_or_else(|at| {
             let refused = [0; TunnelRefusal::ALL.len()];
-            self.from.insert(at, Sender { site, held: 0, most: 0, received: 0, refused });
+            self.from
+                .insert(at, Sender { site, held: 0, most: 0, received: 0, leased: 0, refused });
             at
         });
         &mut self.from[at]
@@ -171,6 +175,7 @@ impl Lending {
             carried: from.held,
             carried_max: from.most,
             received: from.received,
+            leased: from.leased,
             refused: refused(from),
         };
         self.from.iter().map(figures).collect()
@@ -267,7 +272,9 @@ impl Pool {
             leased: carried.leased
                 && (request.attempt > 0 || {
                     let lending = &mut self.services[request.service.index()].lending;
-                    lending.leases.used(carried.peer, now)
+                    let used = lending.leases.used(carried.peer, now);
+                    lending.from(carried.from).leased += u64::from(used);
+                    used
                 }),
             ..carried
         };

@@ -69,6 +69,8 @@ pub struct SiteService {
     pub sent_max: u32,
     /// Flows of ours that it took, since start.
     pub sent_total: u64,
+    /// Flows of ours sent there on places lent ahead, since start.
+    pub sent_leased: u64,
     /// Flows of ours that it did not take, by reason.
     pub sent_refused: Vec<Counted>,
     /// Tunnels to it that failed, by how.
@@ -79,6 +81,8 @@ pub struct SiteService {
     pub received_max: u32,
     /// Flows of theirs that a broker of ours has answered, since start.
     pub received_total: u64,
+    /// Flows of theirs that came on places lent ahead, since start.
+    pub received_leased: u64,
     /// Flows of theirs that we did not take, by reason.
     pub received_refused: Vec<Counted>,
 }

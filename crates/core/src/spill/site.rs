@@ -40,6 +40,7 @@ pub(super) struct Tally {
     pub(super) held: u32,
     pub(super) most: u32,
     pub(super) sent: u64,
+    pub(super) leased: u64,
     pub(super) refused: [u64; TunnelRefusal::ALL.len()],
     pub(super) failed: [u64; TunnelFailure::ALL.len()],
 }
@@ -63,6 +64,8 @@ pub struct SiteFigures {
     pub unanswered: u32,
     /// Flows that it took, since start.
     pub sent: u64,
+    /// Flows sent there on places lent ahead, since start.
+    pub leased: u64,
     /// Flows that it did not take, by reason.
     pub refused: Vec<Counted>,
     /// Tunnels that failed, by how.
@@ -252,10 +255,16 @@ impl Site {
         self.turns_until = turn + Duration::from_secs(2) / self.admit_per_second.max(2);
     }
 
-    /// The next of its doors, warm ones before cold ones, none that rests; and how many there are.
+    /// The door that has lent us places; else the next of its doors, warm ones before cold ones, none
+    /// that rests. And how many there are.
     pub(super) fn door(&mut self, now: Time) -> (PeerId, u8) {
         let awake = self.doors.iter().filter(|door| !self.rests(door.peer, now));
         let count = awake.clone().count();
+        if let Some(door) = self.lease.door(now)
+            && awake.clone().any(|awake| awake.peer == door)
+        {
+            return (door, u8::try_from(count).unwrap_or(u8::MAX));
+        }
         let (warm, cold): (Vec<&Door>, Vec<&Door>) = awake.partition(|door| door.warm);
         let doors = if warm.is_empty() { cold } else { warm };
         assert!(!doors.is_empty(), "a site with headroom has a door");
@@ -265,13 +274,14 @@ impl Site {
         (door, u8::try_from(count).unwrap_or(u8::MAX))
     }
 
-    /// A flow is sent there. Whether it uses a place lent ahead.
-    pub(super) fn send(&mut self, now: Time) -> bool {
+    /// A flow is sent to that door. Whether it uses a place lent ahead.
+    pub(super) fn send(&mut self, door: PeerId, now: Time) -> bool {
         self.unanswered += 1;
         self.tally.held += 1;
         self.tally.most = self.tally.most.max(self.tally.held);
-        let leased = self.lease.take(now);
+        let leased = self.lease.take(door, now);
         if leased {
+            self.tally.leased += 1;
             self.leased.add(1, now);
         } else {
             self.pace.add(1, now);
@@ -302,9 +312,9 @@ impl Site {
     }
 
     /// It has lent so many places: they are ours, and no more what it offers to all.
-    pub(super) fn lends(&mut self, n: u32, ttl: Duration, now: Time) {
+    pub(super) fn lends(&mut self, door: PeerId, n: u32, ttl: Duration, now: Time) {
         let before = self.lease.left(now);
-        self.lease.granted(n, ttl, now);
+        self.lease.granted(door, n, ttl, now);
         self.takes(self.lease.left(now).saturating_sub(before), now);
     }
 
@@ -370,6 +380,7 @@ impl Site {
             carried_max: self.tally.most,
             unanswered: self.unanswered,
             sent: self.tally.sent,
+            leased: self.tally.leased,
             refused: refused.map(|(why, count)| Counted { label: why.label(), count }).collect(),
             failed: failed.map(|(how, count)| Counted { label: how.label(), count }).collect(),
         }

@@ -38,8 +38,14 @@ impl Pools {
         (self.lock().pool.grant_lease(self.clock.now(), service, to, n), LEASE_TTL)
     }
 
-    /// A site has lent places.
-    pub fn handle_lease(&self, service: ServiceId, site: SiteId, n: u32, ttl: Duration) {
-        self.lock().pool.handle_lease(self.clock.now(), service, site, n, ttl);
+    /// A site's node has lent places.
+    pub fn handle_lease(
+        &self,
+        service: ServiceId,
+        lender: (SiteId, PeerId),
+        n: u32,
+        ttl: Duration,
+    ) {
+        self.lock().pool.handle_lease(self.clock.now(), service, lender, n, ttl);
     }
 }

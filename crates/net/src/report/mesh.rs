@@ -77,6 +77,7 @@ fn between(service: &ServiceFigures, site: SiteId) -> Option<SiteService> {
         figures.sent_cur = sent.carried;
         figures.sent_max = sent.carried_max;
         figures.sent_total = sent.sent;
+        figures.sent_leased = sent.leased;
         figures.sent_refused.clone_from(&sent.refused);
         figures.sent_failed.clone_from(&sent.failed);
     }
@@ -84,6 +85,7 @@ fn between(service: &ServiceFigures, site: SiteId) -> Option<SiteService> {
         figures.received_cur = lent.carried;
         figures.received_max = lent.carried_max;
         figures.received_total = lent.received;
+        figures.received_leased = lent.leased;
         figures.received_refused.clone_from(&lent.refused);
     }
     Some(figures)

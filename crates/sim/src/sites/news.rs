@@ -78,13 +78,13 @@ impl Sites {
                 self.tally.called.push(self.now);
                 self.ends(flow.0 as Id);
             }
-            Output::AskLease { service, site: to, n, .. } => {
+            Output::AskLease { service, site: to, door, n } => {
                 // Asked and answered in no time: what matters here is what is counted.
                 let there = &mut self.sites[to.index()].pool;
                 let peer = PeerId(site as u16);
                 let granted = there.grant_lease(self.now, service, peer, n);
                 let ttl = isobar_core::lease::LEASE_TTL;
-                self.sites[site].pool.handle_lease(self.now, service, to, granted, ttl);
+                self.sites[site].pool.handle_lease(self.now, service, (to, door), granted, ttl);
             }
             Output::AskPlaces { .. } => {
                 self.accuse(String::from("a node alone has nobody to ask for places"));

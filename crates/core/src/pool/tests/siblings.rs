@@ -178,7 +178,7 @@ fn who_sends_many_asks_ahead_and_both_sides_count_it() {
     let room = there.pool.load(there.now, S).room;
     let granted = there.pool.grant_lease(there.now, S, PeerId(1), 20);
     assert_eq!((granted, there.pool.load(there.now, S).room), (20, room - 20));
-    here.pool.handle_lease(here.now, S, SiteId(3), granted, crate::lease::LEASE_TTL);
+    here.pool.handle_lease(here.now, S, (SiteId(3), PeerId(7)), granted, crate::lease::LEASE_TTL);
     let from = |leased| Some(Carried { from: SiteId(0), peer: PeerId(1), leased });
     for _ in 0..20 {
         let passage = here.carried_away();

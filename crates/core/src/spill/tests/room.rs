@@ -137,7 +137,7 @@ fn of_several_nodes_the_one_that_spoke_last_says_nothing_of_the_others() {
 fn places_lent_ahead_are_not_offered_twice() {
     let mut script = Script::with(&[candidate(NEAR, 20, 100)]);
     script.pass(10_000);
-    script.spill.leased(script.now, NEAR, 30, ms(2_000));
+    script.spill.leased(script.now, (NEAR, PeerId(NEAR.0 * 10)), 30, ms(2_000));
     assert_eq!(script.room(), (100, 100));
     let held = script.carries(20, NEAR);
     assert!(held.iter().all(Passage::is_leased));
