@@ -148,6 +148,7 @@ fn service(name: &str, sent_cur: u32, received_cur: u32) -> SiteService {
         received_cur,
         received_max: received_cur * 2,
         received_total: u64::from(received_cur) * 7,
+        received_leased: 1,
         received_refused: counted(&[("full", 0), ("too_fast", u64::from(received_cur / 100))]),
     }
 }
