@@ -77,7 +77,8 @@ impl Mesh {
             let mut shapes = p.record.shapes().flat_map(|page| &page.services);
             let Some(shape) = shapes.find(|s| s.service == number) else { continue };
             sum.nodes += 1;
-            sum.reserve = sum.reserve.max(shape.reserve);
+            // Each node keeps its part, of the places that it holds.
+            sum.reserve = sum.reserve.saturating_add(shape.reserve);
             brokers.add(shape);
             let mut loads =
                 p.record.loads().flat_map(|page| page.services.iter().map(|s| (page.page, s)));
