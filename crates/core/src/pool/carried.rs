@@ -242,7 +242,8 @@ impl Pool {
     }
 
     /// A node of another site asks for places ahead: how many it gets, for
-    /// [`LEASE_TTL`](crate::lease::LEASE_TTL).
+    /// [`LEASE_TTL`](crate::lease::LEASE_TTL). Half of what there is at most: the last places are
+    /// for whoever comes, and not for one who may let them lapse.
     pub fn grant_lease(&mut self, now: Time, service: ServiceId, to: PeerId, n: u32) -> u32 {
         let room = self.room(service, now).others;
         let lending = &mut self.services[service.index()].lending;
@@ -250,7 +251,7 @@ impl Pool {
             return 0;
         }
         lending.bucket.refill(lending.rate, now);
-        let granted = lending.bucket.take_up_to(n.min(room).min(LEASE_MAX));
+        let granted = lending.bucket.take_up_to(n.min(room / 2).min(LEASE_MAX));
         if granted > 0 {
             lending.leases.grant(to, granted, now);
         }
@@ -286,7 +287,14 @@ impl Pool {
             return Err(Rejection::NoBroker);
         }
         if room.others == 0 {
-            return Err(Rejection::Full);
+            // What is left has been lent to that very node, which did not know so yet.
+            let lending = &mut self.services[request.service.index()].lending;
+            let its_own = request.attempt == 0 && lending.leases.used(carried.peer, now);
+            return if its_own {
+                Ok(Carried { leased: true, ..carried })
+            } else {
+                Err(Rejection::Full)
+            };
         }
         // A further attempt of one that was let in.
         if request.attempt > 0 {
@@ -324,9 +332,30 @@ impl Pool {
         let percent = if self.rules.reserve { state.policy.spill.reserve } else { 0 };
         let reserve = (u64::from(capacity) * u64::from(percent)).div_ceil(100) as u32;
         let lends = state.policy.spill.enabled && !self.draining;
-        let kept = reserve.saturating_add(state.lending.leases.outstanding(now));
-        let others = if lends { own.saturating_sub(kept) } else { 0 };
+        let leased = state.lending.leases.outstanding(now);
+        let free = own.saturating_sub(reserve).min(self.site_room(service, percent));
+        let others = if lends { free.saturating_sub(leased) } else { 0 };
         Room { capacity, own, others, reserve }
+    }
+
+    /// What the site has beside its reserve, by what siblings have said: where one of them has less
+    /// than it should keep, the others keep more. `u32::MAX` without siblings or limits.
+    fn site_room(&self, service: ServiceId, percent: u8) -> u32 {
+        let (mut capacity, mut free, mut shared) = (0u32, 0u32, false);
+        for member in &self.services[service.index()].policy.members {
+            let broker = &self.brokers[member.broker.index()];
+            if broker.admin != AdminState::Ready || broker.health.is_down() {
+                continue;
+            }
+            let Some(max) = broker.policy.maxconn else { return u32::MAX };
+            let elsewhere = u32::try_from(broker.share.guess_elsewhere()).unwrap_or(u32::MAX);
+            let used = broker.flows.now().saturating_add(elsewhere);
+            shared |= broker.share.siblings() > 0;
+            capacity = capacity.saturating_add(max);
+            free = free.saturating_add(max.saturating_sub(used));
+        }
+        let reserve = (u64::from(capacity) * u64::from(percent)).div_ceil(100) as u32;
+        if shared { free.saturating_sub(reserve) } else { u32::MAX }
     }
 }
 

@@ -195,11 +195,45 @@ fn who_sends_many_asks_ahead_and_both_sides_count_it() {
     assert_eq!(there.pool.load(there.now, S).room, room - 120);
     there.now = there.now + secs(2);
     assert_eq!(there.pool.load(there.now, S).room, room - 20);
-    // Nobody is lent what is kept for own clients, or more than may come in.
-    assert_eq!(there.pool.grant_lease(there.now, S, PeerId(2), u32::MAX), room - 20);
-    assert_eq!(there.pool.grant_lease(there.now, S, PeerId(3), 5), 0);
+    // The last places are for whoever comes: half of what there is, and none of what is kept for
+    // own clients.
+    assert_eq!(there.pool.grant_lease(there.now, S, PeerId(2), u32::MAX), (room - 20) / 2);
+    assert_eq!(there.pool.grant_lease(there.now, S, PeerId(3), 3), 3);
     // Who says it has a lease, and has none, is a flow as any other.
-    let claims = Some(Carried { from: SiteId(0), peer: PeerId(9), leased: true });
-    let placed = there.ask(Request { carried: claims, ..request() });
-    assert_eq!(placed, Placement::Rejected(Rejection::Full));
+    let left = there.pool.load(there.now, S).room;
+    let mut comes = |peer, leased| {
+        let carried = Some(Carried { from: SiteId(0), peer: PeerId(peer), leased });
+        match there.ask(Request { carried, ..request() }) {
+            Placement::Broker(token) => {
+                let _ = there.accepted(token);
+                true
+            }
+            other => {
+                assert_eq!(other, Placement::Rejected(Rejection::Full));
+                false
+            }
+        }
+    };
+    assert!((0..left).all(|_| comes(9, true)));
+    assert!(!comes(9, true));
+    // And who has one and does not know it yet is not refused for want of its own places.
+    assert!((0..3).all(|_| comes(3, false)));
+    assert!(!comes(3, false));
+}
+
+#[test]
+fn a_sibling_that_has_less_than_it_should_keep_leaves_less_to_lend() {
+    let brokers = vec![BrokerPolicy { maxconn: Some(200), ..broker("a") }];
+    let mut site = Site::new(brokers, service(&[1])).warm();
+    let sibling = |word, flows| {
+        let counts = vec![SiblingCount { broker: BrokerId(0), flows, share: 100 }];
+        Sibling { peer: PeerId(1), word, counts }
+    };
+    site.pool.handle_siblings(site.now, &[sibling(1, 0)]);
+    assert_eq!(site.pool.load(site.now, S).room, 90, "its own hundred, less a tenth");
+    // Its clients have taken its part of the reserve: ten places are kept for them here.
+    site.pool.handle_siblings(site.now, &[sibling(2, 100)]);
+    assert_eq!(site.pool.load(site.now, S).room, 80);
+    site.pool.handle_siblings(site.now, &[sibling(3, 80)]);
+    assert_eq!(site.pool.load(site.now, S).room, 90);
 }
