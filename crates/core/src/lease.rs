@@ -45,6 +45,11 @@ impl Held {
         self.door.filter(|_| self.left(now) > 0)
     }
 
+    /// Places that were not used in time, and when that was over.
+    pub(crate) fn lapsed(&self, now: Time) -> (u32, Time) {
+        (if now < self.until { 0 } else { self.left }, self.until)
+    }
+
     /// Uses one at that door, if there is one.
     pub(crate) fn take(&mut self, door: PeerId, now: Time) -> bool {
         let there = self.door(now) == Some(door);

@@ -264,7 +264,7 @@ impl Spill {
                 let too_fast = reason == TunnelRefusal::TooFast;
                 let reason = if too_fast && !rules.too_fast { TunnelRefusal::Full } else { reason };
                 let headroom = if too_fast && !rules.too_fast { 0 } else { headroom };
-                site.correct(headroom, now);
+                site.correct(door, headroom, now);
                 match reason {
                     TunnelRefusal::TooFast => site.slow(now + wait),
                     TunnelRefusal::Full => site.full(door, now + wait, now),

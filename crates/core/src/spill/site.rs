@@ -152,8 +152,10 @@ impl Site {
 
     /// The mesh names it.
     pub(super) fn hear(&mut self, candidate: &Candidate, now: Time) {
-        let known = self.standing.is_some();
-        if known && candidate.headroom != self.headroom {
+        if self.doors.len() != candidate.doors.len() {
+            // A node that has gone took its room along, perhaps before it went.
+            self.fell = (0, now);
+        } else if self.standing.is_some() && candidate.headroom != self.headroom {
             let ours = self.lately.since(self.heard.oldest - self.rtt - SAID_WITHIN);
             let fell = self.headroom.saturating_sub(candidate.headroom);
             self.fell = (fell.saturating_sub(ours), now + WORD_EVERY * 2);
@@ -185,21 +187,27 @@ impl Site {
     /// Flows that it would take of us now even if its last word counts none of those that we
     /// sent about then; too fast is not none.
     pub(super) fn sure(&self, now: Time) -> u32 {
-        self.room_but(self.uncounted(now), now)
+        self.room_but(self.uncounted(now), 0, now)
     }
 
     /// The same if it counts all of them. Never less than what it has, but for what others have
     /// given back since.
     pub(super) fn hope(&self, now: Time) -> u32 {
-        self.room_but(self.fresh.0.min(self.lately.since(now - self.memory())), now)
+        let taken = self.fresh.0.min(self.lately.since(now - self.memory()));
+        // Our places that lapsed are back in what it has, and may not be in its word yet.
+        let (lapsed, when) = self.lease.lapsed(now);
+        let told = self.heard.newest >= when + SAID_WITHIN || now >= when + self.memory();
+        let back = if told { 0 } else { lapsed };
+        self.room_but(taken, back, now)
     }
 
-    fn room_but(&self, sent: u32, now: Time) -> u32 {
+    fn room_but(&self, taken: u32, back: u32, now: Time) -> u32 {
         let open = self.standing == Some(Standing::Reachable) && now >= self.shut_until;
         if !open || self.doors.iter().all(|door| self.rests(door.peer, now)) {
             return 0;
         }
-        self.told(now).saturating_sub(sent).saturating_add(self.lease.left(now))
+        let offered = self.told(now).saturating_add(back).saturating_sub(taken);
+        offered.saturating_add(self.lease.left(now))
     }
 
     /// Its last word about its headroom.
@@ -334,8 +342,8 @@ impl Site {
 
     /// One of its nodes has said itself what it would take, just now. Of several nodes each
     /// speaks for itself, and that says little of what all would take.
-    pub(super) fn correct(&mut self, headroom: u32, now: Time) {
-        if self.doors.len() <= 1 {
+    pub(super) fn correct(&mut self, door: PeerId, headroom: u32, now: Time) {
+        if self.doors.iter().all(|known| known.peer == door) {
             (self.corrected, self.fresh) = (Some((headroom, now)), (0, now));
         }
     }

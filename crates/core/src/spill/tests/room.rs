@@ -149,6 +149,56 @@ fn places_lent_ahead_are_not_offered_twice() {
     script.expect_nowhere();
 }
 
+#[test]
+fn places_that_lapsed_are_asked_for_before_a_word_offers_them() {
+    let mut script = Script::with(&[candidate(NEAR, 20, 30)]);
+    script.pass(10_000);
+    script.spill.leased(script.now, NEAR, 30, ms(2_000));
+    let _held = script.carries(5, NEAR);
+    script.pass(1_900);
+    script.hears(&[candidate(NEAR, 20, 0)]);
+    assert_eq!(script.room(), (25, 25));
+    script.pass(100);
+    assert_eq!(script.room(), (0, 25));
+    // Said after they had lapsed: others have taken them.
+    script.pass(300);
+    script.hears(&[Candidate { admit_per_second: 400, ..candidate(NEAR, 20, 0) }]);
+    script.expect_nowhere();
+}
+
+#[test]
+fn what_a_node_says_that_is_no_door_any_more_is_not_its_site_s_word() {
+    let door = |n| Door { peer: PeerId(n), warm: true };
+    let with = |doors: &[u16], room| {
+        let doors = doors.iter().copied().map(door).collect();
+        Candidate { doors, ..candidate(NEAR, 20, room) }
+    };
+    let mut script = Script::with(&[with(&[1, 2], 180), candidate(FAR, 250, 500)]);
+    script.pass(10_000);
+    let passage = script.expect(NEAR);
+    assert_eq!(passage.course().door, PeerId(2));
+    // It drains: its room goes first, then its door. Nobody else has filled the site.
+    script.hears(&[with(&[1, 2], 90), candidate(FAR, 250, 500)]);
+    script.pass(10);
+    script.hears(&[with(&[1], 90), candidate(FAR, 250, 500)]);
+    script.ends(passage, refused(TunnelRefusal::Draining, 0, 5_000));
+    let _ = script.carries(40, NEAR);
+}
+
+#[test]
+fn our_own_flows_are_no_sign_that_others_fill_a_site() {
+    for (ours, expected) in [(40, NEAR), (0, FAR)] {
+        let mut script = Script::with(&[candidate(NEAR, 20, 100), candidate(FAR, 250, 100)]);
+        script.pass(10_000);
+        let _held = script.carries(ours, NEAR);
+        script.pass(1_300);
+        script.hears(&[candidate(NEAR, 20, 40), candidate(FAR, 250, 100)]);
+        let others = 60 - ours;
+        assert_eq!(script.spill.sites[0].outlook(40, script.now), 40 - others.min(40) as u32);
+        let _ = script.expect(expected);
+    }
+}
+
 /// One receiver, and senders who hear of its room by words as old as may be.
 struct Receiver {
     limit: u32,
