@@ -36,5 +36,5 @@ pub use eyes::Truth;
 pub use figures::Figures;
 pub use history::{History, Op, Setup};
 pub use site::Site;
-pub use sites::{Sites, Tally};
+pub use sites::{Sites, Tally, TurnedAway};
 pub use world::World;

@@ -9,6 +9,7 @@ mod events;
 mod net;
 mod paths;
 mod plan;
+mod pools;
 mod script;
 mod size;
 
@@ -31,6 +32,7 @@ use self::checks::Truth;
 use self::events::{Event, Events};
 use self::paths::Paths;
 pub use self::plan::{Meeting, Plan};
+pub(crate) use self::pools::ToPool;
 
 /// A link without a packet for this long is given up by the end that waited.
 const IDLE: Duration = Duration::from_secs(5);
@@ -112,6 +114,8 @@ pub struct Globe {
     messages: u64,
     /// For frames.
     scratch: Vec<u8>,
+    /// What is for pools, where nodes have some.
+    for_pools: Option<Vec<(usize, ToPool)>>,
 }
 
 impl Globe {
@@ -130,6 +134,7 @@ impl Globe {
             next_churn: Time::ZERO,
             messages: 0,
             scratch: Vec::new(),
+            for_pools: None,
             plan,
         };
         for site in 0..globe.plan.sites {
@@ -207,7 +212,9 @@ impl Globe {
         n.life += 1;
         (n.state, n.mesh) = (State::Running, Some(mesh));
         n.socket.clear();
-        n.local = local(&self.plan, n.site);
+        if self.for_pools.is_none() {
+            n.local = local(&self.plan, n.site);
+        }
         let local = n.local.clone();
         self.feed(node, Input::Local(&local));
     }
@@ -327,6 +334,7 @@ impl Globe {
         output: Output,
         packets: &mut BTreeMap<LinkId, size::Packets>,
     ) {
+        self.keep_for_pool(node, &output);
         match output {
             Output::Send { to, channel, message } => {
                 let spelled = news::encode_all(&message, channel, &mut self.scratch, |frame| {

@@ -1,20 +1,24 @@
 //! Several sites in virtual time: clients that find no place at home are carried to others.
 //!
-//! A smaller world than the one of a single site: brokers answer at once or not at all, every
-//! site has one node, and links lose nothing. What it shows is who goes where: the same pools and
-//! flows as in production decide, by news that are a second old, and checkers look on: nobody
-//! above a limit, no second hop, no other site's client in the reserve, all books at zero when
-//! everybody has gone.
+//! Pools, flows and the mesh are those of production, and so is the way between them: what pools
+//! have to say goes into their node's mesh ten times a second, over links that take their time, and
+//! what the others publish comes back. Brokers are simpler than in the world of a single site:
+//! they answer at once or not at all, and links lose nothing. Checkers look on: nobody above a
+//! limit, no second hop, no other site's client in the reserve, nobody turned away by old news,
+//! all books at zero when everybody has gone.
 
 mod drive;
+mod lease;
 mod news;
+mod script;
 mod tunnel;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use isobar_core::flow::Flow;
-use isobar_core::id::{BrokerId, FlowId, ServiceId, SiteId};
+use isobar_core::id::{FlowId, ServiceId};
+use isobar_core::outlook::Outlook;
 use isobar_core::policy::{BrokerPolicy, Rules, ServicePolicy};
 use isobar_core::pool::{Carried, Pool, Token};
 use isobar_core::rng::mix;
@@ -23,6 +27,7 @@ use isobar_core::time::Time;
 use isobar_core::waiting::Ticket;
 
 use crate::chance::{Chance, Purpose};
+use crate::mesh::{Globe, Plan};
 use crate::site::service;
 
 /// The one service.
@@ -49,23 +54,27 @@ enum Event {
     TunnelAnswer(Id, u32, tunnel::Answer),
     TunnelGone(Id, u32),
     SenderGone(Id, u32),
-    /// A site says what room it has, and another hears it.
-    Speaks(usize),
-    Hears(usize, usize, news::Word),
+    /// A node tells its mesh what it has, and learns what the mesh publishes.
+    Looks(usize),
+    Learns(usize, Outlook),
+    /// A node is asked for places ahead, and one hears what it gets.
+    LeaseAsked(lease::Ask),
+    LeaseGranted(lease::Ask),
     /// A pool asked to be woken.
     Tick(usize),
 }
 
-/// One site: its node's pool, and the truth about its brokers.
+/// One node.
 #[derive(Debug)]
-struct Site {
+struct Node {
     pool: Pool,
-    policy: ServicePolicy,
-    brokers: Vec<Broker>,
-    heard: BTreeMap<usize, news::Word>,
     tick: Time,
+    draining: bool,
+    /// What is published comes in the order in which it was.
+    learns_at: Time,
 }
 
+/// The truth about a broker.
 #[derive(Clone, Copy, Debug)]
 struct Broker {
     up: bool,
@@ -84,7 +93,7 @@ enum Whose {
 #[derive(Debug)]
 struct Task {
     id: Id,
-    site: usize,
+    node: usize,
     whose: Whose,
     flow: Flow,
     since: Time,
@@ -92,8 +101,11 @@ struct Task {
     committed: bool,
     token: Option<Token>,
     passage: Option<Passage>,
-    /// The step at which the tunnel in use was sent.
+    /// The step at which the tunnel in use was sent, and to which node.
     tunnel: u32,
+    to: usize,
+    /// When its header is there.
+    there_at: Time,
     ticket: Option<Ticket>,
 }
 
@@ -106,18 +118,29 @@ enum Place {
 
 #[derive(Debug)]
 struct Client {
-    site: usize,
+    node: usize,
     place: Place,
     refused: bool,
     retired: bool,
     took: Duration,
 }
 
+/// One who was turned away.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct TurnedAway {
+    /// When.
+    pub at: Time,
+    /// Where.
+    pub site: usize,
+    /// Why.
+    pub why: &'static str,
+}
+
 /// What became of everyone.
 #[derive(Clone, Debug, Default)]
 pub struct Tally {
-    /// Flows refused with our own CONNACK, by reason.
-    pub refused: BTreeMap<&'static str, u64>,
+    /// Flows refused with our own CONNACK.
+    pub turned_away: Vec<TurnedAway>,
     /// Tunnels opened.
     pub tunnels: u64,
     /// Tunnels refused, by reason.
@@ -126,24 +149,34 @@ pub struct Tally {
     pub hops: u8,
     /// Flows called home, and when.
     pub called: Vec<Time>,
+    /// Places asked for ahead, granted, and used.
+    pub leases: (u64, u64, u64),
 }
 
 /// Sites and clients.
-#[derive(Debug)]
 pub struct Sites {
     now: Time,
     agenda: BTreeMap<(Time, u64), Event>,
     pushed: u64,
     chance: Chance,
     rules: Rules,
-    sites: Vec<Site>,
+    policy: ServicePolicy,
+    /// Nodes of each site.
+    per: usize,
+    /// Site by site.
+    nodes: Vec<Node>,
+    /// By site.
+    brokers: Vec<Vec<Broker>>,
+    globe: Globe,
+    /// A node learns of what its mesh publishes so much later, at most.
+    lag: Duration,
     /// Round trips between sites.
     rtts: Vec<Vec<Duration>>,
     tasks: BTreeMap<Id, Task>,
     /// The task at the other end, by sender and step.
     far_ends: BTreeMap<(Id, u32), Id>,
-    /// What the header of its last tunnel said of a sender.
-    senders: BTreeMap<Id, Carried>,
+    /// What the header of its last tunnel said of a sender, and its node.
+    senders: BTreeMap<Id, (Carried, usize)>,
     last: Id,
     clients: Vec<Client>,
     tally: Tally,
@@ -152,41 +185,48 @@ pub struct Sites {
 }
 
 impl Sites {
-    /// As many sites as there are rows of round trips in milliseconds, each with two brokers of
-    /// `maxconn` flows.
+    /// As many sites as there are rows of round trips in milliseconds, each with `per` nodes and two
+    /// brokers of `maxconn` flows.
     pub fn new(
         rtts: &[&[u64]],
-        maxconn: u32,
+        (per, maxconn): (usize, u32),
         seed: u64,
         rules: Rules,
         change: impl Fn(&mut ServicePolicy),
     ) -> Sites {
-        let sites = (0..rtts.len()).map(|i| {
+        let millis = |row: &&[u64]| row.iter().map(|ms| Duration::from_millis(*ms)).collect();
+        let given: Vec<Vec<Duration>> = rtts.iter().map(millis).collect();
+        let mut policy = service("mqtt", 2);
+        change(&mut policy);
+        let node = |i: usize| {
             let broker = |name: &str| BrokerPolicy {
                 name: name.to_owned(),
                 maxconn: Some(maxconn),
                 check: None,
                 slow_start: Duration::ZERO,
             };
-            let mut policy = service("mqtt", 2);
-            change(&mut policy);
             let brokers = vec![broker("a"), broker("b")];
             let mut pool =
                 Pool::new(brokers, vec![policy.clone()], mix(seed ^ i as u64), Time::ZERO);
             pool.set_rules(rules);
-            let truth = Broker { up: true, limit: maxconn, active: 0 };
-            let (heard, tick) = (BTreeMap::new(), Time::NEVER);
-            Site { pool, policy, brokers: vec![truth; 2], heard, tick }
-        });
-        let millis = |row: &&[u64]| row.iter().map(|ms| Duration::from_millis(*ms)).collect();
+            Node { pool, tick: Time::NEVER, draining: false, learns_at: Time::ZERO }
+        };
+        let plan = Plan::of(rtts.len(), per).seed(seed);
+        let plan = plan.with(|plan| plan.rtts = Some(given.clone()));
+        let truth = Broker { up: true, limit: maxconn, active: 0 };
         let mut world = Sites {
             now: Time::ZERO,
             agenda: BTreeMap::new(),
             pushed: 0,
             chance: Chance(seed),
             rules,
-            sites: sites.collect(),
-            rtts: rtts.iter().map(millis).collect(),
+            nodes: (0..rtts.len() * per).map(node).collect(),
+            policy,
+            per,
+            brokers: vec![vec![truth; 2]; rtts.len()],
+            globe: Globe::with_pools(plan),
+            lag: Duration::ZERO,
+            rtts: given,
             tasks: BTreeMap::new(),
             far_ends: BTreeMap::new(),
             senders: BTreeMap::new(),
@@ -196,114 +236,12 @@ impl Sites {
             violations: BTreeSet::new(),
             hash: seed,
         };
-        for site in 0..world.sites.len() {
-            world.push(Duration::ZERO, Event::Speaks(site));
+        for node in 0..world.nodes.len() {
+            let phase = world.chance.below(100_000, node as u64, Purpose::Mail, 0);
+            world.looks(node);
+            world.push(Duration::from_micros(phase), Event::Looks(node));
         }
         world
-    }
-
-    /// Lets time pass.
-    pub fn run(&mut self, time: Duration) -> &mut Sites {
-        let end = self.now + time;
-        while let Some(entry) = self.agenda.first_entry()
-            && entry.key().0 <= end
-        {
-            let ((at, number), event) = entry.remove_entry();
-            self.now = at;
-            self.hash = mix(self.hash ^ at.0 ^ number.rotate_left(32));
-            self.happens(event);
-            self.pump();
-            self.check();
-        }
-        self.now = end;
-        self
-    }
-
-    /// `n` clients arrive at a site, evenly over a time, and come back for ever.
-    pub fn arrive(&mut self, site: usize, n: usize, over: Duration) -> std::ops::Range<usize> {
-        let first = self.clients.len();
-        for i in 0..n {
-            let (place, took) = (Place::Away, Duration::ZERO);
-            self.clients.push(Client { site, place, refused: false, retired: false, took });
-            self.push(over * i as u32 / n as u32, Event::Arrives(first + i));
-        }
-        first..first + n
-    }
-
-    /// These clients go, and come back no more.
-    pub fn leave(&mut self, clients: std::ops::Range<usize>) {
-        for no in clients {
-            self.clients[no].retired = true;
-            match self.clients[no].place {
-                Place::Served(id, _) => self.ends(id),
-                Place::Flow(id) => self.tell(id, isobar_core::flow::Event::ClientGone),
-                Place::Away => {}
-            }
-            self.pump();
-        }
-    }
-
-    /// A broker dies, with all its flows, or is back.
-    pub fn broker(&mut self, site: usize, broker: u16, up: bool) {
-        self.sites[site].brokers[usize::from(broker)].up = up;
-        if up {
-            return;
-        }
-        let there = |task: &&Task| {
-            let on = task.token.as_ref().map(Token::broker);
-            task.site == site && task.committed && on == Some(BrokerId(broker))
-        };
-        let ids: Vec<_> = self.tasks.values().filter(there).map(|task| task.id).collect();
-        for id in ids {
-            self.ends(id);
-        }
-        self.pump();
-    }
-
-    /// How many of these clients are served, by site.
-    pub fn served(&self, clients: std::ops::Range<usize>) -> Vec<usize> {
-        let mut served = vec![0; self.sites.len()];
-        for no in clients {
-            if let Place::Served(_, site) = self.clients[no].place {
-                served[site] += 1;
-            }
-        }
-        served
-    }
-
-    /// How many of these clients were refused, the last time they came.
-    pub fn refused(&self, clients: std::ops::Range<usize>) -> usize {
-        clients.filter(|no| self.clients[*no].refused).count()
-    }
-
-    /// How long the last flow of each of these clients took to its CONNACK.
-    pub fn took(&self, clients: std::ops::Range<usize>) -> Vec<Duration> {
-        clients.map(|no| self.clients[no].took).collect()
-    }
-
-    /// Flows that a site's brokers hold.
-    pub fn load(&self, site: usize) -> u32 {
-        self.sites[site].brokers.iter().map(|broker| broker.active).sum()
-    }
-
-    /// What became of everyone.
-    pub fn tally(&self) -> &Tally {
-        &self.tally
-    }
-
-    /// Tasks that are not over.
-    pub fn unfinished(&self) -> usize {
-        self.tasks.len()
-    }
-
-    /// The whole history so far, hashed.
-    pub fn hash(&self) -> u64 {
-        self.hash
-    }
-
-    /// What the checkers found.
-    pub fn violations(&self) -> Vec<&str> {
-        self.violations.iter().map(String::as_str).collect()
     }
 
     fn push(&mut self, after: Duration, event: Event) {
@@ -326,9 +264,14 @@ impl Sites {
             Event::TunnelAnswer(id, step, answer) => self.tunnel_answers(id, step, answer),
             Event::TunnelGone(id, step) => self.tunnel_gone(id, step),
             Event::SenderGone(id, step) => self.sender_gone(id, step),
-            Event::Speaks(site) => self.speaks(site),
-            Event::Hears(site, from, word) => self.hears(site, from, word),
-            Event::Tick(site) => self.tick(site),
+            Event::Looks(node) => {
+                self.looks(node);
+                self.push(news::LOOK, Event::Looks(node));
+            }
+            Event::Learns(node, outlook) => self.learns(node, &outlook),
+            Event::LeaseAsked(ask) => self.lease_asked(ask),
+            Event::LeaseGranted(ask) => self.lease_granted(ask),
+            Event::Tick(node) => self.tick(node),
         }
     }
 
@@ -343,22 +286,39 @@ impl Sites {
     }
 
     fn check(&mut self) {
-        for site in &self.sites {
-            site.pool.check_books();
+        for node in &self.nodes {
+            node.pool.check_books();
         }
-        for s in 0..self.sites.len() {
-            let over = self.sites[s].brokers.iter().any(|broker| broker.active > broker.limit);
-            if over {
-                self.accuse(format!("a broker of site {s} is above its limit"));
+        for site in 0..self.brokers.len() {
+            for (b, broker) in self.brokers[site].iter().enumerate() {
+                let id = isobar_core::id::BrokerId(b as u16);
+                let placed: u32 = self.nodes_of(site).map(|n| self.placed(n, id)).sum();
+                if broker.active > broker.limit || placed > broker.limit {
+                    let at = (self.now, site, b, placed);
+                    return self.accuse(format!("a broker is above its limit: {at:?}"));
+                }
             }
         }
     }
 
-    fn flow_id(id: Id) -> FlowId {
-        FlowId(id)
+    fn placed(&self, node: usize, broker: isobar_core::id::BrokerId) -> u32 {
+        self.nodes[node].pool.glance(broker, self.now).active
     }
 
-    fn site_id(site: usize) -> SiteId {
-        SiteId(site as u16)
+    fn site_of(&self, node: usize) -> usize {
+        node / self.per
+    }
+
+    fn nodes_of(&self, site: usize) -> std::ops::Range<usize> {
+        site * self.per..(site + 1) * self.per
+    }
+
+    /// From one node to another and back.
+    fn rtt(&self, a: usize, b: usize) -> Duration {
+        self.rtts[self.site_of(a)][self.site_of(b)]
+    }
+
+    fn flow_id(id: Id) -> FlowId {
+        FlowId(id)
     }
 }

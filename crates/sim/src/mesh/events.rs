@@ -50,6 +50,11 @@ impl Events {
         self.heap.push(Reverse((at, self.written, slot)));
     }
 
+    /// When the next event is.
+    pub(super) fn next_at(&self) -> Time {
+        self.heap.peek().map_or(Time::NEVER, |Reverse((at, ..))| *at)
+    }
+
     /// The next event not after `end`.
     pub(super) fn pop(&mut self, end: Time) -> Option<(Time, Event)> {
         let Reverse((at, _, slot)) = *self.heap.peek()?;

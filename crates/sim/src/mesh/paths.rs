@@ -26,7 +26,8 @@ impl Paths {
         let rtt = |a: usize, b: usize| {
             let pair = (a.min(b) * 10_007 + a.max(b)) as u64;
             let extra = Duration::from_micros(mix(plan.seed ^ mix(pair)) % range);
-            if a == b { LAN } else { least + extra }
+            let given = plan.rtts.as_ref().map(|rtts| rtts[a][b]);
+            if a == b { LAN } else { given.unwrap_or(least + extra) }
         };
         let row = |a| (0..plan.sites).map(|b| rtt(a, b)).collect();
         Paths {

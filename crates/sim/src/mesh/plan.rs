@@ -28,6 +28,8 @@ pub struct Plan {
     pub capacity: u32,
     /// Round trips between sites are drawn from here.
     pub rtt: (Duration, Duration),
+    /// Or are these.
+    pub rtts: Option<Vec<Vec<Duration>>>,
     /// By how much a packet may take longer.
     pub jitter_percent: u32,
     /// Packets lost in a million, each by itself.
@@ -56,6 +58,7 @@ impl Plan {
             brokers: 2,
             capacity: 1_000,
             rtt: (Duration::from_millis(20), Duration::from_millis(200)),
+            rtts: None,
             jitter_percent: 10,
             loss_ppm: 0,
             doubled_ppm: 0,

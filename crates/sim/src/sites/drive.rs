@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use isobar_core::flow::{Action, Answer, Ask, Event as Fact, Flow, Opening, Refusal, Step};
 use isobar_core::pool::{Carried, Placement, Rejection, Request, Token};
-use isobar_core::retry::{Failure, Level};
+use isobar_core::retry::{Failure, Level, TunnelFailure};
 use isobar_core::spill::Abroad;
 use isobar_core::waiting::Ticket;
 
-use super::{Event, Id, Place, S, Sites, Task, Whose};
+use super::{Event, Id, Place, S, Sites, Task, TurnedAway, Whose};
 
 /// From accept to the CONNECT; TCP to a broker; a broker's answer.
 const OPENS: Duration = Duration::from_micros(300);
@@ -31,14 +31,14 @@ impl Sites {
         if client.retired || client.place != Place::Away {
             return;
         }
-        let site = client.site;
-        let flow = Flow::new(&self.sites[site].policy, self.now);
-        let id = self.task(site, Whose::Client(no), flow);
+        let node = client.node;
+        let flow = Flow::new(&self.policy, self.now);
+        let id = self.task(node, Whose::Client(no), flow);
         self.clients[no].place = Place::Flow(id);
         self.tell(id, Fact::Accepted);
     }
 
-    pub(super) fn task(&mut self, site: usize, whose: Whose, mut flow: Flow) -> Id {
+    pub(super) fn task(&mut self, node: usize, whose: Whose, mut flow: Flow) -> Id {
         self.last += 1;
         let id = self.last;
         flow.set_rules(self.rules);
@@ -46,7 +46,7 @@ impl Sites {
             id,
             Task {
                 id,
-                site,
+                node,
                 whose,
                 flow,
                 since: self.now,
@@ -55,6 +55,8 @@ impl Sites {
                 token: None,
                 passage: None,
                 tunnel: 0,
+                to: node,
+                there_at: self.now,
                 ticket: None,
             },
         );
@@ -79,8 +81,7 @@ impl Sites {
         if !self.is_at(id, step) {
             return;
         }
-        let up =
-            self.broker_of(id).is_some_and(|(site, broker)| self.sites[site].brokers[broker].up);
+        let up = self.broker_of(id).is_some_and(|(site, broker)| self.brokers[site][broker].up);
         let refused = Fact::ConnectFailed(Failure::ConnectRefused);
         self.tell(id, if up { Fact::Connected } else { refused });
     }
@@ -89,7 +90,7 @@ impl Sites {
         let Some((site, broker)) = self.broker_of(id).filter(|_| self.is_at(id, step)) else {
             return;
         };
-        let broker = &mut self.sites[site].brokers[broker];
+        let broker = &mut self.brokers[site][broker];
         let takes = broker.up && broker.active < broker.limit;
         broker.active += u32::from(takes);
         let accepts_others = false;
@@ -101,10 +102,10 @@ impl Sites {
 
     fn broker_of(&self, id: Id) -> Option<(usize, usize)> {
         let task = self.tasks.get(&id)?;
-        Some((task.site, task.token.as_ref()?.broker().index()))
+        Some((self.site_of(task.node), task.token.as_ref()?.broker().index()))
     }
 
-    pub(super) fn granted(&mut self, site: usize, id: Id, ticket: Ticket, token: Token) {
+    pub(super) fn granted(&mut self, node: usize, id: Id, ticket: Ticket, token: Token) {
         match self.tasks.get_mut(&id).filter(|task| task.ticket == Some(ticket)) {
             Some(task) => {
                 let broker = token.broker();
@@ -112,7 +113,7 @@ impl Sites {
                 self.tell(id, Fact::Placed(broker));
             }
             None => {
-                self.sites[site].pool.release(self.now, token);
+                self.nodes[node].pool.release(self.now, token);
             }
         }
     }
@@ -129,9 +130,9 @@ impl Sites {
         let Some(mut task) = self.tasks.remove(&id) else { return };
         let mut fact = fact;
         loop {
-            let site = &mut self.sites[task.site];
-            task.flow.sees_sites(site.pool.may_spill(self.now, S));
-            let step = task.flow.next(&site.policy, fact, self.now);
+            let sees_sites = self.nodes[task.node].pool.may_spill(self.now, S);
+            task.flow.sees_sites(sees_sites);
+            let step = task.flow.next(&self.policy, fact, self.now);
             task.step += 1;
             match self.act(&mut task, step) {
                 Then::At(next) => fact = next,
@@ -147,10 +148,10 @@ impl Sites {
     fn act(&mut self, task: &mut Task, step: Step) -> Then {
         let commits = matches!(step.action, Action::Commit(_));
         if let (Some(outcome), Some(token)) = (step.settle, &mut task.token) {
-            self.sites[task.site].pool.settle(self.now, token, outcome, None);
+            self.nodes[task.node].pool.settle(self.now, token, outcome, None);
         }
         if let (Some(crossing), Some(passage)) = (step.crossed, &mut task.passage) {
-            self.sites[task.site].pool.settle_abroad(self.now, passage, crossing);
+            self.nodes[task.node].pool.settle_abroad(self.now, passage, crossing);
         }
         if !commits && step.settle.is_some() {
             self.give_back(task);
@@ -161,7 +162,7 @@ impl Sites {
         if !matches!(step.action, Action::Wait { .. } | Action::PlaceAbroad(_))
             && let Some(ticket) = task.ticket.take()
         {
-            self.sites[task.site].pool.leave(S, ticket);
+            self.nodes[task.node].pool.leave(S, ticket);
         }
         match step.action {
             Action::ReadOpening { .. } => {
@@ -179,7 +180,7 @@ impl Sites {
                 self.until(task, until)
             }
             Action::PlaceAbroad(ask) => {
-                let (pool, flow) = (&mut self.sites[task.site].pool, Sites::flow_id(task.id));
+                let (pool, flow) = (&mut self.nodes[task.node].pool, Sites::flow_id(task.id));
                 let tried = task.flow.sites_tried();
                 Then::At(match pool.place_abroad(self.now, S, flow, &ask, tried) {
                     Abroad::Site(passage) => {
@@ -191,10 +192,13 @@ impl Sites {
                     Abroad::Nowhere(why) => Fact::NoSite(why),
                 })
             }
-            Action::Tunnel { site, until, left, .. } => {
-                self.sends(task, site.index(), left);
-                self.until(task, until)
-            }
+            Action::Tunnel { door, until, left, .. } => match self.globe.node_of(task.node, door) {
+                Some(to) => {
+                    self.sends(task, to, left);
+                    self.until(task, until)
+                }
+                None => Then::At(Fact::TunnelFailed(TunnelFailure::NoLink)),
+            },
             Action::Commit(_) => {
                 task.committed = true;
                 self.commits(task);
@@ -228,18 +232,13 @@ impl Sites {
             from_budget: ask.from_budget,
             carried,
         };
-        let pool = &mut self.sites[task.site].pool;
+        let pool = &mut self.nodes[task.node].pool;
         let lent = pool.load(self.now, S).room;
         let placement = pool.place(self.now, &request);
-        let took = matches!(placement, Placement::Broker(_));
-        // The truth of the reserve, as the operator means it: a tenth of two brokers.
-        let site = &self.sites[task.site];
-        let all: u32 = site.brokers.iter().map(|broker| broker.limit).sum();
-        let percent = u32::from(site.policy.spill.reserve);
-        let used: u32 = site.pool.load(self.now, S).flows;
-        let unleased = carried.is_some_and(|Carried { leased, .. }| !leased);
-        if took && unleased && used > all - all * percent / 100 {
-            self.accuse(format!("a flow of another site is in the reserve: {used}, {lent} lent"));
+        if matches!(placement, Placement::Broker(_))
+            && let Some(Carried { leased, .. }) = carried
+        {
+            self.check_reserve(self.site_of(task.node), leased, lent);
         }
         match placement {
             Placement::Broker(token) => {
@@ -255,36 +254,56 @@ impl Sites {
         }
     }
 
+    /// The truth of the reserve, as the operator means it: a tenth of two brokers.
+    fn check_reserve(&mut self, site: usize, leased: bool, lent: u32) {
+        let all: u32 = self.brokers[site].iter().map(|broker| broker.limit).sum();
+        let percent = u32::from(self.policy.spill.reserve);
+        let nodes = self.nodes_of(site);
+        let used: u32 = nodes.map(|n| self.nodes[n].pool.load(self.now, S).flows).sum();
+        self.tally.leases.2 += u64::from(leased);
+        // Where it lends nothing more, the place had been lent to that very node before.
+        if !leased && lent > 0 && used > all - all * percent / 100 {
+            self.accuse(format!(
+                "a flow of another site is in the reserve: {used}, {lent} lent, now {:?}",
+                self.now
+            ));
+        }
+    }
+
     fn commits(&mut self, task: &mut Task) {
         match task.whose {
             Whose::Client(no) => {
-                let there = task.passage.as_ref().map(|passage| passage.course().site.index());
+                let door = task.passage.as_ref().map(|passage| passage.course().door);
+                let there = door.and_then(|door| self.globe.node_of(task.node, door));
+                let site = self.site_of(there.unwrap_or(task.node));
                 let client = &mut self.clients[no];
-                client.place = Place::Served(task.id, there.unwrap_or(task.site));
+                client.place = Place::Served(task.id, site);
                 (client.took, client.refused) = (self.now.since(task.since), false);
             }
-            Whose::Carried(sender, step) => self.answers_commit(task.site, sender, step),
+            Whose::Carried(sender, step) => self.answers_commit(task.node, sender, step),
         }
     }
 
     fn refuses(&mut self, task: &Task, refusal: Refusal) {
         match task.whose {
             Whose::Client(no) => {
-                *self.tally.refused.entry(refusal.label()).or_default() += 1;
+                let site = self.site_of(task.node);
+                let (at, why) = (self.now, refusal.label());
+                self.tally.turned_away.push(TurnedAway { at, site, why });
                 self.clients[no].refused = true;
             }
-            Whose::Carried(sender, step) => self.answers_no(task.site, sender, step, refusal),
+            Whose::Carried(sender, step) => self.answers_no(task.node, sender, step, refusal),
         }
     }
 
     /// Gives the place at a broker back.
     pub(super) fn give_back(&mut self, task: &mut Task) {
         let Some(token) = task.token.take() else { return };
-        let site = &mut self.sites[task.site];
         if task.committed {
-            site.brokers[token.broker().index()].active -= 1;
+            let site = self.site_of(task.node);
+            self.brokers[site][token.broker().index()].active -= 1;
         }
-        site.pool.release(self.now, token);
+        self.nodes[task.node].pool.release(self.now, token);
     }
 
     /// A task is no more.
@@ -296,7 +315,7 @@ impl Sites {
             Whose::Carried(sender, step) => {
                 self.far_ends.remove(&(sender, step));
                 if task.committed {
-                    self.far_end_is_over(task.site, sender, step);
+                    self.far_end_is_over(task.node, sender, step);
                 }
             }
         }

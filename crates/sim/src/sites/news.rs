@@ -1,54 +1,104 @@
-//! What sites tell each other, and when pools are woken.
+//! What pools and the mesh tell each other, and when pools are woken.
 
 use std::time::Duration;
 
-use isobar_core::id::PeerId;
-use isobar_core::outlook::{Candidate, Door, Heard, Standing};
-use isobar_core::pool::{Fact, Output};
+use isobar_core::id::BrokerId;
+use isobar_core::mesh::message::BrokerSeen;
+use isobar_core::mesh::{BrokerKey, Input, Local, LocalBroker, LocalService};
+use isobar_core::outlook::Outlook;
+use isobar_core::pool::{BrokerLoad, Fact, Output};
+use isobar_core::report::BrokerState;
 use isobar_core::time::Time;
 
 use super::{Event, Id, S, Sites};
+use crate::chance::Purpose;
+use crate::mesh::ToPool;
 
-/// A site speaks this often.
-const EVERY: Duration = Duration::from_secs(1);
+/// A node looks at its pool this often.
+pub(super) const LOOK: Duration = Duration::from_millis(100);
 
-/// What a site says of itself.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Word {
-    room: u32,
-    heard: Time,
-    admit: u32,
+fn key(site: usize, broker: BrokerId) -> BrokerKey {
+    BrokerKey::of(&format!("{site}-{}", broker.0))
 }
 
 impl Sites {
-    pub(super) fn speaks(&mut self, site: usize) {
-        let load = self.sites[site].pool.load(self.now, S);
-        let word = Word { room: load.room, heard: self.now, admit: load.admit_per_second };
-        for other in (0..self.sites.len()).filter(|other| *other != site) {
-            self.push(self.rtts[site][other] / 2, Event::Hears(other, site, word));
-        }
-        self.push(EVERY, Event::Speaks(site));
-    }
-
-    pub(super) fn hears(&mut self, site: usize, from: usize, word: Word) {
-        let rtts = self.rtts[site].clone();
-        let here = &mut self.sites[site];
-        here.heard.insert(from, Word { heard: self.now, ..word });
-        let candidate = |(from, word): (&usize, &Word)| Candidate {
-            site: Sites::site_id(*from),
-            standing: Standing::Reachable,
-            rtt: rtts[*from],
-            headroom: word.room,
-            heard: Heard::at(word.heard),
-            admit_per_second: word.admit,
-            doors: vec![Door { peer: PeerId(*from as u16), warm: true }],
+    /// What a node carries, for its mesh.
+    pub(super) fn looks(&mut self, node: usize) {
+        let site = self.site_of(node);
+        let load = self.nodes[node].pool.load(self.now, S);
+        let broker = |load: &BrokerLoad| LocalBroker {
+            key: key(site, load.broker),
+            capacity: load.capacity,
+            state: match load.state {
+                BrokerState::Up => BrokerSeen::Up,
+                BrokerState::Full => BrokerSeen::Full,
+                BrokerState::Down => BrokerSeen::Down,
+            },
+            flows: load.flows,
+            share: load.share,
         };
-        let candidates: Vec<_> = here.heard.iter().map(candidate).collect();
-        here.pool.handle_candidates(self.now, S, &candidates);
+        let service = LocalService {
+            name: self.policy.name.clone(),
+            members: load.brokers.iter().map(|load| load.broker).collect(),
+            addresses: Vec::new(),
+            reserve: load.reserve,
+            flows: load.flows,
+            room: load.room,
+            admit_per_second: load.admit_per_second,
+        };
+        let brokers = load.brokers.iter().map(broker).collect();
+        let draining = self.nodes[node].draining;
+        self.globe.advance(self.now);
+        self.globe.tells(node, Local { draining, brokers, services: vec![service] });
+        self.hear_mesh();
     }
 
-    pub(super) fn tick(&mut self, site: usize) {
-        let here = &mut self.sites[site];
+    /// Takes in what the mesh has for pools; whether there was anything.
+    pub(super) fn hear_mesh(&mut self) -> bool {
+        let mut any = false;
+        loop {
+            let words = self.globe.words();
+            if words.is_empty() {
+                return any;
+            }
+            any = true;
+            for (node, word) in words {
+                self.hears(node, word);
+            }
+        }
+    }
+
+    fn hears(&mut self, node: usize, word: ToPool) {
+        let site = self.site_of(node);
+        let now = self.now;
+        let here = &mut self.nodes[node];
+        match word {
+            ToPool::Outlook(outlook) if self.lag.is_zero() => self.learns(node, &outlook),
+            ToPool::Outlook(outlook) => {
+                let most = self.lag.as_nanos() as u64;
+                let late = self.chance.below(most, node as u64, Purpose::Mail, now.0);
+                here.learns_at = here.learns_at.max(now + Duration::from_nanos(late));
+                let wait = here.learns_at.since(now);
+                self.push(wait, Event::Learns(node, outlook));
+            }
+            ToPool::Siblings(siblings) => here.pool.handle_siblings(now, &siblings),
+            ToPool::PlacesAsked { peer, broker, n } => {
+                let n = here.pool.give_places(now, peer, broker, n);
+                if n > 0 {
+                    let broker = key(site, broker);
+                    self.globe.says(node, Input::GivePlaces { peer, broker, n });
+                }
+            }
+            ToPool::PlacesGiven { peer, broker, n } => here.pool.take_places(now, peer, broker, n),
+        }
+    }
+
+    pub(super) fn learns(&mut self, node: usize, outlook: &Outlook) {
+        self.nodes[node].pool.handle_candidates(self.now, S, outlook.candidates(S));
+    }
+
+    pub(super) fn tick(&mut self, node: usize) {
+        let here = &mut self.nodes[node];
         here.tick = Time::NEVER;
         here.pool.handle(self.now, Fact::Tick);
         if here.pool.poll_timeout() <= self.now {
@@ -58,36 +108,31 @@ impl Sites {
 
     /// Carries out what the pools want.
     pub(super) fn pump(&mut self) {
-        for site in 0..self.sites.len() {
-            while let Some(output) = self.sites[site].pool.poll_output() {
-                self.carry_out(site, output);
+        for node in 0..self.nodes.len() {
+            while let Some(output) = self.nodes[node].pool.poll_output() {
+                self.carry_out(node, output);
             }
-            let due = self.sites[site].pool.poll_timeout();
-            if due < self.sites[site].tick {
-                self.sites[site].tick = due;
-                self.push(due.since(self.now), Event::Tick(site));
+            let due = self.nodes[node].pool.poll_timeout();
+            if due < self.nodes[node].tick {
+                self.nodes[node].tick = due;
+                self.push(due.since(self.now), Event::Tick(node));
             }
         }
     }
 
-    fn carry_out(&mut self, site: usize, output: Output) {
+    fn carry_out(&mut self, node: usize, output: Output) {
         match output {
-            Output::Granted(flow, ticket, token) => self.granted(site, flow.0, ticket, token),
+            Output::Granted(flow, ticket, token) => self.granted(node, flow.0, ticket, token),
             Output::TurnedAway(flow, ticket, why) => self.turned_away(flow.0, ticket, why),
             Output::ComeHome(_, flow) => {
                 self.tally.called.push(self.now);
                 self.ends(flow.0 as Id);
             }
-            Output::AskLease { service, site: to, door, n } => {
-                // Asked and answered in no time: what matters here is what is counted.
-                let there = &mut self.sites[to.index()].pool;
-                let peer = PeerId(site as u16);
-                let granted = there.grant_lease(self.now, service, peer, n);
-                let ttl = isobar_core::lease::LEASE_TTL;
-                self.sites[site].pool.handle_lease(self.now, service, (to, door), granted, ttl);
-            }
-            Output::AskPlaces { .. } => {
-                self.accuse(String::from("a node alone has nobody to ask for places"));
+            Output::AskLease { site, door, n, .. } => self.asks_lease(node, site, door, n),
+            Output::AskPlaces { peer, broker, n } => {
+                let broker = key(self.site_of(node), broker);
+                self.globe.advance(self.now);
+                self.globe.says(node, Input::AskPlaces { peer, broker, n });
             }
             Output::Probe { .. } | Output::ShutdownSessions(..) | Output::Notice(_) => {}
         }

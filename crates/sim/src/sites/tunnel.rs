@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use isobar_core::flow::{Answer as Says, Event as Fact, Flow, Refusal};
-use isobar_core::id::PeerId;
 use isobar_core::pool::{Carried, Declined};
 use isobar_core::retry::Level;
 
@@ -30,61 +29,73 @@ pub(super) enum Answer {
 }
 
 impl Sites {
-    fn way(&self, a: usize, b: usize) -> Duration {
-        self.rtts[a][b] / 2
+    pub(super) fn way(&self, a: usize, b: usize) -> Duration {
+        self.rtt(a, b) / 2
+    }
+
+    /// What a data connection costs that does not stand yet.
+    pub(super) fn handshake(&self, from: usize, to: usize) -> Duration {
+        let outlook = self.globe.outlook(from);
+        let mut doors = outlook.candidates(S).iter().flat_map(|candidate| &candidate.doors);
+        let stands = doors.any(|door| door.warm && self.globe.node_of(from, door.peer) == Some(to));
+        if stands { Duration::ZERO } else { self.rtt(from, to) }
     }
 
     pub(super) fn sends(&mut self, task: &mut Task, to: usize, left: Duration) {
         self.tally.tunnels += 1;
         task.tunnel = task.step;
         let leased = task.passage.as_ref().is_some_and(|passage| passage.is_leased());
-        let (sender, step, from, hop) = (task.id, task.step, task.site, task.flow.hop() + 1);
+        let (sender, step, from, hop) = (task.id, task.step, task.node, task.flow.hop() + 1);
         let header = Header { sender, step, from, to, hop, left, leased };
-        self.push(self.way(from, to), Event::Tunnel(header));
+        let way = self.way(from, to) + self.handshake(from, to);
+        (task.to, task.there_at) = (to, self.now + way);
+        self.push(way, Event::Tunnel(header));
     }
 
     pub(super) fn tunnel_comes(&mut self, header: Header) {
         let Header { sender, step, from, to, hop, left, leased } = header;
         self.tally.hops = self.tally.hops.max(hop);
+        // Whoever sends on a data connection has been met.
+        let Some((site, peer)) = self.globe.number_of(to, from) else {
+            return self.accuse(format!("{to} was sent a flow by {from}, whom it does not know"));
+        };
         let whose = Whose::Carried(sender, step);
-        let mut flow = Flow::new(&self.sites[to].policy, self.now);
+        let mut flow = Flow::new(&self.policy, self.now);
         flow.set_rules(self.rules);
         if let Err(reason) = flow.carried(hop, left, self.now) {
-            let site = Sites::site_id(from);
-            let declined = self.sites[to].pool.decline(self.now, S, site, reason);
+            let declined = self.nodes[to].pool.decline(self.now, S, site, reason);
             let answer = Answer::Refused(declined);
             return self.push(self.way(from, to), Event::TunnelAnswer(sender, step, answer));
         }
         let id = self.task(to, whose, flow);
         self.far_ends.insert((sender, step), id);
-        let carried = Carried { from: Sites::site_id(from), peer: PeerId(from as u16), leased };
-        self.senders.insert(sender, carried);
+        self.senders.insert(sender, (Carried { from: site, peer, leased }, from));
         self.tell(id, Fact::Opened(OPENING));
     }
 
     pub(super) fn carried_from(&self, sender: Id) -> Option<Carried> {
-        self.senders.get(&sender).copied()
+        self.senders.get(&sender).map(|(carried, _)| *carried)
     }
 
-    pub(super) fn answers_commit(&mut self, site: usize, sender: Id, step: u32) {
-        let way = self.way_to(site, sender);
+    pub(super) fn answers_commit(&mut self, node: usize, sender: Id, step: u32) {
+        let way = self.way_to(node, sender);
         self.push(way, Event::TunnelAnswer(sender, step, Answer::Committed));
     }
 
-    pub(super) fn answers_no(&mut self, site: usize, sender: Id, step: u32, refusal: Refusal) {
+    pub(super) fn answers_no(&mut self, node: usize, sender: Id, step: u32, refusal: Refusal) {
         let reason = refusal.to_tunnel();
         *self.tally.tunnels_refused.entry(reason.label()).or_default() += 1;
         if let Some(carried) = self.carried_from(sender) {
-            let pool = &mut self.sites[site].pool;
+            let pool = &mut self.nodes[node].pool;
             let declined = pool.decline(self.now, S, carried.from, reason);
             let answer = Answer::Refused(declined);
-            self.push(self.way_to(site, sender), Event::TunnelAnswer(sender, step, answer));
+            self.push(self.way_to(node, sender), Event::TunnelAnswer(sender, step, answer));
         }
     }
 
-    fn way_to(&self, site: usize, sender: Id) -> Duration {
-        let from = self.carried_from(sender).map_or(site, |carried| carried.from.index());
-        self.way(site, from)
+    fn way_to(&self, node: usize, sender: Id) -> Duration {
+        let from = self.senders.get(&sender).map_or(node, |(_, from)| *from);
+        self.way(node, from)
     }
 
     pub(super) fn tunnel_answers(&mut self, id: Id, step: u32, answer: Answer) {
@@ -106,9 +117,9 @@ impl Sites {
     /// The sender gives its tunnel up, or ends it.
     pub(super) fn recall(&mut self, task: &mut Task) {
         let Some(passage) = task.passage.take() else { return };
-        let to = passage.course().site.index();
-        self.sites[task.site].pool.release_abroad(self.now, passage);
-        self.push(self.way(task.site, to), Event::SenderGone(task.id, task.tunnel));
+        self.nodes[task.node].pool.release_abroad(self.now, passage);
+        let way = self.way(task.node, task.to).max(task.there_at.since(self.now));
+        self.push(way, Event::SenderGone(task.id, task.tunnel));
     }
 
     pub(super) fn sender_gone(&mut self, sender: Id, step: u32) {
@@ -121,8 +132,8 @@ impl Sites {
     }
 
     /// A carried flow has ended at its broker's end.
-    pub(super) fn far_end_is_over(&mut self, site: usize, sender: Id, step: u32) {
-        self.push(self.way_to(site, sender), Event::TunnelGone(sender, step));
+    pub(super) fn far_end_is_over(&mut self, node: usize, sender: Id, step: u32) {
+        self.push(self.way_to(node, sender), Event::TunnelGone(sender, step));
     }
 
     pub(super) fn tunnel_gone(&mut self, id: Id, step: u32) {

@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use isobar_core::policy::{Rules, ServicePolicy};
 use isobar_sim::Sites;
-use proptest::prelude::*;
+
+mod histories;
+mod nodes;
+mod room;
 
 const FRA: usize = 0;
 const NYC: usize = 1;
@@ -26,9 +29,12 @@ fn world(maxconn: u32) -> Sites {
 }
 
 fn world_with(maxconn: u32, rules: Rules, change: impl Fn(&mut ServicePolicy)) -> Sites {
-    let mut world = Sites::new(RTTS, maxconn, 11, rules, change);
-    // The first words.
-    world.run(secs(2));
+    met(Sites::new(RTTS, (1, maxconn), 11, rules, change))
+}
+
+/// They meet, and say their first words.
+fn met(mut world: Sites) -> Sites {
+    world.run(secs(5));
     world
 }
 
@@ -36,7 +42,7 @@ fn world_with(maxconn: u32, rules: Rules, change: impl Fn(&mut ServicePolicy)) -
 fn close(mut world: Sites, clients: usize) {
     world.leave(0..clients);
     world.run(secs(30));
-    assert_eq!(world.unfinished(), 0);
+    assert_eq!((world.unfinished(), world.away()), (0, 0));
     for site in 0..3 {
         assert_eq!(world.load(site), 0, "site {site}");
     }
@@ -103,6 +109,8 @@ fn without_the_reserve_other_sites_take_it() {
 /// Two sites spill into the third at once, each by news that do not know of the other.
 fn two_into_one(rules: Rules) -> Sites {
     let mut world = world_with(50, rules, |_| {});
+    // Their own news would tell them in time.
+    world.lag(secs(1));
     world.arrive(FRA, 170, secs(1));
     world.arrive(SIN, 170, secs(1));
     world.run(secs(10));
@@ -113,9 +121,9 @@ fn two_into_one(rules: Rules) -> Sites {
 fn without_the_rule_of_one_hop_flows_wander() {
     let world = two_into_one(Rules::default());
     assert_eq!(world.tally().hops, 1);
-    assert!(world.tally().tunnels_refused["full"] > 5, "{:?}", world.tally());
+    assert!(world.tally().tunnels_refused["full"] > 5, "{:?}", world.tally().tunnels_refused);
     let world = two_into_one(Rules { one_hop: false, ..Rules::default() });
-    assert!(world.tally().hops > 1, "{:?}", world.tally());
+    assert!(world.tally().hops > 1);
 }
 
 /// How many of 300 who come at once are in nyc in the end, where 60 a second may come in.
@@ -176,61 +184,4 @@ fn a_broker_over_there_that_dies_ends_its_tunnels_and_clients_find_another_place
     world.run(secs(10));
     assert_eq!(world.served(crowd.clone()), [100, 0, 50]);
     close(world, crowd.end);
-}
-
-/// What may happen among sites.
-#[derive(Clone, Copy, Debug)]
-enum Op {
-    Arrive(usize, usize, u64),
-    Leave(usize, usize),
-    Broker(usize, u16, bool),
-    Pass(u64),
-}
-
-fn op() -> impl Strategy<Value = Op> {
-    prop_oneof![
-        3 => (0..3usize, 1..60usize, 0..3_000u64).prop_map(|(s, n, over)| Op::Arrive(s, n, over)),
-        2 => (0..200usize, 1..60usize).prop_map(|(first, n)| Op::Leave(first, n)),
-        2 => (0..3usize, 0..2u16, any::<bool>()).prop_map(|(s, b, up)| Op::Broker(s, b, up)),
-        3 => (0..5_000u64).prop_map(Op::Pass),
-    ]
-}
-
-fn play(ops: &[Op], seed: u64) -> (Sites, usize) {
-    let mut world = Sites::new(RTTS, 25, seed, Rules::default(), |policy| {
-        policy.spill.accept_per_second = 30;
-        policy.spill.failback_per_second = 20;
-    });
-    let mut clients = 0;
-    for op in ops {
-        match *op {
-            Op::Arrive(site, n, over) => clients = world.arrive(site, n, ms(over)).end,
-            Op::Leave(first, n) => world.leave(first.min(clients)..(first + n).min(clients)),
-            Op::Broker(site, broker, up) => world.broker(site, broker, up),
-            Op::Pass(millis) => {
-                world.run(ms(millis));
-            }
-        }
-    }
-    (world, clients)
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(48))]
-    #[test]
-    fn whatever_happens_the_books_close(
-        ops in prop::collection::vec(op(), 1..30),
-        seed: u64,
-    ) {
-        let (mut world, clients) = play(&ops, seed);
-        let (again, _) = play(&ops, seed);
-        prop_assert_eq!(world.hash(), again.hash());
-        prop_assert!(world.tally().hops <= 1);
-        for site in 0..3 {
-            for broker in 0..2 {
-                world.broker(site, broker, true);
-            }
-        }
-        close(world, clients);
-    }
 }
