@@ -63,10 +63,11 @@ async fn bursts_of_loss_bury_nobody() {
     let rates = before.iter().zip(&after);
     let rates: Vec<f64> = rates.map(|(b, a)| (a - b) / lasted.as_secs_f64()).collect();
     println!(
-        "{lasted:.0?}: {} new clients were served, median {:.1?}, worst {:.1?}; bytes of digests \
+        "{lasted:.0?}: {} new clients were served, median {:.1?}, p99 {:.1?}, worst {:.1?}; bytes of digests \
          said a second, by node: {rates:.0?}",
         times.len(),
         quantile(times.clone(), 0.5),
+        quantile(times.clone(), 0.99),
         quantile(times.clone(), 1.0)
     );
     let [avoided, suspect, dead] =

@@ -41,6 +41,19 @@ async fn a_site_without_peers_serves_its_own() {
     assert_eq!(fra.node().stderr().count("ERROR"), 0, "nothing is wrong");
 }
 
+/// Waits until each of the two nodes has said this of the other.
+async fn both_say(site: &Site, what: &str, since: Instant) {
+    for (node, other) in [(0, 2), (1, 1)] {
+        let peer = format!("peer=\"fra/fra-{other}\"");
+        let is_it = |line: &str| line.contains(what) && line.contains(&peer);
+        eventually(what, SOON, async || {
+            let said = site.nodes[node].isobar.stderr().stamped(is_it);
+            said.last().is_some_and(|(at, _)| *at > since)
+        })
+        .await;
+    }
+}
+
 /// Two nodes of one site, cut apart from each other and from nobody else. Each goes by what it
 /// knows, so together they would pass a broker's limit: then the broker's own refusal rules.
 #[tokio::test]
@@ -66,14 +79,7 @@ async fn siblings_that_do_not_hear_each_other_both_serve() {
     let (fra, nyc) = (mesh.site("fra"), mesh.site("nyc"));
     let since = Instant::now();
     wan.change("fra", "fra", |path| path.is_cut = true);
-    for (node, other) in [(&fra.nodes[0], "fra/fra-2"), (&fra.nodes[1], "fra/fra-1")] {
-        let peer = format!("peer=\"{other}\"");
-        let lost = |line: &str| line.contains("not heard any longer") && line.contains(&peer);
-        eventually("a sibling is missed", SOON, async || {
-            !node.isobar.stderr().matching(lost).is_empty()
-        })
-        .await;
-    }
+    both_say(fra, "mesh: node is not heard any longer", since).await;
     println!("they miss each other after {:.1?}", since.elapsed());
     // Until then, a share of the broker is kept for the other one.
     tokio::time::sleep(Duration::from_secs(4).saturating_sub(since.elapsed())).await;
@@ -108,15 +114,7 @@ async fn siblings_that_do_not_hear_each_other_both_serve() {
 
     let healed = Instant::now();
     wan.change("fra", "fra", |path| path.is_cut = false);
-    for (node, other) in [(&fra.nodes[0], "fra/fra-2"), (&fra.nodes[1], "fra/fra-1")] {
-        let peer = format!("peer=\"{other}\"");
-        let heard = |line: &str| line.contains("mesh: node is heard") && line.contains(&peer);
-        eventually("a sibling is heard again", SOON, async || {
-            let said = node.isobar.stderr().stamped(heard);
-            said.last().is_some_and(|(at, _)| *at > healed)
-        })
-        .await;
-    }
+    both_say(fra, "mesh: node is heard", healed).await;
     println!("they hear each other {:.1?} after it was mended", healed.elapsed());
     for mut client in clients {
         client.ping().await.expect("nobody was cut for that either");

@@ -101,7 +101,28 @@ async fn knock(mesh: &Mesh, ca: &MeshCa, papers: Option<&str>, words: &[u8]) -> 
 /// A `hello` of two bytes, whose site is 200 long.
 const CUT_HELLO: [u8; 8] = [0xb1, 1, 1, 0, 0, 2, 200, b'x'];
 
-/// As in `docs/mesh.md`: what is wrong, how the caller is told, and under which reason it counts.
+/// Reason, whose papers, which of them, what is said, how the caller is told.
+type Case<'a> = (&'a str, &'a MeshCa, Option<&'a str>, Vec<u8>, Ended);
+
+/// As in `docs/mesh.md`: what is wrong, and under which reason it counts. What has none is against
+/// the protocol.
+fn cases<'a>(own: &'a MeshCa, other: &'a MeshCa) -> [Case<'a>; 8] {
+    let good = Some("ber-2");
+    let wrong_site = || Ended::Closed(0x207, "wrong_site".to_owned());
+    let closed = |code, why: &str| Ended::Closed(code, why.to_owned());
+    let http = b"GET / HTTP/1.1\r\n\r\n".to_vec();
+    [
+        ("no_certificate", own, None, vec![], Ended::Alert(116)),
+        ("unknown_ca", other, Some("ber-1"), vec![], Ended::Alert(48)),
+        ("expired", own, Some("ber-3"), vec![], Ended::Alert(45)),
+        ("wrong_site", own, good, quic::hello("nyc", "nyc-1"), wrong_site()),
+        ("wrong_site", own, good, quic::data_hello("nyc", "nyc-1"), wrong_site()),
+        ("wrong_site", own, good, quic::hello("ber", "ber-9"), wrong_site()),
+        ("", own, good, http, closed(0x100, "not_frames")),
+        ("", own, good, CUT_HELLO.to_vec(), closed(0x103, "bad_body")),
+    ]
+}
+
 #[tokio::test]
 async fn who_knocks_with_the_wrong_papers_is_refused_and_counted() {
     const TIMES: u32 = 20;
@@ -115,40 +136,8 @@ async fn who_knocks_with_the_wrong_papers_is_refused_and_counted() {
     other.issue("ber", "ber-1", A_YEAR);
     mesh.ca.issue("ber", "ber-2", A_YEAR);
     mesh.ca.issue_ended("ber", "ber-3");
-    let (own, good) = (&mesh.ca, Some("ber-2"));
-    let closed = |code, why: &str| Ended::Closed(code, why.to_owned());
-    let [wrong_site, wrong_node] = [("nyc", "nyc-1"), ("ber", "ber-9")];
-    type Case<'a> = (&'a str, &'a MeshCa, Option<&'a str>, Vec<u8>, Ended);
-    let cases: [Case<'_>; 8] = [
-        ("no_certificate", own, None, vec![], Ended::Alert(116)),
-        ("unknown_ca", &other, Some("ber-1"), vec![], Ended::Alert(48)),
-        ("expired", own, Some("ber-3"), vec![], Ended::Alert(45)),
-        (
-            "wrong_site",
-            own,
-            good,
-            quic::hello(wrong_site.0, wrong_site.1),
-            closed(0x207, "wrong_site"),
-        ),
-        (
-            "wrong_site",
-            own,
-            good,
-            quic::data_hello(wrong_site.0, wrong_site.1),
-            closed(0x207, "wrong_site"),
-        ),
-        (
-            "wrong_site",
-            own,
-            good,
-            quic::hello(wrong_node.0, wrong_node.1),
-            closed(0x207, "wrong_site"),
-        ),
-        ("", own, good, b"GET / HTTP/1.1\r\n\r\n".to_vec(), closed(0x100, "not_frames")),
-        ("", own, good, CUT_HELLO.to_vec(), closed(0x103, "bad_body")),
-    ];
     let resident = mesh.site("fra").node().rss_kib();
-    for (reason, ca, papers, words, told) in &cases {
+    for (reason, ca, papers, words, told) in &cases(&mesh.ca, &other) {
         let label = format!("reason=\"{reason}\"");
         let misspoken = "isobar_mesh_misspoken_total";
         let count = async || match *reason {
@@ -163,7 +152,8 @@ async fn who_knocks_with_the_wrong_papers_is_refused_and_counted() {
         println!("{reason:15} {told:?}, {TIMES} times; counted {counted}");
         assert_eq!(counted, f64::from(TIMES), "each of them");
     }
-    let call = Caller::call(mesh.site("fra").nodes[0].place.udp, own, good, "h3").await;
+    let door = mesh.site("fra").nodes[0].place.udp;
+    let call = Caller::call(door, &mesh.ca, Some("ber-2"), "h3").await;
     assert_eq!(call.err(), Some(Ended::Alert(120)), "another protocol");
     assert_eq!(refusals(&mesh, "reason=\"other_protocol\"").await, 1.0);
 

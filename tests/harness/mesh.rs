@@ -9,9 +9,10 @@ use std::time::{Duration, Instant};
 use isobar::demo::wan::{Path, Wan};
 
 use super::addr::{free_addr, fresh_ip};
-use super::isobar::{Broker, Isobar, Node, Service};
+use super::isobar::Isobar;
 use super::mesh_ca::MeshCa;
 use super::mosquitto::{Mosquitto, MosquittoBuilder};
+use super::plan::{Broker, Node, Service};
 use super::standing::wait_standing;
 
 /// Everybody hears everybody, on a busy machine.

@@ -86,9 +86,10 @@ pub async fn undisturbed(what: &str, pulses: Vec<Pulse>) -> Duration {
         beats.client.disconnect().await;
     }
     println!(
-        "{what}: {n} clients, {} echoes, median {:.1?}, worst {worst:.1?}",
+        "{what}: {n} clients, {} echoes, median {:.1?}, p99 {:.1?}, worst {worst:.1?}",
         all.len(),
-        quantile(all.clone(), 0.5)
+        quantile(all.clone(), 0.5),
+        quantile(all.clone(), 0.99)
     );
     worst
 }
