@@ -313,6 +313,8 @@ impl Mesh {
 
 /// Client ids with this prefix that a broker took in since its start, in their order.
 pub fn took(broker: &Mosquitto, prefix: &str) -> Vec<String> {
+    // It writes the line, and then answers the client.
+    broker.log().catch_up();
     let lines = broker.log().matching(|line| line.contains(": New client connected from "));
     let ids = lines.iter().filter_map(|line| line.split_once(" as ")?.1.split(' ').next());
     ids.filter(|id| id.starts_with(prefix)).map(str::to_owned).collect()

@@ -2,11 +2,15 @@
 
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Read};
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::ioctl_fionread;
 use rustix::process::{Pid, Signal, kill_process};
 
 /// Lines kept per stream; the oldest go first. A storm of 5,000 clients writes 5,000.
@@ -14,27 +18,60 @@ const LINES_KEPT: usize = 100_000;
 
 /// The lines a process has written to one stream so far, each with when it was read.
 #[derive(Clone, Default)]
-pub struct Lines(Arc<Mutex<VecDeque<(Instant, String)>>>);
+pub struct Lines {
+    kept: Arc<Mutex<VecDeque<(Instant, String)>>>,
+    /// The reader has kept all that it took from the pipe.
+    idle: Arc<AtomicBool>,
+    pipe: Option<Arc<OwnedFd>>,
+}
 
 impl Lines {
-    fn follow(stream: impl Read + Send + 'static) -> Lines {
-        let lines = Lines::default();
-        let kept = lines.clone();
+    fn follow(stream: impl Read + AsFd + Send + 'static) -> Lines {
+        let pipe = stream.as_fd().try_clone_to_owned().expect("a descriptor more");
+        let lines = Lines { pipe: Some(Arc::new(pipe)), ..Lines::default() };
+        let followed = lines.clone();
         std::thread::spawn(move || {
             let mut reader = BufReader::new(stream);
             let mut line = Vec::new();
-            while reader.read_until(b'\n', &mut line).is_ok_and(|n| n > 0) {
-                let text = String::from_utf8_lossy(&line).trim_end().to_owned();
-                let mut kept = kept.0.lock().expect("no holder panics");
-                if kept.len() == LINES_KEPT {
-                    kept.pop_front();
+            loop {
+                if reader.buffer().is_empty() {
+                    followed.idle.store(true, Ordering::SeqCst);
+                    // Before anything is taken, so that who sees an empty pipe sees this too.
+                    let mut wanted = [PollFd::new(reader.get_ref(), PollFlags::IN)];
+                    let _ = poll(&mut wanted, None);
+                    followed.idle.store(false, Ordering::SeqCst);
                 }
-                kept.push_back((Instant::now(), text));
-                drop(kept);
+                if !reader.read_until(b'\n', &mut line).is_ok_and(|n| n > 0) {
+                    break;
+                }
+                followed.keep(String::from_utf8_lossy(&line).trim_end().to_owned());
                 line.clear();
             }
+            followed.idle.store(true, Ordering::SeqCst);
         });
         lines
+    }
+
+    fn keep(&self, line: String) {
+        let mut kept = self.kept.lock().expect("no holder panics");
+        if kept.len() == LINES_KEPT {
+            kept.pop_front();
+        }
+        kept.push_back((Instant::now(), line));
+    }
+
+    /// What was written before this call is there after it: on a busy machine a line may wait in
+    /// its pipe for longer than what it tells of took.
+    pub fn catch_up(&self) {
+        let Some(pipe) = &self.pipe else { return };
+        let start = Instant::now();
+        while start.elapsed() < Duration::from_secs(5) {
+            let waiting = ioctl_fionread(pipe).expect("a pipe says how much is in it");
+            if waiting == 0 && self.idle.load(Ordering::SeqCst) {
+                return;
+            }
+            std::thread::sleep(Duration::from_micros(200));
+        }
     }
 
     /// All lines.
@@ -49,17 +86,17 @@ impl Lines {
 
     /// The same, with when each was read: a clock that no process of a test can fake.
     pub fn stamped(&self, wanted: impl Fn(&str) -> bool) -> Vec<(Instant, String)> {
-        let lines = self.0.lock().expect("no holder panics");
+        let lines = self.kept.lock().expect("no holder panics");
         lines.iter().filter(|(_, line)| wanted(line)).cloned().collect()
     }
 
     /// How many lines contain `text`.
     pub fn count(&self, text: &str) -> usize {
-        self.0.lock().expect("no holder panics").iter().filter(|(_, l)| l.contains(text)).count()
+        self.kept.lock().expect("no holder panics").iter().filter(|(_, l)| l.contains(text)).count()
     }
 
     fn tail(&self, n: usize) -> Vec<String> {
-        let lines = self.0.lock().expect("no holder panics");
+        let lines = self.kept.lock().expect("no holder panics");
         let skipped = lines.len().saturating_sub(n);
         lines.iter().skip(skipped).map(|(_, line)| line.clone()).collect()
     }
