@@ -60,12 +60,13 @@ async fn carried_clients_come_home_at_the_configured_rate() {
     }
     let lines: Vec<_> = away.iter().map(|outcome| outcome.addr.expect("connected")).collect();
 
-    let room = Instant::now();
-    Outcomes(home).disconnect().await;
     let mut returns = JoinSet::new();
     for outcome in away {
         returns.spawn(come_home(fra.addr(), outcome));
     }
+    let room = Instant::now();
+    Outcomes(home).disconnect().await;
+    fra.node().wait_flows(CARRIED as u64).await;
     // New ones, meanwhile: there is room at home, so nobody leaves.
     let mut fresh = 0;
     while fresh < 30 {
