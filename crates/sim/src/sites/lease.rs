@@ -12,8 +12,9 @@ use super::{Event, S, Sites};
 pub(super) struct Ask {
     from: usize,
     to: usize,
-    /// As the asking node numbers it.
+    /// As the asking node numbers them.
     site: SiteId,
+    door: PeerId,
     n: u32,
 }
 
@@ -22,7 +23,7 @@ impl Sites {
         self.tally.leases.0 += u64::from(n);
         let Some(to) = self.globe.node_of(from, door) else { return };
         let way = self.way(from, to) + self.handshake(from, to);
-        self.push(way, Event::LeaseAsked(Ask { from, to, site, n }));
+        self.push(way, Event::LeaseAsked(Ask { from, to, site, door, n }));
     }
 
     pub(super) fn lease_asked(&mut self, ask: Ask) {
@@ -34,6 +35,6 @@ impl Sites {
 
     pub(super) fn lease_granted(&mut self, ask: Ask) {
         let ttl: Duration = LEASE_TTL;
-        self.nodes[ask.from].pool.handle_lease(self.now, S, ask.site, ask.n, ttl);
+        self.nodes[ask.from].pool.handle_lease(self.now, S, (ask.site, ask.door), ask.n, ttl);
     }
 }

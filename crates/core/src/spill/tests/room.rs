@@ -153,7 +153,7 @@ fn places_lent_ahead_are_not_offered_twice() {
 fn places_that_lapsed_are_asked_for_before_a_word_offers_them() {
     let mut script = Script::with(&[candidate(NEAR, 20, 30)]);
     script.pass(10_000);
-    script.spill.leased(script.now, NEAR, 30, ms(2_000));
+    script.spill.leased(script.now, (NEAR, PeerId(NEAR.0 * 10)), 30, ms(2_000));
     let _held = script.carries(5, NEAR);
     script.pass(1_900);
     script.hears(&[candidate(NEAR, 20, 0)]);
