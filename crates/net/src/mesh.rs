@@ -13,7 +13,10 @@ pub mod lease;
 mod link;
 mod local;
 mod names;
+mod runtime;
+mod seat;
 mod siblings;
+mod socket;
 pub mod tell;
 pub mod transport;
 pub mod trust;
@@ -40,6 +43,7 @@ use dial::Dialer;
 use link::Links;
 use local::Local;
 use names::Names;
+use runtime::Desks;
 use trust::Trust;
 
 pub use local::{Workers, key};
@@ -174,7 +178,8 @@ impl Bound {
         let Bound { wanted, orders, mesh, clock, journal, .. } = self;
         let transport = transport::transport(self.settings.gso);
         let (events, incoming) = mpsc::channel(EVENTS_MAX);
-        let endpoint = foreign::endpoint(socket, mix(self.seed), self.counters.clone());
+        let desks = Desks::new(workers.desks.iter().map(|(handle, _)| handle.clone()).collect());
+        let endpoint = foreign::endpoint(socket, mix(self.seed), self.counters.clone(), desks);
         let endpoint = match endpoint {
             Ok(endpoint) => endpoint,
             Err(error) => {

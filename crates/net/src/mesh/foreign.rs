@@ -15,7 +15,7 @@ use std::task::{Context, Poll, ready};
 use quinn::udp::{RecvMeta, Transmit};
 use quinn::{
     AsyncUdpSocket, ConnectionId, ConnectionIdGenerator, Endpoint, EndpointConfig, Runtime,
-    TokioRuntime, UdpPoller,
+    UdpPoller,
 };
 use quinn_proto::HashedConnectionIdGenerator;
 
@@ -25,10 +25,14 @@ use super::counters::MeshCounters;
 const ID: usize = 8;
 
 /// An endpoint on this socket; `key` is what its connection ids are known by.
-pub fn endpoint(socket: UdpSocket, key: u64, counters: Arc<MeshCounters>) -> io::Result<Endpoint> {
+pub fn endpoint(
+    socket: UdpSocket,
+    key: u64,
+    counters: Arc<MeshCounters>,
+    runtime: Arc<dyn Runtime>,
+) -> io::Result<Endpoint> {
     let mut config = EndpointConfig::default();
     config.cid_generator(move || Box::new(HashedConnectionIdGenerator::from_key(key)));
-    let runtime = Arc::new(TokioRuntime);
     let socket = runtime.wrap_udp_socket(socket)?;
     let ids = HashedConnectionIdGenerator::from_key(key);
     let socket = Arc::new(Watched { socket, ids, counters });

@@ -7,6 +7,7 @@
 //! handshake, so each begins fixed and may be [`released`](Switch::release).
 
 use std::any::Any;
+use std::cell::Cell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -16,6 +17,10 @@ use quinn_proto::RttEstimator;
 
 /// Under way at once on a connection of news: about half a second's worth in a large mesh.
 const FIXED: u64 = 64 * 1024;
+
+thread_local! {
+    static LAST_MADE: Cell<Option<Switch>> = const { Cell::new(None) };
+}
 
 /// Makes windows that begin fixed.
 #[derive(Debug, Default)]
@@ -39,12 +44,18 @@ impl Switch {
         Some(window.released.clone())
     }
 
+    /// The switch of the last window that was made on this thread, once.
+    pub(super) fn last_made() -> Option<Switch> {
+        LAST_MADE.take()
+    }
+
     /// From now on the path decides.
     pub fn release(&self) {
         self.0.store(true, Ordering::Relaxed);
     }
 
-    fn is_released(&self) -> bool {
+    /// Whether it is a connection of data, and known to be one.
+    pub(super) fn is_released(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
 }
@@ -52,7 +63,9 @@ impl Switch {
 impl ControllerFactory for Windows {
     fn build(self: Arc<Self>, now: Instant, current_mtu: u16) -> Box<dyn Controller> {
         let cubic = self.cubic.clone().build(now, current_mtu);
-        Box::new(Window { released: Switch(Arc::default()), cubic })
+        let released = Switch(Arc::default());
+        LAST_MADE.set(Some(released.clone()));
+        Box::new(Window { released, cubic })
     }
 }
 
