@@ -267,7 +267,7 @@ fn header(options: &Options, contenders: &[Contender], cpus: Cpus, rounds: u32) 
         format!(
             "proxy on CPU {}, load and {} on CPU {}; {rounds} round{}, logs {}{}",
             cpus.proxy,
-            if options.mosquitto { "mosquitto" } else { "bench broker" },
+            if options.mosquitto { "mosquitto" } else { "bench broker (tunnels: mosquitto)" },
             cpus.load,
             if rounds == 1 { "" } else { "s" },
             if options.log { "on" } else { "off" },

@@ -21,10 +21,12 @@ use crate::procfs;
 use crate::stats::Sample;
 use crate::trial::{Ground, Setting};
 
-/// Where nobody listens: each node's only broker.
+/// Where nobody listens: the only broker of a node without room.
 const NOWHERE: &str = "127.0.4.1:1";
 /// Everybody has found everybody.
 const FORMED: Duration = Duration::from_secs(30);
+/// Few enough for each to keep data connections to all others.
+const WARM_NODES: usize = 4;
 /// A link of a pair may weigh so much, both ends together.
 const GOAL: f64 = 300.0 * 1024.0;
 
@@ -38,6 +40,9 @@ pub(crate) struct Links {
     per_further_pair: Sample,
     /// Connections for each pair, of news and of data, in the last round.
     connections: [f64; 2],
+    /// The same of few nodes with room for each other's clients, who keep data connections warm.
+    per_warm_pair: Sample,
+    warm_connections: [f64; 2],
 }
 
 impl Links {
@@ -46,15 +51,23 @@ impl Links {
             let kib = |bytes: f64| bytes / 1024.0;
             format!("{:.0} KiB ({:.0}-{:.0})", kib(sample.median), kib(sample.min), kib(sample.max))
         };
-        let verdict = if self.per_pair.median <= GOAL { "reached" } else { "NOT REACHED" };
-        let [news, data] = self.connections;
+        let verdict =
+            |sample: &Sample| if sample.median <= GOAL { "reached" } else { "NOT REACHED" };
+        let connections = |[news, data]: [f64; 2]| {
+            format!("{news:.2} news and {data:.2} data connections a pair")
+        };
         format!(
-            "links: {} nodes; a pair, both ends together, {}, goal <= {:.0} KiB {verdict}; a further \
-             pair {}; {news:.2} news and {data:.2} data connections a pair",
+            "links, goal <= {:.0} KiB a pair, both ends together\n  {} nodes: {} a pair, {}; {} a \
+             further pair; {}\n  {WARM_NODES} nodes with room: {} a pair, {}; {}",
+            GOAL / 1024.0,
             self.nodes,
             kib(&self.per_pair),
-            GOAL / 1024.0,
+            verdict(&self.per_pair),
             kib(&self.per_further_pair),
+            connections(self.connections),
+            kib(&self.per_warm_pair),
+            verdict(&self.per_warm_pair),
+            connections(self.warm_connections),
         )
     }
 }
@@ -75,21 +88,33 @@ pub(crate) fn weigh(
     let nodes = sizes.link_nodes;
     let settle = Duration::from_millis(sizes.link_settle_ms);
     let pairs = |nodes: usize| (nodes * (nodes - 1) / 2) as f64;
-    let (mut per_pair, mut further) = (Vec::new(), Vec::new());
-    let mut connections = [0.0; 2];
+    let grown = |one: &Weighed, other: &Weighed| other.bytes as f64 - one.bytes as f64;
+    let nowhere: SocketAddr = NOWHERE.parse().expect("it is an address");
+    ground.begin();
+    let (_broker, _, brokers) =
+        ground.start_broker(&Setting { chained: true, loose: true, ..Setting::default() })?;
+    let (mut per_pair, mut further, mut warm) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut connections, mut warm_connections) = ([0.0; 2], [0.0; 2]);
     for round in 1..=rounds {
-        // Which of the nodes join the first: none, half of them, all.
-        let mut at = |joined| mesh(ground, contender, nodes, joined, settle);
+        // How many of the nodes join the first.
+        let mut at = |joined| mesh(ground, contender, nowhere, nodes, joined, settle);
         let (alone, half, whole) = (at(0)?, at(nodes / 2)?, at(nodes)?);
-        let grown = |one: &Weighed, other: &Weighed| other.bytes as f64 - one.bytes as f64;
         per_pair.push(grown(&alone, &whole) / pairs(nodes));
         further.push(grown(&half, &whole) / (pairs(nodes) - pairs(nodes / 2)));
-        connections = whole.connections.map(|both_ends| both_ends as f64 / 2.0 / pairs(nodes));
+        connections = whole.per_pair(pairs(nodes));
+        let mut at = |joined| mesh(ground, contender, brokers[0], WARM_NODES, joined, settle);
+        let (cold, all) = (at(0)?, at(WARM_NODES)?);
+        warm.push(grown(&cold, &all) / pairs(WARM_NODES));
+        warm_connections = all.per_pair(pairs(WARM_NODES));
+        let kib = |weighed: &Weighed| weighed.bytes / 1024;
         eprintln!(
-            "links {round}/{rounds}: {} KiB alone, {} KiB with half of the links' nodes, {} KiB with all",
-            alone.bytes / 1024,
-            half.bytes / 1024,
-            whole.bytes / 1024
+            "links {round}/{rounds}: {nodes} nodes alone, half and all of them linked: {}, {}, {} \
+             KiB; {WARM_NODES} with room, alone and linked: {}, {} KiB",
+            kib(&alone),
+            kib(&half),
+            kib(&whole),
+            kib(&cold),
+            kib(&all),
         );
     }
     Ok(Links {
@@ -97,13 +122,22 @@ pub(crate) fn weigh(
         per_pair: Sample::new(per_pair),
         per_further_pair: Sample::new(further),
         connections,
+        per_warm_pair: Sample::new(warm),
+        warm_connections,
     })
 }
 
-/// Starts `nodes` nodes, of which the first `joined` make one mesh; weighs all of them together.
+impl Weighed {
+    fn per_pair(&self, pairs: f64) -> [f64; 2] {
+        self.connections.map(|both_ends| both_ends as f64 / 2.0 / pairs)
+    }
+}
+
+/// Starts `nodes` nodes with this broker each, of which the first `joined` make one mesh; weighs all of them together.
 fn mesh(
     ground: &mut Ground,
     contender: &Contender,
+    broker: SocketAddr,
     nodes: usize,
     joined: usize,
     settle: Duration,
@@ -121,7 +155,7 @@ fn mesh(
     for (n, site) in sites.iter().enumerate() {
         let layout = Layout {
             listen: vec![listen[n]],
-            brokers: vec![NOWHERE.parse().expect("it is an address")],
+            brokers: vec![broker],
             admin: admins[n],
             maxconn: ground.maxconn,
             log: false,
@@ -193,9 +227,13 @@ isobar_mesh_link_up{site=\"a\",peer_site=\"c\",peer=\"c/1\",purpose=\"news\"} 0
             per_pair: sample(120.0),
             per_further_pair: sample(100.0),
             connections: [1.0, 0.2],
+            per_warm_pair: sample(200.0),
+            warm_connections: [1.0, 1.0],
         };
-        assert!(links.to_text().contains("120 KiB (120-120), goal <= 300 KiB reached"));
-        links.per_pair = sample(301.0);
+        let text = links.to_text();
+        assert!(text.contains("16 nodes: 120 KiB (120-120) a pair, reached; 100 KiB"), "{text}");
+        assert!(text.contains("1.00 news and 0.20 data connections a pair"), "{text}");
+        links.per_warm_pair = sample(301.0);
         assert!(links.to_text().contains("NOT REACHED"));
     }
 }

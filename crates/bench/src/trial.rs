@@ -184,7 +184,11 @@ impl Ground {
         })
     }
 
-    fn start_broker(&mut self, setting: &Setting<'_>) -> Result<(Child, u32, Vec<SocketAddr>)> {
+    /// Fresh brokers: what holds them, their process, their addresses.
+    pub(crate) fn start_broker(
+        &mut self,
+        setting: &Setting<'_>,
+    ) -> Result<(Child, u32, Vec<SocketAddr>)> {
         let addrs = self.addrs(1, if setting.one_broker { 1 } else { ADDRS })?;
         if self.mosquitto || setting.chained {
             let file = self.path("mosquitto.conf");
