@@ -165,14 +165,20 @@ impl Relay {
         if let Some(end) = self.poll_told(cx) {
             return Poll::Ready(end);
         }
+        // A half that waits has said so to whom it waits for: it is not asked again before that.
+        let (mut inward, mut outward) = (Poll::Ready(None), Poll::Ready(None));
         for _ in 0..TURNS {
-            let inward = self.poll_half(Direction::FromClient, cx);
-            if let Some(end) = self.ended(Direction::FromClient, &inward) {
-                return Poll::Ready(end);
+            if inward.is_ready() {
+                inward = self.poll_half(Direction::FromClient, cx);
+                if let Some(end) = self.ended(Direction::FromClient, &inward) {
+                    return Poll::Ready(end);
+                }
             }
-            let outward = self.poll_half(Direction::FromBroker, cx);
-            if let Some(end) = self.ended(Direction::FromBroker, &outward) {
-                return Poll::Ready(end);
+            if outward.is_ready() {
+                outward = self.poll_half(Direction::FromBroker, cx);
+                if let Some(end) = self.ended(Direction::FromBroker, &outward) {
+                    return Poll::Ready(end);
+                }
             }
             if self.told.is_some()
                 && let Some(end) = self.poll_told(cx)
