@@ -97,7 +97,7 @@ pub struct Mesh {
     outlook: Outlook,
     outlook_stale: bool,
     /// Candidates have changed since the last publication.
-    outlook_changed: bool,
+    outlook_changed: Option<view::Change>,
     published_at: Time,
     siblings: Vec<Sibling>,
     siblings_stale: bool,
@@ -132,7 +132,7 @@ impl Mesh {
             compare_at: now + Duration::from_secs(5),
             outlook: Outlook::default(),
             outlook_stale: true,
-            outlook_changed: false,
+            outlook_changed: None,
             published_at: now,
             siblings: Vec::new(),
             siblings_stale: true,
@@ -160,18 +160,6 @@ impl Mesh {
             Input::Heard { link, message } => self.heard(now, link, message),
             Input::Path { link, rtt, lost, sent } => self.path(link, rtt, lost, sent),
             Input::Local(local) => self.local(now, local),
-            Input::Sent { site, service, flows } => {
-                if let Some(there) = self.roster.sites.get_mut(site.index()) {
-                    there.sent(now, service, flows);
-                    self.stale(site);
-                }
-            }
-            Input::Refused { site, service, headroom } => {
-                if let Some(there) = self.roster.sites.get_mut(site.index()) {
-                    there.refused(now, service, headroom);
-                    self.stale(site);
-                }
-            }
             Input::AskPlaces { peer, broker, n } => {
                 self.say_places(peer, Message::PlacesAsk(Places { broker: broker.0, n }));
             }

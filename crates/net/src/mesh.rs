@@ -13,6 +13,7 @@ pub mod lease;
 mod link;
 mod local;
 mod names;
+mod renew;
 mod runtime;
 mod seat;
 mod siblings;

@@ -83,7 +83,8 @@ impl Card {
         self.waker.register(waker);
     }
 
-    /// Says `end` to the flow; the first word stands.
+    /// Says `end` to the flow. A word that can be taken back gives way to one that cannot; of those
+    /// the first one stands.
     pub fn tell(&self, end: End) {
         let code = match end {
             End::Idle => 1,
@@ -98,9 +99,11 @@ impl Card {
             | End::LinkLost
             | End::HalfClosedTooLong => return,
         };
-        let first =
-            self.command.compare_exchange(0, code, Ordering::AcqRel, Ordering::Relaxed).is_ok();
-        if first {
+        let can_be_taken_back = |code: u8| code == 1 || code == 5;
+        let replaces = |held: u8| {
+            (held == 0 || can_be_taken_back(held) && !can_be_taken_back(code)).then_some(code)
+        };
+        if self.command.fetch_update(Ordering::AcqRel, Ordering::Acquire, replaces).is_ok() {
             self.waker.wake();
         }
     }
@@ -191,5 +194,46 @@ impl Registry {
     fn cards(&self) -> MutexGuard<'_, HashMap<FlowId, Arc<Card>>> {
         // A panic between two operations on the map leaves it whole.
         self.cards.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicU32;
+
+    use futures_util::task::{ArcWake, waker};
+
+    use super::*;
+
+    struct Counts(AtomicU32);
+
+    impl ArcWake for Counts {
+        fn wake_by_ref(counts: &Arc<Counts>) {
+            counts.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    fn a_word_that_can_be_taken_back_gives_way_to_one_that_cannot() {
+        let registry = Registry::new(0);
+        let card = registry.enter(0);
+        for weak in [End::Idle, End::ComesHome] {
+            card.tell(weak);
+            assert_eq!(card.command(), Some(weak));
+            card.forgive(1);
+            card.stays();
+            assert_eq!(card.command(), None);
+        }
+        let woken = Arc::new(Counts(AtomicU32::new(0)));
+        card.tell(End::ComesHome);
+        card.listen(&waker(woken.clone()));
+        card.tell(End::Idle);
+        assert_eq!((card.command(), woken.0.load(Ordering::Relaxed)), (Some(End::ComesHome), 0));
+        card.tell(End::TakenOver);
+        assert_eq!((card.command(), woken.0.load(Ordering::Relaxed)), (Some(End::TakenOver), 1));
+        card.stays();
+        card.forgive(1);
+        card.tell(End::Stopped);
+        assert_eq!(card.command(), Some(End::TakenOver), "the first of those stands");
     }
 }

@@ -195,17 +195,8 @@ impl Relay {
 
     /// A command from outside, once there is a place for it between two packets.
     fn poll_told(&mut self, cx: &mut Context<'_>) -> Option<End> {
-        if self.told.is_none() {
-            if !self.listening {
-                self.story.card.listen(cx.waker());
-                self.listening = true;
-            }
-            let told = self.story.card.command()?;
-            let comes_home = told == End::ComesHome;
-            let wait = if comes_home { QUIET_WITHIN } else { BOUNDARY_WAIT };
-            self.told = Some(told);
-            self.timer = Some(Box::pin(tokio::time::sleep(wait)));
-        }
+        self.hear_told(cx);
+        self.told?;
         // Nothing is read from a client whose broker takes nothing: that is not its silence.
         if self.told == Some(End::Idle) && self.inward.kept.is_some() {
             self.story.card.forgive(self.story.worker.registry.second());
@@ -228,6 +219,26 @@ impl Relay {
         let quiet = !self.follows || (between(&self.inward) && between(&self.outward));
         let quiet = quiet && !(comes_home && self.in_flight > 0);
         if quiet { self.told } else { None }
+    }
+
+    /// Takes the newest command: one that may be taken back may be followed by one that may not.
+    fn hear_told(&mut self, cx: &mut Context<'_>) {
+        loop {
+            if !self.listening {
+                self.story.card.listen(cx.waker());
+                self.listening = true;
+            }
+            let told = self.story.card.command();
+            if told.is_none() || told == self.told {
+                return;
+            }
+            let comes_home = told == Some(End::ComesHome);
+            let wait = if comes_home { QUIET_WITHIN } else { BOUNDARY_WAIT };
+            self.told = told;
+            self.timer = Some(Box::pin(tokio::time::sleep(wait)));
+            // Whoever said it has used up the waker.
+            self.listening = false;
+        }
     }
 
     fn is_over(&mut self, cx: &mut Context<'_>) -> bool {

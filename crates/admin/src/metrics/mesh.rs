@@ -112,6 +112,11 @@ pub(super) const SITE: &[Family<Site>] = &[
         count(s.flows)
     }),
     gauge(
+        "isobar_mesh_site_flows_limit",
+        "Flows that a site's brokers take, by its own word; none where one has no known limit.",
+        |s| s.capacity.and_then(count),
+    ),
+    gauge(
         "isobar_mesh_site_flows_headroom",
         "Flows that a site would take from others, by its own word.",
         |s| count(s.headroom),

@@ -91,7 +91,7 @@ const fn first(column: Column) -> Column {
     Column { first: true, ..column }
 }
 
-const COLUMNS: [Column; 14] = [
+const COLUMNS: [Column; 15] = [
     first(column("News", "news", "Age of the last word heard from there", |s| {
         s.news_age_seconds.map(|age| html! { (human::latency(age)) })
     })),
@@ -105,6 +105,9 @@ const COLUMNS: [Column; 14] = [
     first(column("Flows", "flows", "Flows there, by its own word", |s| {
         Some(html! { b { (count(s.flows)) } })
     })),
+    column("Capacity", "capacity", "Flows its brokers take, by its own word", |s| {
+        s.capacity.map(count)
+    }),
     column("Headroom", "headroom", "Flows it would take from others, by its own word", |s| {
         Some(count(s.headroom))
     }),

@@ -51,6 +51,8 @@ pub struct Site {
     pub nodes: u64,
     /// Flows there, by its own word.
     pub flows: u64,
+    /// Flows that its brokers take, by its own word; `null` where one has no known limit.
+    pub capacity: Option<u64>,
     /// Flows that it would take from others, by its own word.
     pub headroom: u64,
     /// Flows between this node and that site, by service.
@@ -236,6 +238,7 @@ impl From<core::MeshSite> for Site {
             loss_ratio: site.loss_ppm.map(ratio),
             nodes: site.nodes.into(),
             flows: site.flows.into(),
+            capacity: site.capacity.map(u64::from),
             headroom: site.headroom.into(),
             services: site.services.into_iter().map(SiteService::from).collect(),
         }

@@ -131,6 +131,7 @@ fn site(name: &str) -> MeshSite {
         loss_ppm: None,
         nodes: 2,
         flows: 44_118,
+        capacity: Some(200_000),
         headroom: 51_882,
         services: vec![],
     }

@@ -271,19 +271,34 @@ impl Mesh {
             return;
         }
         // A younger one may be of the new process.
-        let data = self.roster.peer(peer).data.iter();
-        let old: Vec<LinkId> = data.filter(|id| self.links[*id].since < since).copied().collect();
-        for id in old {
-            self.close(id, CloseReason::Unneeded);
+        self.drop_tunnels(peer, since);
+    }
+
+    /// A link is to be replaced: one of news by a new one, which is made before this one ends; one
+    /// of data counts no more, and ends with its last tunnel.
+    pub(super) fn renew(&mut self, now: Time, id: LinkId) {
+        let Some(link) = self.links.get_mut(&id) else { return };
+        let is_data = link.purpose == Purpose::Data;
+        if link.renew || !(is_data || link.is_up() && now.since(link.since) >= RENEWABLE) {
+            return;
+        }
+        link.renew = true;
+        let peer = link.peer;
+        self.topology.changed();
+        if is_data {
+            self.roster.peer_mut(peer).data.retain(|data| *data != id);
+            self.stale(self.site_of(peer));
         }
     }
 
-    /// A news link is to be replaced by a new one, which is made before this one ends.
-    pub(super) fn renew(&mut self, now: Time, id: LinkId) {
-        let Some(link) = self.links.get_mut(&id) else { return };
-        if link.is_up() && now.since(link.since) >= RENEWABLE && !link.renew {
-            link.renew = true;
-            self.topology.changed();
+    /// Ends the data connections of a node, of before `until`.
+    pub(super) fn drop_tunnels(&mut self, peer: PeerId, until: Time) {
+        let of_peer = self.links.iter().filter(|(_, link)| {
+            link.purpose == Purpose::Data && link.peer == peer && link.since < until
+        });
+        let old: Vec<LinkId> = of_peer.map(|(id, _)| *id).collect();
+        for id in old {
+            self.close(id, CloseReason::Unneeded);
         }
     }
 

@@ -51,6 +51,9 @@ pub struct SiteReport {
     pub living: u32,
     /// Flows of all services, by its living nodes.
     pub flows: u32,
+    /// Flows that its brokers take that are not Down, each counted once; `None` where one of them
+    /// has no known limit.
+    pub capacity: Option<u32>,
     /// Flows that it would take from others, all services together.
     pub headroom: u32,
 }
@@ -148,6 +151,7 @@ impl Mesh {
             rtt: s.rtt(),
             living: living.count() as u32,
             flows,
+            capacity: self.capacity(site),
             headroom,
         }
     }

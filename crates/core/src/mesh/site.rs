@@ -1,4 +1,4 @@
-//! One site, as this node sees it: its nodes, the links that hear it, what was sent there.
+//! One site, as this node sees it: its nodes, and the links that hear it.
 
 use alloc::collections::BTreeMap;
 use alloc::string::String;
@@ -6,12 +6,9 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::detector::Hearing;
-use crate::id::{PeerId, ServiceId, SiteId};
+use crate::id::{PeerId, SiteId};
 use crate::outlook::Standing;
 use crate::time::Time;
-
-/// A correction lasts until the site's own counts have had time to arrive.
-const CORRECTED_FOR: Duration = Duration::from_millis(1_500);
 
 /// One link between our site and another, as it hears.
 #[derive(Clone, Copy, Debug)]
@@ -43,32 +40,6 @@ pub(crate) struct Ballot {
     pub(crate) heard_at: Option<Time>,
 }
 
-/// What we sent to a site for one service, as long as its own counts do not show it.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Sent {
-    recent: u32,
-    before: u32,
-    turned: Time,
-    ceiling: Option<(u32, Time)>,
-}
-
-impl Sent {
-    fn turn(&mut self, now: Time) {
-        if now.since(self.turned) < CORRECTED_FOR / 2 {
-            return;
-        }
-        let stale = now.since(self.turned) >= CORRECTED_FOR;
-        self.before = if stale { 0 } else { self.recent };
-        (self.recent, self.turned) = (0, now);
-        self.ceiling = self.ceiling.filter(|(_, until)| *until > now);
-    }
-
-    fn correct(&self, headroom: u32) -> u32 {
-        let left = self.ceiling.map_or(headroom, |(ceiling, _)| headroom.min(ceiling));
-        left.saturating_sub(self.recent).saturating_sub(self.before)
-    }
-}
-
 /// A site.
 #[derive(Clone, Debug)]
 pub(crate) struct Site {
@@ -94,7 +65,6 @@ pub(crate) struct Site {
     /// When witnesses were last asked about it.
     pub(crate) asked_at: Time,
     pub(crate) votes: BTreeMap<SiteId, Ballot>,
-    pub(crate) sent: BTreeMap<ServiceId, Sent>,
 }
 
 impl Site {
@@ -113,7 +83,6 @@ impl Site {
             ears: Vec::new(),
             asked_at: Time::ZERO,
             votes: BTreeMap::new(),
-            sent: BTreeMap::new(),
         }
     }
 
@@ -143,58 +112,5 @@ impl Site {
     pub(crate) fn rtt(&self) -> Duration {
         let known = self.ears.iter().map(|ear| ear.rtt).filter(|rtt| !rtt.is_zero());
         known.min().unwrap_or_default()
-    }
-
-    pub(crate) fn sent(&mut self, now: Time, service: ServiceId, flows: u32) {
-        let sent = self.sent.entry(service).or_default();
-        sent.turn(now);
-        sent.recent = sent.recent.saturating_add(flows);
-    }
-
-    /// It said what it has left, knowing all that we sent.
-    pub(crate) fn refused(&mut self, now: Time, service: ServiceId, headroom: u32) {
-        let ceiling = Some((headroom, now + CORRECTED_FOR));
-        let sent = Sent { ceiling, turned: now, ..Sent::default() };
-        self.sent.insert(service, sent);
-    }
-
-    /// What it has left, by its own word `headroom` less what it cannot know yet.
-    pub(crate) fn corrected(&mut self, now: Time, service: ServiceId, headroom: u32) -> u32 {
-        let Some(sent) = self.sent.get_mut(&service) else { return headroom };
-        sent.turn(now);
-        sent.correct(headroom)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn at(ms: u64) -> Time {
-        Time::ZERO + Duration::from_millis(ms)
-    }
-
-    #[test]
-    fn what_was_sent_counts_until_the_site_can_have_said_so() {
-        let mut site = Site::new(String::from("nyc"), 0);
-        let service = ServiceId(0);
-        assert_eq!(site.corrected(at(0), service, 100), 100);
-        site.sent(at(10_000), service, 30);
-        site.sent(at(10_300), service, 20);
-        assert_eq!(site.corrected(at(10_400), service, 100), 50);
-        assert_eq!(site.corrected(at(10_800), service, 100), 50);
-        assert_eq!(site.corrected(at(12_600), service, 100), 100);
-    }
-
-    #[test]
-    fn a_refusal_tells_better_than_the_last_page() {
-        let mut site = Site::new(String::from("nyc"), 0);
-        let service = ServiceId(0);
-        site.sent(at(1_000), service, 30);
-        site.refused(at(1_100), service, 5);
-        assert_eq!(site.corrected(at(1_100), service, 100), 5);
-        site.sent(at(1_200), service, 2);
-        assert_eq!(site.corrected(at(1_300), service, 100), 3);
-        assert_eq!(site.corrected(at(4_000), service, 100), 100);
     }
 }

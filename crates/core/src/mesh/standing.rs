@@ -77,6 +77,11 @@ impl Mesh {
                 let notice = if lives { Notice::NodeBack } else { Notice::NodeLost };
                 self.notice(notice(peer));
             }
+            if !lives && !left {
+                // Clients of what it carried come back at once, where QUIC's own timeout would let
+                // them wait for half a minute; so do those of what it sent.
+                self.drop_tunnels(peer, Time::NEVER);
+            }
         }
     }
 

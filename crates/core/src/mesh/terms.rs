@@ -7,7 +7,7 @@ use core::time::Duration;
 use super::local::{BrokerKey, Local};
 use super::message::{Introduction, Message};
 use super::siblings::Taken;
-use crate::id::{BrokerId, PeerId, ServiceId, SiteId};
+use crate::id::{BrokerId, PeerId, SiteId};
 use crate::outlook::{Outlook, Standing};
 use crate::share::Sibling;
 
@@ -65,8 +65,9 @@ pub enum Input<'a> {
         /// The try that led to it, if we dialled.
         dial: Option<DialId>,
     },
-    /// A connection of news is old, or of certificates that are: another one shall take its place
-    /// before it ends. To be said again until that has come.
+    /// A connection is old, or of certificates that are. Of news: another one shall take its place
+    /// before it ends; to be said again until that has come. Of data: it gets no new tunnels, and
+    /// its driver closes it after its last one.
     Renew {
         /// Which.
         link: LinkId,
@@ -103,24 +104,6 @@ pub enum Input<'a> {
     },
     /// What this node is and carries; whenever it changes, at most ten times a second.
     Local(&'a Local),
-    /// Flows were sent to another site and are not yet in its own counts.
-    Sent {
-        /// Where.
-        site: SiteId,
-        /// Of which service.
-        service: ServiceId,
-        /// How many.
-        flows: u32,
-    },
-    /// A site refused a tunnel, and said what room it has.
-    Refused {
-        /// Where.
-        site: SiteId,
-        /// Of which service.
-        service: ServiceId,
-        /// Flows it would still take.
-        headroom: u32,
-    },
     /// A pool asks a sibling for places of a broker's `maxconn`. Where the sibling cannot be
     /// asked nothing follows.
     AskPlaces {

@@ -364,6 +364,32 @@ fn an_old_link_is_replaced_before_it_ends() {
 }
 
 #[test]
+fn data_connections_that_are_old_or_of_the_lost_do_not_count() {
+    let mut node = Node::new(|_| {});
+    node.meets(1, "far", "x");
+    let (peer, purpose) = (id("far", "x"), Purpose::Data);
+    let far = node.mesh.find(&peer).unwrap();
+    let remote = "far:1";
+    // More of them than there may be at once, each renewed.
+    for link in (10..20).map(LinkId) {
+        node.feed(Input::LinkUp { link, peer: &peer, remote, purpose, dial: None });
+        assert_eq!((node.mesh.roster.peer(far).data.len(), node.closed.len()), (1, 0));
+        node.feed(Input::Renew { link });
+        assert_eq!(node.mesh.roster.peer(far).data.len(), 0);
+    }
+    let link = LinkId(30);
+    node.feed(Input::LinkUp { link, peer: &peer, remote, purpose, dial: None });
+    // Its driver has closed all but one of the old ones.
+    for link in (10..19).map(LinkId) {
+        node.feed(Input::LinkDown { link, cause: LinkEnd::Lost });
+    }
+    node.feed(Input::LinkDown { link: LinkId(1), cause: LinkEnd::Lost });
+    node.pass(ms(4_000));
+    assert!(node.notices.contains(&Notice::NodeLost(far)));
+    assert_eq!(node.closed, [CloseReason::Unneeded; 2], "what it carries ends at once");
+}
+
+#[test]
 fn introductions_are_bounded_and_forgotten_when_in_vain() {
     let mut node = Node::new(|_| {});
     node.meets(1, "far", "x");

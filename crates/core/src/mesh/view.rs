@@ -6,6 +6,7 @@ use core::time::Duration;
 
 use super::Mesh;
 use super::message::{BrokerSeen, ServiceShape};
+use super::roster::ME;
 use super::terms::Output;
 use crate::id::{PeerId, ServiceId, SiteId};
 use crate::outlook::{Candidate, Door, Heard, Standing};
@@ -97,6 +98,18 @@ impl Mesh {
         sum
     }
 
+    /// What a site's usable brokers take, of all services together.
+    pub(super) fn capacity(&self, site: SiteId) -> Option<u32> {
+        let mut brokers = Brokers::default();
+        for &peer in &self.roster.site(site).nodes {
+            let p = self.roster.peer(peer);
+            if peer == ME || p.living {
+                p.record.shapes().flat_map(|page| &page.services).for_each(|s| brokers.add(s));
+            }
+        }
+        brokers.capacity()
+    }
+
     pub(super) fn publish(&mut self, now: Time) {
         if self.siblings_stale {
             self.siblings_stale = false;
@@ -111,18 +124,19 @@ impl Mesh {
         }
         self.outlook_stale = false;
         self.published_at = now;
-        self.survey(now);
-        if core::mem::take(&mut self.outlook_changed) {
-            self.outlook.generation += 1;
+        self.survey();
+        let changed = core::mem::take(&mut self.outlook_changed);
+        self.outlook.generation += u64::from(changed == Some(Change::Meaning));
+        if changed.is_some() {
             self.outputs.push_back(Output::Publish(self.outlook.clone()));
         }
     }
 
     /// Looks again at those sites of which something changed.
-    fn survey(&mut self, now: Time) {
+    fn survey(&mut self) {
         for site in self.roster.sites.iter().skip(self.outlook.sites.len()) {
             self.outlook.sites.push(site.name.clone());
-            self.outlook_changed = true;
+            self.outlook_changed = Some(Change::Meaning);
         }
         self.outlook.services.resize_with(self.own.numbers.len(), Vec::new);
         for site in self.roster.site_ids().skip(1) {
@@ -130,13 +144,14 @@ impl Mesh {
                 continue;
             }
             for at in 0..self.own.numbers.len() {
-                let candidate = self.candidate(now, site, ServiceId(at as u16));
-                self.outlook_changed |= put(&mut self.outlook.services[at], site, candidate);
+                let candidate = self.candidate(site, ServiceId(at as u16));
+                let changed = put(&mut self.outlook.services[at], site, candidate);
+                self.outlook_changed = self.outlook_changed.max(changed);
             }
         }
     }
 
-    fn candidate(&mut self, now: Time, site: SiteId, service: ServiceId) -> Option<Candidate> {
+    fn candidate(&self, site: SiteId, service: ServiceId) -> Option<Candidate> {
         let standing = self.roster.site(site).standing?;
         if standing == Standing::Dead {
             return None;
@@ -147,13 +162,8 @@ impl Mesh {
         if doors.is_empty() {
             return None;
         }
-        let site_mut = &mut self.roster.sites[site.index()];
-        let headroom = site_mut.corrected(now, service, sum.headroom());
-        // Corrections end by themselves: look again.
-        site_mut.stale |= headroom != sum.headroom();
-        self.outlook_stale |= site_mut.stale;
-        let rtt = Duration::from_millis(site_mut.rtt().as_millis() as u64);
-        let Sum { admit_per_second, heard, .. } = sum;
+        let rtt = Duration::from_millis(self.roster.site(site).rtt().as_millis() as u64);
+        let (headroom, Sum { admit_per_second, heard, .. }) = (sum.headroom(), sum);
         Some(Candidate { site, standing, rtt, headroom, heard, admit_per_second, doors })
     }
 
@@ -180,16 +190,30 @@ impl Mesh {
     }
 }
 
-/// Replaces what is said of a site among candidates ordered by site; whether that is a change.
-fn put(candidates: &mut Vec<Candidate>, site: SiteId, new: Option<Candidate>) -> bool {
+/// How much of an outlook is new.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(super) enum Change {
+    /// When its words came, and nothing else.
+    Words,
+    /// What it says.
+    Meaning,
+}
+
+/// Replaces what is said of a site among candidates ordered by site; what that changes.
+fn put(candidates: &mut Vec<Candidate>, site: SiteId, new: Option<Candidate>) -> Option<Change> {
     match (candidates.binary_search_by_key(&site, |c| c.site), new) {
-        (Ok(at), Some(new)) if candidates[at] == new => return false,
-        (Ok(at), Some(new)) => candidates[at] = new,
+        (Ok(at), Some(new)) => {
+            let heard = core::mem::replace(&mut candidates[at].heard, new.heard);
+            if candidates[at] == new {
+                return (heard != new.heard).then_some(Change::Words);
+            }
+            candidates[at] = new;
+        }
         (Ok(at), None) => {
             candidates.remove(at);
         }
         (Err(at), Some(new)) => candidates.insert(at, new),
-        (Err(_), None) => return false,
+        (Err(_), None) => return None,
     }
-    true
+    Some(Change::Meaning)
 }

@@ -52,6 +52,8 @@ pub struct MeshSite {
     pub nodes: u32,
     /// Flows of all services there, by its own word.
     pub flows: u32,
+    /// Flows that its brokers take, by its own word; `None` where one has no known limit.
+    pub capacity: Option<u32>,
     /// Flows that it would take from others, all services together, by its own word.
     pub headroom: u32,
     /// What this node sent there and received from there. Empty for our own.

@@ -6,12 +6,12 @@ use isobar_admin::view::mesh::{Mesh, Site, SiteService};
 
 use super::{one_line, push_rows};
 
-const HEADER: [&str; 13] = [
-    "SITE", "STANDING", "NEWS", "RTT", "LOSS", "NODES", "FLOWS", "HEADROOM", "SENT", "TOTAL",
-    "RECEIVED", "TOTAL", "REFUSED",
+const HEADER: [&str; 14] = [
+    "SITE", "STANDING", "NEWS", "RTT", "LOSS", "NODES", "FLOWS", "CAPACITY", "HEADROOM", "SENT",
+    "TOTAL", "RECEIVED", "TOTAL", "REFUSED",
 ];
 /// Words to the left, numbers to the right.
-const LEFT: [usize; 3] = [0, 1, 12];
+const LEFT: [usize; 3] = [0, 1, 13];
 
 /// Appends the mesh.
 pub(super) fn push(out: &mut String, mesh: &Mesh) {
@@ -52,7 +52,7 @@ pub(super) fn push(out: &mut String, mesh: &Mesh) {
     push_rows(out, &rows, &LEFT);
 }
 
-fn row(site: &Site) -> [String; 13] {
+fn row(site: &Site) -> [String; 14] {
     let outlook = Outlook::of(site);
     let standing = match site.standing {
         Some(_) => format!("{} {}", outlook.word(), human::span(site.standing_seconds)),
@@ -70,6 +70,7 @@ fn row(site: &Site) -> [String; 13] {
         known(site.loss_ratio.map(human::percent)),
         human::count(site.nodes),
         human::count(site.flows),
+        known(site.capacity.map(human::count)),
         human::count(site.headroom),
         far(|service| service.sent.current),
         far(|service| service.sent.total),

@@ -8,7 +8,7 @@ use isobar_core::mesh::LinkId;
 use quinn::Connection;
 use tokio::sync::{mpsc, oneshot};
 
-use super::tunnel::Tunnel;
+use super::tunnel::{Tunnel, Uses};
 
 /// Flows that wait for a data connection that has to be made first.
 pub const WANTED_MAX: usize = 1_024;
@@ -36,13 +36,15 @@ pub enum NoTunnel {
 pub struct DataLinks {
     /// In the order they came; new tunnels go to the last.
     open: Mutex<HashMap<PeerId, Vec<(LinkId, Connection)>>>,
+    /// By connection, also those that get no new tunnels.
+    uses: Mutex<HashMap<usize, Uses>>,
     wanted: mpsc::Sender<Wanted>,
 }
 
 impl DataLinks {
     /// None; what is wanted is told to the driver.
     pub fn new(wanted: mpsc::Sender<Wanted>) -> Arc<DataLinks> {
-        Arc::new(DataLinks { open: Mutex::default(), wanted })
+        Arc::new(DataLinks { open: Mutex::default(), uses: Mutex::default(), wanted })
     }
 
     /// A connection stands.
@@ -75,7 +77,21 @@ impl DataLinks {
                 made.await.map_err(|_| NoTunnel::Unreachable)?
             }
         };
-        connection.open_bi().await.map(Tunnel::new).map_err(|_| NoTunnel::Lost)
+        let uses = self.uses(&connection);
+        let stream = connection.open_bi().await.map_err(|_| NoTunnel::Lost)?;
+        Ok(Tunnel::new(stream, &uses))
+    }
+
+    /// The count of a connection's tunnels, until [`DataLinks::forget`].
+    pub fn uses(&self, connection: &Connection) -> Uses {
+        let mut uses = self.uses.lock().unwrap_or_else(PoisonError::into_inner);
+        uses.entry(connection.stable_id()).or_default().clone()
+    }
+
+    /// A connection is gone for good.
+    pub fn forget(&self, connection: &Connection) {
+        let mut uses = self.uses.lock().unwrap_or_else(PoisonError::into_inner);
+        uses.remove(&connection.stable_id());
     }
 
     fn open(&self) -> MutexGuard<'_, HashMap<PeerId, Vec<(LinkId, Connection)>>> {

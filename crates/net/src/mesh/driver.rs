@@ -9,7 +9,7 @@ use isobar_core::id::PeerId;
 use isobar_core::mesh::message::Message;
 use isobar_core::mesh::{
     BrokerKey, Channel, CloseReason, DialId, Identity, Input, LinkEnd, LinkId, Mesh, MeshReport,
-    Notice, Output, Purpose,
+    Output, Purpose,
 };
 use isobar_core::outlook::Outlook;
 use isobar_wire::frame::{Code, news};
@@ -25,7 +25,7 @@ use super::dial::{DialError, Dialer};
 use super::link::{self, Event, Links, Up};
 use super::local::Local;
 use super::tell;
-use super::trust::{Peer, Standing};
+use super::trust::Peer;
 use crate::clock::Clock;
 use crate::journal::Journal;
 
@@ -67,9 +67,9 @@ pub struct Parts {
 }
 
 /// The driver's own.
-struct Driver {
-    parts: Parts,
-    live: HashMap<LinkId, Live>,
+pub(super) struct Driver {
+    pub(super) parts: Parts,
+    pub(super) live: HashMap<LinkId, Live>,
     /// Data connections that are being made for flows, and who waits for each.
     making: HashMap<PeerId, Vec<oneshot::Sender<Connection>>>,
     tasks: JoinSet<()>,
@@ -80,14 +80,14 @@ struct Driver {
 }
 
 /// A connection that stands.
-struct Live {
-    connection: Connection,
+pub(super) struct Live {
+    pub(super) connection: Connection,
     stream: Option<mpsc::Sender<Bytes>>,
-    purpose: Purpose,
-    peer: Peer,
-    since: Instant,
-    /// It gets no new tunnels.
-    retired: bool,
+    pub(super) purpose: Purpose,
+    pub(super) peer: Peer,
+    pub(super) since: Instant,
+    /// Since when another one shall take its place; one of data gets no new tunnels then.
+    pub(super) old_since: Option<Instant>,
 }
 
 /// Drives until told to end; then says goodbye.
@@ -161,7 +161,7 @@ impl Driver {
             purpose,
             peer,
             since: Instant::now(),
-            retired: false,
+            old_since: None,
         };
         self.live.insert(link, live);
         self.step(Input::LinkUp { link, peer: &identity, remote: &remote, purpose, dial });
@@ -169,19 +169,22 @@ impl Driver {
             && let Some((peer, site)) = self.parts.mesh.peer_of(link)
         {
             self.parts.data.add(peer, link, connection.clone());
-            let serving = self.parts.local.welcome((peer, site), &identity, connection);
+            let uses = self.parts.data.uses(&connection);
+            let serving = self.parts.local.welcome((peer, site), &identity, (connection, uses));
             self.tasks.spawn(serving);
         }
     }
 
     fn down(&mut self, link: LinkId, cause: LinkEnd) {
-        self.live.remove(&link);
+        if let Some(live) = self.live.remove(&link) {
+            self.parts.data.forget(&live.connection);
+        }
         self.parts.data.remove(link);
         self.step(Input::LinkDown { link, cause });
     }
 
     /// One input, and all that follows from it.
-    fn step(&mut self, input: Input<'_>) {
+    pub(super) fn step(&mut self, input: Input<'_>) {
         for (peer, broker, n) in self.take_in(input) {
             // Nothing is asked for by a gift.
             self.take_in(Input::GivePlaces { peer, broker, n });
@@ -221,9 +224,6 @@ impl Driver {
                     tell::notice(&self.parts.mesh, &notice);
                     if let Some(entry) = tell::entry(&self.parts.mesh, &notice) {
                         self.parts.journal.note(entry);
-                    }
-                    if let Notice::NodeLost(peer) = notice {
-                        self.drop_tunnels(peer);
                     }
                 }
             }
@@ -286,17 +286,6 @@ impl Driver {
         });
     }
 
-    /// Ends the flows that a lost node carries, and those it sent: their clients come back at
-    /// once, where QUIC's own timeout would let them wait for half a minute.
-    fn drop_tunnels(&mut self, peer: PeerId) {
-        for (link, live) in &self.live {
-            let is_theirs = || self.parts.mesh.peer_of(*link).is_some_and(|(of, _)| of == peer);
-            if live.purpose == Purpose::Data && is_theirs() {
-                link::close(&live.connection, Code::Nothing);
-            }
-        }
-    }
-
     /// What this node carries, for the mesh.
     fn look(&mut self) {
         let local = self.parts.local.local();
@@ -309,37 +298,6 @@ impl Driver {
         if self.looks.is_multiple_of(REPORT) {
             let report = self.parts.mesh.report(self.parts.clock.now());
             self.parts.report.send_replace(Arc::new(report));
-        }
-    }
-
-    /// Paths, and peers that are not to be trusted any more.
-    fn measure(&mut self) {
-        let mut paths = Vec::new();
-        let (mut retired, mut old) = (Vec::new(), Vec::new());
-        for (link, live) in &mut self.live {
-            let path = live.connection.stats().path;
-            paths.push((*link, path.rtt, path.lost_packets, path.sent_packets));
-            // Links of one age are not all renewed at once.
-            let jitter = Duration::from_secs(link.0 % 64 * 4);
-            match self.parts.links.trust.standing(&live.peer, live.since.elapsed() + jitter) {
-                Standing::Good => {}
-                Standing::Drop(refusal) => refusal.close(&live.connection),
-                Standing::Renew if live.purpose == Purpose::News => old.push(*link),
-                Standing::Renew if !live.retired => {
-                    live.retired = true;
-                    retired.push(*link);
-                }
-                Standing::Renew => {}
-            }
-        }
-        for link in retired {
-            self.parts.data.remove(link);
-        }
-        for link in old {
-            self.step(Input::Renew { link });
-        }
-        for (link, rtt, lost, sent) in paths {
-            self.step(Input::Path { link, rtt, lost, sent });
         }
     }
 

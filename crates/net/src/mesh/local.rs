@@ -13,7 +13,7 @@ use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
 use super::transport::{TUNNELS_AT_FIRST, TUNNELS_MAX};
-use super::tunnel::Tunnel;
+use super::tunnel::{Tunnel, Uses};
 use crate::carry::inbound::{self, Sender};
 use crate::dial::Broker;
 use crate::service::Service;
@@ -91,32 +91,24 @@ impl Local {
     }
 
     /// Takes the tunnels of a data connection, until it ends.
-    pub async fn serve(
+    async fn serve(
         workers: Workers,
         next: Arc<AtomicU32>,
         sender: Sender,
-        connection: Connection,
+        (connection, uses): (Connection, Uses),
     ) {
-        let open = Arc::new(AtomicU32::new(0));
         let mut limit = TUNNELS_AT_FIRST;
         while let Ok(stream) = connection.accept_bi().await {
-            let now = open.fetch_add(1, Ordering::Relaxed) + 1;
-            if now > limit / 2 && limit < TUNNELS_MAX {
+            let tunnel = Tunnel::new(stream, &uses);
+            if uses.count() > limit / 2 && limit < TUNNELS_MAX {
                 limit *= 2;
                 connection.set_max_concurrent_bi_streams(VarInt::from_u32(limit));
             }
             let desk = next.fetch_add(1, Ordering::Relaxed) as usize % workers.desks.len();
             let (handle, worker) = &workers.desks[desk];
-            let (services, sender, open) = (workers.services.clone(), sender.clone(), open.clone());
-            let tunnel = Tunnel::new(stream);
+            let (services, sender) = (workers.services.clone(), sender.clone());
             let carry = inbound::carry(worker.clone(), services, sender, tunnel);
-            worker.tasks.spawn_on(
-                async move {
-                    let _counted = Counted(open);
-                    carry.await;
-                },
-                handle,
-            );
+            worker.tasks.spawn_on(carry, handle);
         }
     }
 
@@ -125,19 +117,10 @@ impl Local {
         &self,
         (peer, site): (PeerId, SiteId),
         identity: &Identity,
-        connection: Connection,
+        connection: (Connection, Uses),
     ) -> impl Future<Output = ()> + Send + use<> {
         let sender = Sender { site, site_name: identity.site.as_str().into(), peer };
         Local::serve(self.workers.clone(), self.next.clone(), sender, connection)
-    }
-}
-
-/// Counts a tunnel out.
-struct Counted(Arc<AtomicU32>);
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

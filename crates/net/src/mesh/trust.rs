@@ -43,6 +43,8 @@ use refusal::Tally;
 /// The oldest a link gets before it is renewed: so long may a certificate be over, or a CA gone,
 /// until the last link that was made with it has been judged again.
 pub const LINK_AGE_MAX: Duration = Duration::from_secs(6 * 3600);
+/// A peer whose certificate is about to end is asked for another one this often.
+const LOOK_AGAIN: Duration = Duration::from_secs(120);
 /// After a change of certificate or CA, links of before are renewed within this time.
 pub const RENEW_WITHIN: Duration = Duration::from_secs(10 * 60);
 
@@ -83,10 +85,11 @@ pub struct Peer {
 pub enum Standing {
     /// Nothing.
     Good,
-    /// Make a new one beside it, let what it carries end, then close it. Where the new one fails
-    /// for a reason of trust, close the old one at once.
+    /// Make a new one beside it, let what it carries end, then close it. Where none comes, close it
+    /// all the same.
     Renew,
-    /// Close it now: its peer is denied.
+    /// Close it now: its peer is denied; or its certificate is over, unless the peer has shown
+    /// another one since.
     Drop(Refusal),
 }
 
@@ -226,8 +229,13 @@ impl Trust {
         if state.material.deny.denies(&peer.identity, &peer.fingerprint) {
             return Standing::Drop(Refusal::Denied(peer.identity.clone(), peer.fingerprint));
         }
+        if peer.validity.is_over(now) {
+            return Standing::Drop(Refusal::Expired(Some(peer.validity)));
+        }
         let is_old = peer.generation != state.crypto.generation && age >= RENEW_WITHIN;
-        if is_old || age >= LINK_AGE_MAX || peer.validity.is_over(now) {
+        // By then the peer has another certificate, if it ever will.
+        let ends = peer.validity.ends_within(RENEW_WITHIN, now) && age >= LOOK_AGAIN;
+        if is_old || ends || age >= LINK_AGE_MAX {
             return Standing::Renew;
         }
         Standing::Good

@@ -5,6 +5,8 @@
 
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::task::{Context, Poll};
 
 use isobar_wire::frame::Code;
@@ -19,12 +21,39 @@ pub struct Tunnel {
     finished: bool,
     /// Its connection is gone: no word of the other side.
     lost: bool,
+    _counted: Counted,
+}
+
+/// Tunnels of one connection.
+#[derive(Clone, Debug, Default)]
+pub struct Uses(Arc<AtomicU32>);
+
+impl Uses {
+    /// How many there are.
+    pub fn count(&self) -> u32 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    fn up(&self) -> Counted {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Counted(self.clone())
+    }
+}
+
+/// Counts a tunnel out when dropped.
+#[derive(Debug)]
+struct Counted(Uses);
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl Tunnel {
-    /// Of both halves.
-    pub fn new((send, recv): (SendStream, RecvStream)) -> Tunnel {
-        Tunnel { send, recv, finished: false, lost: false }
+    /// Of both halves, counted among its connection's.
+    pub fn new((send, recv): (SendStream, RecvStream), uses: &Uses) -> Tunnel {
+        Tunnel { send, recv, finished: false, lost: false, _counted: uses.up() }
     }
 
     /// Whether it ended with its connection, and not by a word of the other side.

@@ -36,6 +36,7 @@ pub fn figures(handle: &MeshHandle, services: &[ServiceFigures], own_room: u32) 
             loss_ppm: loss(&report, id).filter(|_| heard),
             nodes: known.living,
             flows: known.flows.saturating_add(flows),
+            capacity: known.capacity,
             headroom: known.headroom.saturating_add(headroom),
             services: services.iter().filter_map(|service| between(service, id)).collect(),
         }

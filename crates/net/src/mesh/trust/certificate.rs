@@ -1,7 +1,7 @@
 //! What stands in one certificate, as far as anybody here asks.
 
 use std::fmt;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use rustls::pki_types::{CertificateDer, UnixTime};
 use sha2::{Digest, Sha256};
@@ -132,6 +132,12 @@ impl Validity {
     /// Whether it has ended.
     pub fn is_over(&self, now: UnixTime) -> bool {
         seconds(now) > self.until
+    }
+
+    /// Whether it ends within so long, or has ended.
+    pub fn ends_within(&self, time: Duration, now: UnixTime) -> bool {
+        let then = UnixTime::since_unix_epoch(Duration::from_secs(now.as_secs()) + time);
+        self.is_over(then)
     }
 
     /// Whether it has not begun.
