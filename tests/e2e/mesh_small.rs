@@ -98,7 +98,9 @@ async fn siblings_that_do_not_hear_each_other_both_serve() {
         assert!([0x88, 0x89].contains(&code), "the honest one: {code:#x}");
     }
     let state = text(&fra.nodes[1].isobar.broker("b1").await, "/state");
-    assert_eq!(state, "full", "full is not down");
+    assert_ne!(state, "down", "full is not down");
+    let told = fra.nodes[1].isobar.stderr().count("broker is FULL");
+    assert!(told > 0, "it was found full, whatever is tried of it since");
     assert!(wan.figures("fra", "fra").cut > 0, "it was cut");
     let mut clients = half.into_clients();
     let accepted = rest.0.into_iter().filter(Outcome::accepted);
