@@ -293,3 +293,35 @@ async fn junk_on_the_port_does_no_harm() {
         assert!(after < before + 32 * 1024, "memory is bounded");
     }
 }
+
+/// A node of the next version says more than this one knows, between what it does: that is skipped
+/// and counted, and the rest is heard.
+#[tokio::test]
+async fn a_node_of_the_next_version_is_understood_as_far_as_may_be() {
+    let _turn = alone().await;
+    let mesh = MeshPlan::of(&["fra", "nyc"]).start().await;
+    mesh.ca.issue("ber", "ber-2", A_YEAR);
+    let fra = &mesh.site("fra").nodes[0];
+    let unknown = async || metric(&fra.isobar, "isobar_mesh_unknown_frames_total", &[]).await;
+    let before = unknown().await;
+    let call = Caller::call(fra.place.udp, &mesh.ca, Some("ber-2"), "isobar/1").await;
+    let caller = call.expect("its papers are good");
+    let [names, about] = quic::names_and_about("ber", "ber-2");
+    let words = [
+        quic::hello("ber", "ber-2"),
+        // Its hello of the next version, a message that is new, and a new version of an old one.
+        quic::frame(0x0102, &[9; 40]),
+        quic::frame(0x7f01, &[]),
+        names,
+        quic::frame(0x0b02, &[1; 7]),
+        about,
+    ];
+    caller.say(&words.concat()).await;
+    eventually("what it says between is heard", REFUSED, async || {
+        fra.isobar.stderr().count("mesh: node is heard peer=\"ber/ber-2\"") == 1
+            && unknown().await - before == 3.0
+    })
+    .await;
+    assert!(caller.stands(Duration::from_secs(1)).await, "nobody is closed for knowing more");
+    assert_eq!(metric(&fra.isobar, "isobar_mesh_misspoken_total", &[]).await, 0.0);
+}

@@ -84,6 +84,11 @@ impl Caller {
         });
     }
 
+    /// Whether it stands for so long.
+    pub async fn stands(&self, time: Duration) -> bool {
+        timeout(time, self.connection.closed()).await.is_err()
+    }
+
     /// How the node ends it.
     pub async fn ended(&self) -> Ended {
         match timeout(PATIENCE, self.connection.closed()).await {
@@ -117,8 +122,8 @@ fn certificates(ca: &MeshCa, file: &str) -> Vec<CertificateDer<'static>> {
     found.map(|certificate| certificate.expect("a certificate")).collect()
 }
 
-/// Magic and major, kind, length; all that is spelled here is short.
-fn frame(kind: u16, body: &[u8]) -> Vec<u8> {
+/// Magic and major, kind, length and body; all that is spelled here is short.
+pub fn frame(kind: u16, body: &[u8]) -> Vec<u8> {
     let length = u8::try_from(body.len()).expect("short");
     let [high, low] = kind.to_be_bytes();
     [&[0xb1, high, low, 0, 0, length], body].concat()
@@ -140,4 +145,12 @@ pub fn hello(site: &str, node: &str) -> Vec<u8> {
     // An incarnation, none held, not dead; no addresses and no services.
     let (numbers, lists) = ([5, 0, 0], [0, 0]);
     frame(0x0101, &[&text(site)[..], &text(node), &process, &numbers, &known, &lists].concat())
+}
+
+/// `names` and `about`: what I number 0 is that node in that site, and it lives.
+pub fn names_and_about(site: &str, node: &str) -> [Vec<u8>; 2] {
+    // One site, one owner with its site and slot, no services.
+    let names = [&[1, 0][..], &text(site), &[1, 0, 0, 0], &text(node), &[0]].concat();
+    // Owner, incarnation and seq, not draining, no addresses.
+    [frame(0x0201, &names), frame(0x0b01, &[0, 5, 1, 0, 0])]
 }
