@@ -185,7 +185,8 @@ impl Own {
         if self.counts_at.is_some_and(|at| now < at + URGENT_EVERY) {
             return;
         }
-        // They go as datagrams, which may be lost: what has not changed for long is said again.
+        // They go as datagrams, which may be lost: what has not changed for long is said again,
+        // as a new word, for it says what is so now: a sibling guesses what we did since the last.
         let repeat = self.counts_said_at.is_none_or(|at| now >= at + COUNTS_AGAIN);
         if repeat {
             self.counts_said_at = Some(now);
@@ -198,10 +199,7 @@ impl Own {
                 .collect();
             let held = record.counts().find(|held| usize::from(held.page) == page);
             let page = page as u8;
-            if held.is_some_and(|held| held.brokers == brokers) {
-                if repeat {
-                    changed.push(Spot::Counts(page));
-                }
+            if !repeat && held.is_some_and(|held| held.brokers == brokers) {
                 continue;
             }
             self.counts_at = Some(now);
@@ -255,6 +253,16 @@ mod tests {
         assert_eq!(own.state(at(1_100), &mut record), [Spot::Load(0)]);
         own.local.services[0].room = 0;
         assert_eq!(own.state(at(1_200), &mut record), [Spot::Load(0)]);
+    }
+
+    #[test]
+    fn counts_are_said_again_as_a_new_word() {
+        let (mut own, mut record) = (own(1), Record::default());
+        own.state(at(0), &mut record);
+        let before = record.seq(Spot::Counts(0));
+        assert!(own.state(at(900), &mut record).is_empty());
+        assert_eq!(own.state(at(1_000), &mut record), [Spot::Counts(0)]);
+        assert!(record.seq(Spot::Counts(0)) > before);
     }
 
     #[test]
