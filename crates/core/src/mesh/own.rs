@@ -2,7 +2,8 @@
 //!
 //! Shapes are said on change. Load is said once a second at most, but at once - no oftener than
 //! every 100 ms - when a service's room reaches nothing or has halved: then others must stop
-//! coming. Counts per broker, for siblings, every 100 ms at most, and once a second at least.
+//! coming; and within a quarter of a second when there is room where there was none. Counts per
+//! broker, for siblings, every 100 ms at most, and once a second at least.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -19,6 +20,8 @@ use crate::time::Time;
 
 const LOAD_EVERY: Duration = Duration::from_secs(1);
 const URGENT_EVERY: Duration = Duration::from_millis(100);
+/// Room that is there and gone again by turns is no reason to speak as often as that.
+const REGAINED_EVERY: Duration = Duration::from_millis(250);
 const COUNTS_AGAIN: Duration = Duration::from_secs(1);
 const OWNER: u16 = 0;
 
@@ -169,7 +172,11 @@ impl Own {
                 continue;
             }
             let urgent = is_urgent(held, &services);
-            let every = if urgent { URGENT_EVERY } else { LOAD_EVERY };
+            let every = match urgent {
+                true if has_lost(held, &services) => URGENT_EVERY,
+                true => REGAINED_EVERY,
+                false => LOAD_EVERY,
+            };
             if self.loads_at[page].is_some_and(|at| now < at + every) {
                 continue;
             }
@@ -210,8 +217,17 @@ impl Own {
     }
 }
 
-/// Whether others must know at once: some room reached nothing, or has halved.
+/// Whether others must know at once: some room reached nothing, or has halved, or there is some
+/// where there was none.
 pub(crate) fn is_urgent(before: &[ServiceLoad], after: &[ServiceLoad]) -> bool {
+    let regained = |old: &ServiceLoad| {
+        let new = after.iter().find(|new| new.service == old.service);
+        old.room == 0 && new.is_some_and(|new| new.room > 0)
+    };
+    has_lost(before, after) || before.iter().any(regained)
+}
+
+fn has_lost(before: &[ServiceLoad], after: &[ServiceLoad]) -> bool {
     before.iter().any(|old| {
         let new = after.iter().find(|new| new.service == old.service);
         old.room > 0 && new.is_none_or(|new| new.room <= old.room / 2)
@@ -253,6 +269,24 @@ mod tests {
         assert_eq!(own.state(at(1_100), &mut record), [Spot::Load(0)]);
         own.local.services[0].room = 0;
         assert_eq!(own.state(at(1_200), &mut record), [Spot::Load(0)]);
+    }
+
+    #[test]
+    fn room_where_there_was_none_is_said_soon_and_not_all_the_time() {
+        let (mut own, mut record) = (own(1), Record::default());
+        own.local.services[0].room = 0;
+        own.state(at(0), &mut record);
+        let (mut said, mut urgent) = (0, 0);
+        for n in 1..=40 {
+            own.urgent = false;
+            own.local.services[0].room = n % 2;
+            let spots = own.state(at(100 * u64::from(n)), &mut record);
+            said += usize::from(spots.contains(&Spot::Load(0)));
+            urgent += usize::from(own.urgent);
+            assert!(n != 3 || (said, urgent) == (1, 1), "within a quarter of a second");
+        }
+        assert!(said <= 4 * 8, "{said} in four seconds");
+        assert_eq!(said, urgent);
     }
 
     #[test]
