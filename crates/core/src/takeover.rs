@@ -5,8 +5,15 @@
 //! two are on different brokers. On the same broker it is the broker's own business, and of two
 //! carried to the same site that site's. Siblings tell each other whom they have taken. A table
 //! of 128-bit keys, one entry per accepted flow: bounded by `maxconn`.
+//!
+//! Of two at two siblings, the client's later one should stay; but a sibling's word on when its
+//! client came is late by as long as it travels, so that each may take its own for the older one
+//! and end it. So one of the two, that with the lower identity, judges: it yields to a flow that
+//! is later by a margin, and else says so again, with a time that makes the other one yield,
+//! which does so to whatever is not older than its own.
 
 use alloc::collections::BTreeMap;
+use core::time::Duration;
 
 use crate::id::{BrokerId, ClientKey, FlowId, SiteId};
 use crate::time::Time;
@@ -32,13 +39,25 @@ impl From<SiteId> for Taken {
     }
 }
 
+/// More than two words of siblings are late by together. Of two clients with one id that come to
+/// two siblings within it, the lower sibling's stays.
+pub const MARGIN: Duration = Duration::from_millis(500);
+
+/// Which of two siblings keeps its flow where time cannot decide.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Precedence {
+    /// This node: its identity is the lower one.
+    Ours,
+    /// The sibling.
+    Theirs,
+}
+
 /// What follows from a sibling's word on a client.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Heard {
     /// Our flow came before, and was taken by another: it must end.
     Ends(FlowId),
-    /// Our flow came later, when the sibling's was not accepted yet: it is to be told once more
-    /// of this one, and ends its own.
+    /// Our flow stays: the sibling is to be told of it once more, with this time, and ends its own.
     Stays(Taken, Time),
     /// No flow of ours, or the broker's own business.
     Nothing,
@@ -47,7 +66,17 @@ pub enum Heard {
 /// The accepted flows of one service by client id.
 #[derive(Clone, Debug, Default)]
 pub struct Takeover {
-    flows: BTreeMap<ClientKey, (FlowId, Taken, Time)>,
+    flows: BTreeMap<ClientKey, Listed>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Listed {
+    flow: FlowId,
+    by: Taken,
+    /// When its client came.
+    came: Time,
+    /// The same, or when a sibling's client came, as far as we know, against which it stays.
+    stands: Time,
 }
 
 impl Takeover {
@@ -65,11 +94,12 @@ impl Takeover {
     ) -> Option<FlowId> {
         let by = by.into();
         match self.flows.get(&client) {
-            Some((_, on, came)) if *came > since && *on != by => Some(flow),
+            Some(listed) if listed.came > since && listed.by != by => Some(flow),
             listed => {
-                let came = listed.map_or(since, |(_, _, came)| since.max(*came));
-                let (older, on, _) = self.flows.insert(client, (flow, by, came))?;
-                (on != by).then_some(older)
+                let came = listed.map_or(since, |listed| since.max(listed.came));
+                let listed = Listed { flow, by, came, stands: came };
+                let older = self.flows.insert(client, listed)?;
+                (older.by != by).then_some(older.flow)
             }
         }
     }
@@ -78,23 +108,37 @@ impl Takeover {
     /// then and still tries is to be taken to no further broker: on the later one's it would
     /// throw that out.
     pub fn has_later(&self, client: ClientKey, since: Time) -> bool {
-        self.flows.get(&client).is_some_and(|(_, _, came)| *came > since)
+        self.flows.get(&client).is_some_and(|listed| listed.came > since)
     }
 
-    /// A sibling has accepted this client, which came to it at `since` by our clock, `by` this
-    /// broker of the site or by that other site.
-    pub fn heard(&self, client: ClientKey, by: impl Into<Taken>, since: Time) -> Heard {
+    /// A sibling has accepted this client, which came to it at `since` by our clock or a little
+    /// before, `by` this broker of the site or by that other site.
+    pub fn heard(
+        &mut self,
+        client: ClientKey,
+        by: impl Into<Taken>,
+        since: Time,
+        precedence: Precedence,
+    ) -> Heard {
         let by = by.into();
-        match self.flows.get(&client) {
-            Some((flow, on, came)) if *on != by && *came < since => Heard::Ends(*flow),
-            Some((_, on, came)) if *on != by && *came > since => Heard::Stays(*on, *came),
-            _ => Heard::Nothing,
+        let Some(listed) = self.flows.get_mut(&client).filter(|listed| listed.by != by) else {
+            return Heard::Nothing;
+        };
+        match precedence {
+            Precedence::Ours if since > listed.stands + MARGIN => Heard::Ends(listed.flow),
+            // Its own clock cannot say that the sibling's came later than this.
+            Precedence::Ours => {
+                listed.stands = listed.stands.max(since);
+                Heard::Stays(listed.by, listed.stands)
+            }
+            Precedence::Theirs if since >= listed.came => Heard::Ends(listed.flow),
+            Precedence::Theirs => Heard::Stays(listed.by, listed.came),
         }
     }
 
     /// `flow` has ended.
     pub fn ended(&mut self, client: ClientKey, flow: FlowId) {
-        if self.flows.get(&client).is_some_and(|(current, ..)| *current == flow) {
+        if self.flows.get(&client).is_some_and(|listed| listed.flow == flow) {
             self.flows.remove(&client);
         }
     }
@@ -161,21 +205,107 @@ mod tests {
 
     #[test]
     fn of_two_siblings_the_one_with_the_later_client_keeps_it() {
+        use Precedence::{Ours, Theirs};
         let me = ClientKey::from_bits(1);
         let (mut one, mut other) = (Takeover::default(), Takeover::default());
-        one.accepted(me, FlowId(1), BrokerId(0), Time(1));
-        other.accepted(me, FlowId(2), SiteId(0), Time(2));
-        assert_eq!(one.heard(me, SiteId(0), Time(2)), Heard::Ends(FlowId(1)));
-        let stays = Heard::Stays(Taken::There(SiteId(0)), Time(2));
-        assert_eq!(other.heard(me, BrokerId(0), Time(1)), stays);
-        assert_eq!(
-            one.heard(me, BrokerId(0), Time(2)),
-            Heard::Nothing,
-            "the broker does it itself"
-        );
-        assert_eq!(one.heard(ClientKey::from_bits(9), BrokerId(1), Time(2)), Heard::Nothing);
+        let (early, late) = (at(1_000), at(3_000));
+        one.accepted(me, FlowId(1), BrokerId(0), early);
+        other.accepted(me, FlowId(2), SiteId(0), late);
+        for (ours, theirs) in [(Ours, Theirs), (Theirs, Ours)] {
+            assert_eq!(one.heard(me, SiteId(0), late, ours), Heard::Ends(FlowId(1)));
+            let stays = Heard::Stays(Taken::There(SiteId(0)), late);
+            assert_eq!(other.heard(me, BrokerId(0), early, theirs), stays);
+            let same = one.heard(me, BrokerId(0), late, ours);
+            assert_eq!(same, Heard::Nothing, "the broker does it itself");
+            let nobody = one.heard(ClientKey::from_bits(9), BrokerId(1), late, ours);
+            assert_eq!(nobody, Heard::Nothing);
+        }
         one.ended(me, FlowId(1));
         assert!(one.is_empty());
+    }
+
+    fn at(ms: u64) -> Time {
+        Time::ZERO + Duration::from_millis(ms)
+    }
+
+    /// Two siblings that have accepted one client each, and what they say, which is late.
+    struct Pair {
+        tables: [Takeover; 2],
+        lives: [bool; 2],
+        /// When it is heard, by whom, and when the other's client had come by its own word.
+        mail: BTreeMap<(Time, u32), (usize, Duration)>,
+        said: u32,
+    }
+
+    impl Pair {
+        fn tell(&mut self, from: usize, since: Time, now: Time, delay: Duration) {
+            self.said += 1;
+            // In milliseconds, as it is spelled.
+            let age = Duration::from_millis(now.since(since).as_millis() as u64);
+            self.mail.insert((now + delay, self.said), (1 - from, age));
+        }
+
+        /// Clients come at these times, are accepted and told of a while later, and every word
+        /// is late by one of the delays. Which of the two is left.
+        fn play(came: [Time; 2], accepted: [Time; 2], delays: &[u64]) -> ([bool; 2], u32) {
+            let me = ClientKey::from_bits(1);
+            let tables = [Takeover::default(), Takeover::default()];
+            let mut pair = Pair { tables, lives: [true; 2], mail: BTreeMap::new(), said: 0 };
+            let mut delays = delays.iter().cycle().map(|ms| Duration::from_millis(*ms));
+            let mut delay = || delays.next().unwrap_or_default();
+            let mut to_accept = [0, 1];
+            to_accept.sort_by_key(|node| accepted[*node]);
+            let mut due = to_accept.into_iter().peekable();
+            loop {
+                let next = due.peek().map(|node| accepted[*node]);
+                let first = pair.mail.first_key_value().map(|(key, _)| key.0);
+                if let Some(now) = next.filter(|at| first.is_none_or(|first| *at <= first)) {
+                    let Some(node) = due.next() else { break };
+                    let by = BrokerId(node as u16);
+                    let ends = pair.tables[node].accepted(me, FlowId(node as u64), by, came[node]);
+                    assert_eq!(ends, None);
+                    pair.tell(node, came[node], now, delay());
+                } else if let Some(((now, _), (node, age))) = pair.mail.pop_first() {
+                    let order = [Precedence::Ours, Precedence::Theirs][node];
+                    let by = BrokerId(1 - node as u16);
+                    match pair.tables[node].heard(me, by, now - age, order) {
+                        Heard::Nothing => {}
+                        Heard::Stays(_, since) => pair.tell(node, since, now, delay()),
+                        Heard::Ends(flow) => {
+                            pair.lives[node] = false;
+                            pair.tables[node].ended(me, flow);
+                        }
+                    }
+                } else {
+                    break;
+                }
+            }
+            (pair.lives, pair.said)
+        }
+    }
+
+    #[test]
+    fn of_two_that_came_at_nearly_the_same_time_exactly_one_stays() {
+        let times = [0, 1, 20, 90, 249, 250, 251, 400, 499, 500, 501, 749, 751, 1_100];
+        let delays = [[0, 0, 0], [249, 0, 7], [0, 249, 249], [249, 249, 0], [3, 100, 249]];
+        for lower in times {
+            for higher in times {
+                for wait in [0, 5, 300] {
+                    for delays in delays {
+                        let came = [at(1_000 + lower), at(1_000 + higher)];
+                        let accepted = [came[0] + Duration::from_millis(wait), came[1]];
+                        let (lives, said) = Pair::play(came, accepted, &delays);
+                        let what = (lower, higher, wait, delays);
+                        assert!(lives[0] != lives[1], "{what:?}: {lives:?}");
+                        assert!(said <= 6, "{what:?}: {said} words");
+                        // Outside the margin it is the later one.
+                        if higher > lower + 500 || lower > higher {
+                            assert_eq!(lives[1], higher > lower, "{what:?}");
+                        }
+                    }
+                }
+            }
+        }
     }
 
     #[test]

@@ -8,7 +8,7 @@ use isobar_core::admission::Sources;
 use isobar_core::id::{BrokerId, ClientKey, FlowId, ServiceId};
 use isobar_core::mesh::message::ADDRESSES_MAX;
 use isobar_core::policy::ServicePolicy;
-use isobar_core::takeover::{Heard, Taken, Takeover};
+use isobar_core::takeover::{Heard, Precedence, Taken, Takeover};
 use isobar_core::time::Time;
 
 use crate::counters::{Count, Gauge, ServiceCounters};
@@ -160,9 +160,15 @@ impl Service {
     }
 
     /// A sibling has accepted `client`; returns the flow of ours that must end.
-    pub fn taken_elsewhere(&self, client: ClientKey, on: Taken, since: Time) -> Option<FlowId> {
+    pub fn taken_elsewhere(
+        &self,
+        client: ClientKey,
+        on: Taken,
+        since: Time,
+        precedence: Precedence,
+    ) -> Option<FlowId> {
         let mut takeovers = self.takeovers();
-        match takeovers.table.heard(client, on, since) {
+        match takeovers.table.heard(client, on, since, precedence) {
             Heard::Nothing => None,
             Heard::Stays(on, since) => {
                 takeovers.tell((client, on, since));

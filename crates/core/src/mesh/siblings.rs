@@ -16,6 +16,7 @@ use super::terms::{Channel, LinkId, Output, Refusal};
 use crate::id::{BrokerId, ClientKey, PeerId, ServiceId, SiteId};
 use crate::rng::mix;
 use crate::share::{Sibling, SiblingCount};
+use crate::takeover::Precedence;
 use crate::time::Time;
 
 /// A client that was accepted.
@@ -29,6 +30,8 @@ pub struct Taken {
     pub by: By,
     /// How long ago it connected.
     pub age: Duration,
+    /// Of a sibling's: whose flow stays where time cannot decide. Of ours it says nothing.
+    pub precedence: Precedence,
 }
 
 /// Who has accepted a client.
@@ -115,6 +118,8 @@ impl Mesh {
         if !self.is_sibling(link.peer) {
             return self.refuse(now, link.peer, Refusal::NotItsToTell);
         }
+        let lower_is_us = self.me < self.roster.identity(link.peer);
+        let precedence = if lower_is_us { Precedence::Ours } else { Precedence::Theirs };
         let ours = |number: u16| {
             let number = link.theirs.services.get(&number)?;
             let at = self.own.numbers.iter().position(|own| own == number)?;
@@ -130,7 +135,7 @@ impl Mesh {
                 };
                 let (service, client) = (ours(taking.service)?, taking.client);
                 let age = Duration::from_millis(u64::from(taking.age_ms));
-                Some(Taken { service, client, by, age })
+                Some(Taken { service, client, by, age, precedence })
             })
             .collect();
         if !taken.is_empty() {

@@ -8,7 +8,7 @@ use isobar_core::committed::End;
 use isobar_core::id::{BrokerId, PeerId, ServiceId};
 use isobar_core::mesh::{BrokerKey, By, Taken};
 use isobar_core::share::{Sibling, SiblingCount};
-use isobar_core::takeover;
+use isobar_core::takeover::{self, Precedence};
 use isobar_core::time::Time;
 
 use super::local::{Local, key};
@@ -76,7 +76,10 @@ impl Local {
                     takeover::Taken::There(site) => By::Site(site),
                 };
                 let service = ServiceId(at as u16);
-                all.push(Taken { service, client, by, age: now.since(since) });
+                // It is the sibling that looks who comes first.
+                let precedence = Precedence::Ours;
+                let age = now.since(since);
+                all.push(Taken { service, client, by, age, precedence });
             }
         }
         all
@@ -85,7 +88,7 @@ impl Local {
     /// A sibling has accepted these clients: older flows of theirs end here.
     pub fn hear_taken(&self, taken: &[Taken], now: Time) {
         let Some((_, worker)) = self.workers.desks.first() else { return };
-        for Taken { service, client, by, age } in taken {
+        for Taken { service, client, by, age, precedence } in taken {
             let Some(service) = self.workers.services.get(service.index()) else { continue };
             // One that this node does not know is none that a flow of ours is on.
             let unknown = takeover::Taken::Here(BrokerId(u16::MAX));
@@ -96,7 +99,8 @@ impl Local {
                     broker.map_or(unknown, |at| takeover::Taken::Here(BrokerId(at as u16)))
                 }
             };
-            if let Some(older) = service.taken_elsewhere(*client, by, now - *age) {
+            let older = service.taken_elsewhere(*client, by, now - *age, *precedence);
+            if let Some(older) = older {
                 worker.tell(older, End::TakenOver);
             }
         }

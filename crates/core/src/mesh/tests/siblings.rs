@@ -3,6 +3,7 @@
 use super::*;
 use crate::id::ServiceId;
 use crate::share::SiblingCount;
+use crate::takeover::Precedence;
 
 #[test]
 fn siblings_count_each_other_s_parts_by_the_keys_of_brokers() {
@@ -77,7 +78,9 @@ fn siblings_tell_each_other_whom_they_have_taken() {
     node.meets(2, "far", "x");
     let far = SiteId(1);
     let (client, age) = (ClientKey::from_bits(5), ms(1_500));
-    let taken = |by| Taken { service: ServiceId(0), client, by, age };
+    // `home/a` comes before `home/b`.
+    let precedence = Precedence::Ours;
+    let taken = |by| Taken { service: ServiceId(0), client, by, age, precedence };
     node.sent.clear();
     node.feed(Input::Taken(&[taken(By::Site(far)), taken(By::Broker(BrokerKey(11)))]));
     let to_siblings = node.sent.iter().filter(|(to, _)| *to == [LinkId(1)]);
