@@ -13,7 +13,7 @@ use core::time::Duration;
 use super::{Carried, Pool, Rejection, Request};
 use crate::bucket::Bucket;
 use crate::id::{BrokerId, PeerId, ServiceId, SiteId};
-use crate::lease::{Granted, LEASE_MAX};
+use crate::lease::Granted;
 use crate::policy::SpillPolicy;
 use crate::report::{AdminState, BrokerState, Counted};
 use crate::retry::TunnelRefusal;
@@ -242,16 +242,14 @@ impl Pool {
     }
 
     /// A node of another site asks for places ahead: how many it gets, for
-    /// [`LEASE_TTL`](crate::lease::LEASE_TTL). Half of what there is at most: the last places are
-    /// for whoever comes, and not for one who may let them lapse.
+    /// [`LEASE_TTL`](crate::lease::LEASE_TTL). With all that it holds, half of what there is at
+    /// most: the last places are for whoever comes, and not for one who may let them lapse.
     pub fn grant_lease(&mut self, now: Time, service: ServiceId, to: PeerId, n: u32) -> u32 {
         let room = self.room(service, now).others;
         let lending = &mut self.services[service.index()].lending;
-        if !lending.leases.has_room(to, now) {
-            return 0;
-        }
+        let most = lending.leases.room(to, room, now);
         lending.bucket.refill(lending.rate, now);
-        let granted = lending.bucket.take_up_to(n.min(room / 2).min(LEASE_MAX));
+        let granted = lending.bucket.take_up_to(n.min(most));
         if granted > 0 {
             lending.leases.grant(to, granted, now);
         }
