@@ -293,8 +293,9 @@ impl Pool {
             user.lending.enters(from);
         }
         self.touch(id, now);
+        let leased = waiter.carried.is_some_and(|carried| carried.leased);
         let session = waiter.session;
-        Token { service, broker: id, session, from, settled: false, since: now }
+        Token { service, broker: id, session, from, leased, settled: false, since: now }
     }
 
     fn serve_users(&mut self, id: BrokerId, now: Time) {

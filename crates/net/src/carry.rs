@@ -287,6 +287,10 @@ impl Way {
 
     fn take_place(&mut self, placed: Placed) -> Event {
         let broker = placed.broker();
+        // What its header claims counts once.
+        if let Some(carried) = &mut self.carried {
+            carried.leased = placed.is_leased();
+        }
         self.story.placed(broker, self.waited);
         self.placed = Some(placed);
         Event::Placed(broker)

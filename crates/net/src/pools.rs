@@ -268,6 +268,11 @@ impl Placed {
         self.token().broker()
     }
 
+    /// Whether it was lent ahead to the site that sent the flow here.
+    pub fn is_leased(&self) -> bool {
+        self.token().is_leased()
+    }
+
     /// Whether the broker is known to accept others.
     pub fn accepts_others(&self) -> bool {
         let now = self.pools.clock.now();

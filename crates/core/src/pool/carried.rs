@@ -256,7 +256,8 @@ impl Pool {
         granted
     }
 
-    /// Whether a flow of another site may come in, and whether it has been lent its place.
+    /// Whether a flow of another site may come in, and whether it has been lent its place: at its
+    /// first attempt by our own books, whatever is claimed; later it is what its token said.
     pub(super) fn admit(
         &mut self,
         request: &Request<'_>,

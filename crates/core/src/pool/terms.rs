@@ -16,6 +16,8 @@ pub struct Token {
     pub(super) session: Option<ClientKey>,
     /// The site that sent it here.
     pub(super) from: Option<SiteId>,
+    /// It is on a place that was lent ahead, by our own books.
+    pub(super) leased: bool,
     pub(super) settled: bool,
     pub(super) since: Time,
 }
@@ -29,6 +31,12 @@ impl Token {
     /// The service that placed it.
     pub fn service(&self) -> ServiceId {
         self.service
+    }
+
+    /// Whether it stands for a place that was lent ahead. To be told in [`Carried::leased`] at the
+    /// flow's further attempts.
+    pub fn is_leased(&self) -> bool {
+        self.leased
     }
 
     /// Whether the attempt's outcome has been told.
@@ -65,7 +73,8 @@ pub struct Carried {
     pub from: SiteId,
     /// That node.
     pub peer: PeerId,
-    /// It uses a place that was lent to that node ahead, says the tunnel's header.
+    /// It uses a place that was lent to that node ahead: at its first attempt, says the tunnel's
+    /// header; at any other, said the last token ([`Token::is_leased`]).
     pub leased: bool,
 }
 

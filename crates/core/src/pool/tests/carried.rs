@@ -135,6 +135,34 @@ fn capacity_is_what_is_known_of_the_brokers_or_the_service_s_maxconn() {
 }
 
 #[test]
+fn a_lease_that_was_only_claimed_does_not_open_the_reserve_at_a_further_attempt() {
+    let mut site = lends(|_| {});
+    let claims = |leased| Some(Carried { from: NYC, peer: PeerId(1), leased });
+    let Placement::Broker(first) = site.ask(Request { carried: claims(true), ..request() }) else {
+        panic!("there is room for anybody")
+    };
+    assert!(!first.is_leased(), "nothing was lent");
+    let (_held, _) = site.fill_from(SIN);
+    let leased = first.is_leased();
+    site.failed(first, Failure::ConnectRefused, None);
+    let again = |leased| Request { carried: claims(leased), attempt: 1, avoid: &[A], ..request() };
+    // Its own place is free again: one of the others' takes that.
+    assert!(matches!(site.carried_arrives(SIN), Placement::Broker(_)));
+    assert_eq!(site.ask(again(leased)), Placement::Rejected(Rejection::Full));
+    // One that was lent keeps its place at the next broker, too, even when all is taken.
+    let mut site = lends(|_| {});
+    assert_eq!(site.pool.grant_lease(site.now, S, PeerId(1), 1), 1);
+    let Placement::Broker(first) = site.ask(Request { carried: claims(true), ..request() }) else {
+        panic!("it was lent one")
+    };
+    assert!(first.is_leased());
+    let leased = first.is_leased();
+    site.failed(first, Failure::ConnectRefused, None);
+    let (_held, _) = site.fill_from(SIN);
+    assert!(matches!(site.ask(again(leased)), Placement::Broker(token) if token.is_leased()));
+}
+
+#[test]
 fn who_drains_or_does_not_lend_takes_nobody() {
     let mut site = lends(|_| {});
     site.pool.drain(true);
