@@ -23,6 +23,7 @@ impl Mesh {
     /// The first things said on a link that is up.
     pub(super) fn welcome(&mut self, now: Time, id: LinkId, hello: &Hello) {
         self.heartbeat(now, id);
+        self.tell_counts(id);
         self.tell_all(id, &[ME]);
         self.offer(id);
         if hello.known != self.topology.known(&self.roster) {

@@ -243,6 +243,18 @@ impl Mesh {
         }
     }
 
+    /// Our counts, on the stream of a link to a sibling: until both know what the other has, each
+    /// thinks that it has all of every `maxconn`.
+    pub(super) fn tell_counts(&mut self, id: LinkId) {
+        if !self.is_sibling(self.links[&id].peer) {
+            return;
+        }
+        let counts: Vec<_> = self.roster.peer(ME).record.counts().cloned().collect();
+        for page in counts {
+            self.say(Vec::from([id]), Channel::Stream, Message::Counts(page));
+        }
+    }
+
     /// Whom of that site we hold dead.
     pub(super) fn tell_verdict(&mut self, to: Vec<LinkId>, site: SiteId) {
         let nodes = self.roster.site(site).nodes.iter();

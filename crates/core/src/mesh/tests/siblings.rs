@@ -46,6 +46,20 @@ fn counts_that_stay_are_said_again_for_those_who_missed_them() {
 }
 
 #[test]
+fn siblings_that_meet_hear_at_once_what_the_other_has_and_others_do_not() {
+    let mut node = Node::new(|_| {});
+    node.pass(ms(100));
+    node.sent.clear();
+    node.meets(1, "home", "b");
+    node.meets(2, "far", "x");
+    let told = |(to, said): &(Vec<LinkId>, Message)| {
+        matches!(said, Message::Counts(page) if page.brokers.len() == 2).then(|| to.clone())
+    };
+    let told: Vec<_> = node.sent.iter().filter_map(told).collect();
+    assert_eq!(told, [[LinkId(1)]]);
+}
+
+#[test]
 fn places_go_between_siblings_and_to_nobody_else() {
     let mut node = Node::new(|_| {});
     node.meets(1, "home", "b");
