@@ -30,8 +30,10 @@ const SIBLINGS_MAX: usize = 64;
 pub struct Sibling {
     /// Who.
     pub peer: PeerId,
-    /// Grows with every word of it.
+    /// Another one with every word of it.
     pub word: u64,
+    /// It has said what it has: of a broker that is not in `counts` it has nothing.
+    pub told: bool,
     /// What it has there.
     pub counts: Vec<SiblingCount>,
 }
@@ -109,7 +111,10 @@ impl Share {
     /// Takes in who is heard now, with `flows` of our own there.
     pub(crate) fn hear(&mut self, broker: BrokerId, siblings: &[Sibling], flows: u32, now: Time) {
         for other in &mut self.others {
-            let heard = siblings.iter().any(|sibling| sibling.peer == other.peer);
+            let sibling = siblings.iter().find(|sibling| sibling.peer == other.peer);
+            // One that lives and has no such broker any more is as good as gone.
+            let has = |sibling: &Sibling| sibling.counts.iter().any(|c| c.broker == broker);
+            let heard = sibling.is_some_and(|sibling| !sibling.told || has(sibling));
             other.gone = if heard { None } else { other.gone.or(Some(now)) };
         }
         let mut met = false;
@@ -192,7 +197,12 @@ impl Share {
         let used =
             |other: &Other| u64::from(if other.gone.is_none() { other.flows } else { other.share });
         let used: u64 = self.others.iter().map(used).sum::<u64>() + u64::from(flows);
-        let part = flows + (max.saturating_sub(used) / nodes) as u32;
+        let mut part = flows + (max.saturating_sub(used) / nodes) as u32;
+        if at_once && shares < max {
+            // They have divided it among themselves before, and give nothing up at once for one
+            // who comes to them anew: there is what they have left.
+            part = part.min((max - shares) as u32).max(flows);
+        }
         self.own = self.own.min(part);
     }
 

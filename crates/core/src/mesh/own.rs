@@ -198,7 +198,9 @@ impl Own {
         if repeat {
             self.counts_said_at = Some(now);
         }
-        let pages = self.local.brokers.len().div_ceil(COUNTS_MAX).min(COUNT_PAGES_MAX);
+        // Who has services and no broker says so: that is a word on every broker, too.
+        let least = usize::from(!self.local.services.is_empty());
+        let pages = self.local.brokers.len().div_ceil(COUNTS_MAX).clamp(least, COUNT_PAGES_MAX);
         for page in 0..pages {
             let here = self.local.brokers.iter().skip(page * COUNTS_MAX).take(COUNTS_MAX);
             let brokers: Vec<BrokerCount> = here

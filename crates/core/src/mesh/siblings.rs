@@ -60,7 +60,8 @@ impl Mesh {
                     let broker = *ids.get(&count.key)?;
                     Some(SiblingCount { broker, flows: count.flows, share: count.share })
                 });
-                Sibling { peer, word, counts: counts.collect() }
+                let told = record.counts().next().is_some();
+                Sibling { peer, word, told, counts: counts.collect() }
             })
             .collect()
     }

@@ -17,7 +17,8 @@ fn at(ms: u64) -> Time {
 }
 
 fn says(peer: PeerId, word: u64, flows: u32, share: u32) -> Sibling {
-    Sibling { peer, word, counts: vec![SiblingCount { broker: BROKER, flows, share }] }
+    let counts = vec![SiblingCount { broker: BROKER, flows, share }];
+    Sibling { peer, word, told: true, counts }
 }
 
 #[test]
@@ -131,6 +132,41 @@ fn a_message_that_was_lost_costs_places_for_a_moment_only() {
     a.refresh(0, at(1_300));
     b.refresh(0, at(1_300));
     assert_eq!((a.limit(), b.limit()), (Some(60), Some(40)));
+}
+
+#[test]
+fn a_broker_that_a_living_sibling_has_no_more_is_reclaimed() {
+    let (mut a, _) = two();
+    // It is started again, and has not said yet what it has: that may be the same.
+    let silent = Sibling { peer: B, word: 9, told: false, counts: Vec::new() };
+    a.hear(BROKER, &[silent], 20, at(500));
+    a.refresh(20, at(9_000));
+    assert_eq!((a.limit(), a.siblings()), (Some(50), 1));
+    // It says, and this broker is not in it.
+    let other = SiblingCount { broker: BrokerId(7), flows: 3, share: 9 };
+    let word = |word| Sibling { peer: B, word, told: true, counts: vec![other] };
+    a.hear(BROKER, &[word(10)], 20, at(9_000));
+    assert_eq!((a.limit(), a.siblings()), (Some(50), 0));
+    a.hear(BROKER, &[word(11)], 20, at(11_000));
+    a.refresh(20, at(12_000));
+    assert_eq!(a.limit(), Some(100));
+    // It has it again: they meet anew.
+    a.hear(BROKER, &[says(B, 12, 0, 100)], 20, at(13_000));
+    assert_eq!(a.limit(), Some(60));
+}
+
+#[test]
+fn who_comes_anew_takes_only_what_the_others_have_left() {
+    // One that was started again, before it was missed: the other gives nothing up at once.
+    let mut b = Share::alone(Some(1_000));
+    b.hear(BROKER, &[says(A, 70, 100, 800)], 0, at(0));
+    assert_eq!(b.limit(), Some(200));
+    let mut b = Share::alone(Some(1_000));
+    b.hear(BROKER, &[says(A, 70, 900, 1_000)], 0, at(0));
+    assert_eq!(b.limit(), Some(50), "it uses nine of ten, and was alone");
+    let mut b = Share::alone(Some(1_000));
+    b.hear(BROKER, &[says(A, 70, 900, 980)], 100, at(0));
+    assert_eq!(b.limit(), Some(100), "what it uses is its own, whoever had it before");
 }
 
 /// A site whose nodes hear each other up to 300 ms later, and tell what they have each 100 ms.

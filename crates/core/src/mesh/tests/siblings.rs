@@ -60,6 +60,19 @@ fn siblings_that_meet_hear_at_once_what_the_other_has_and_others_do_not() {
 }
 
 #[test]
+fn what_a_sibling_has_not_said_yet_is_told_apart_from_what_it_has_not() {
+    let mut node = Node::new(|_| {});
+    node.meets(1, "home", "b");
+    node.pass(ms(100));
+    assert!(!node.siblings[0].told);
+    let stamp = Stamp { incarnation: 50, seq: 1 };
+    let nothing = message::CountPage { owner: 0, stamp, page: 0, brokers: Vec::new() };
+    node.hears(1, &Message::Counts(nothing));
+    node.pass(ms(100));
+    assert!(node.siblings[0].told && node.siblings[0].counts.is_empty());
+}
+
+#[test]
 fn places_go_between_siblings_and_to_nobody_else() {
     let mut node = Node::new(|_| {});
     node.meets(1, "home", "b");

@@ -9,7 +9,7 @@ use crate::spill::{Abroad, AskAbroad, Crossing, Passage};
 fn word(site: &Site, peer: u16, word: u64) -> Sibling {
     let load = site.pool.load(site.now, S);
     let count = |b: &BrokerLoad| SiblingCount { broker: b.broker, flows: b.flows, share: b.share };
-    Sibling { peer: PeerId(peer), word, counts: load.brokers.iter().map(count).collect() }
+    Sibling { peer: PeerId(peer), word, told: true, counts: load.brokers.iter().map(count).collect() }
 }
 
 /// Both hear each other, and asked places change hands.
@@ -47,7 +47,7 @@ fn siblings_counts_go_into_the_balance() {
         SiblingCount { broker: A, flows: 10, share: 0 },
         SiblingCount { broker: B, flows: 0, share: 0 },
     ];
-    site.pool.handle_siblings(site.now, &[Sibling { peer: PeerId(1), word: 1, counts }]);
+    site.pool.handle_siblings(site.now, &[Sibling { peer: PeerId(1), word: 1, told: true, counts }]);
     // It is taken to do as we do, so B has 2 n flows when we have placed n.
     let placed: Vec<_> = (0..8).map(|_| arrive(&mut site).unwrap().broker()).collect();
     assert!(placed[..5].iter().all(|broker| *broker == B), "{placed:?}");
@@ -99,7 +99,7 @@ fn where_siblings_feed_many_brokers_the_lesser_of_two_is_taken() {
     let mut site = Site::new(brokers, service(&[1; 32]));
     let counts = |word| {
         let count = |b| SiblingCount { broker: BrokerId(b), flows: 5, share: 0 };
-        Sibling { peer: PeerId(1), word, counts: (0..32).map(count).collect() }
+        Sibling { peer: PeerId(1), word, told: true, counts: (0..32).map(count).collect() }
     };
     site.pool.handle_siblings(site.now, &[counts(1)]);
     let _held: Vec<_> = (0..3_200).map(|_| arrive(&mut site).unwrap()).collect();
@@ -227,7 +227,7 @@ fn a_sibling_that_has_less_than_it_should_keep_leaves_less_to_lend() {
     let mut site = Site::new(brokers, service(&[1])).warm();
     let sibling = |word, flows| {
         let counts = vec![SiblingCount { broker: BrokerId(0), flows, share: 100 }];
-        Sibling { peer: PeerId(1), word, counts }
+        Sibling { peer: PeerId(1), word, told: true, counts }
     };
     site.pool.handle_siblings(site.now, &[sibling(1, 0)]);
     assert_eq!(site.pool.load(site.now, S).room, 90, "its own hundred, less a tenth");
