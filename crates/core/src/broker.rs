@@ -34,7 +34,8 @@ const LATELY: Duration = Duration::from_secs(5);
 pub enum Fit {
     /// Now.
     Now,
-    /// Not before the time given, or before an answer comes: too fast, not too many.
+    /// Not before the time given, or before an answer comes: too fast, not too many; or there
+    /// are no places left here, and a sibling is about to give some.
     Later(Time),
     /// Not while things stay as they are.
     No(Unfit),
@@ -143,11 +144,15 @@ impl Broker {
         if self.health.is_down() && !self.health.trial_due(now) {
             return Fit::No(Unfit::Down);
         }
-        if self.limit().is_some_and(|max| self.flows.now() >= max) {
+        let at_limit = self.limit().is_some_and(|max| self.flows.now() >= max);
+        if at_limit && !self.share.hopes(now) {
             return Fit::No(Unfit::MaxConn);
         }
         if self.fullness.is_full(self.flows.now(), now) {
             return Fit::No(Unfit::Full);
+        }
+        if at_limit {
+            return Fit::Later(Time::NEVER);
         }
         if self.unanswered >= self.window {
             return Fit::Later(Time::NEVER);

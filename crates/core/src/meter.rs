@@ -41,6 +41,15 @@ impl Meter {
         self.cur
     }
 
+    /// How many are added a second, of late.
+    pub fn pace(&self, now: Time) -> u32 {
+        match (now.0 / SECOND).saturating_sub(self.second) {
+            0 => self.this_second.max(self.last_second),
+            1 => self.this_second,
+            _ => 0,
+        }
+    }
+
     /// All of it, as of `now`.
     pub fn counts(&self, limit: Option<u32>, now: Time) -> FlowCounts {
         let rate = match (now.0 / SECOND).saturating_sub(self.second) {

@@ -148,6 +148,7 @@ impl Pool {
             Pick::Later(bound) => {
                 let waiter = Waiter { avoid: request.avoid.into(), ..waiter };
                 let ticket = service.room.enter(waiter, bound);
+                self.ask_siblings(request.service, now);
                 ticket.map_or(Placement::Rejected(Rejection::RoomFull), Placement::Wait)
             }
             Pick::Never(rejection) => Placement::Rejected(rejection),
@@ -253,12 +254,10 @@ impl Pool {
         let broker = &mut self.brokers[id.index()];
         broker.refresh(now);
         let plays = broker.fit(false, now) == Fit::Now;
-        self.next_change = self.next_change.min(broker.next_timeout(now));
         let load = u64::from(broker.flows.now()) + broker.share.guess_elsewhere();
-        // Before our places run out, a sibling is asked for some of its own.
-        if let Some((peer, n)) = broker.share.wants(broker.flows.now(), now) {
-            self.outputs.push_back(Output::AskPlaces { peer, broker: id, n });
-        }
+        self.ask_sibling(id, now);
+        let broker = &self.brokers[id.index()];
+        self.next_change = self.next_change.min(broker.next_timeout(now));
         for service in &self.users[id.index()] {
             self.services[service.index()].enter(id, plays.then_some(load), &mut self.rng);
         }

@@ -8,6 +8,10 @@
 //! not use them; coins that nobody has (a sibling is gone, or a message was lost) are taken by
 //! all alike, and only a while later, when everybody has said what they hold. So the sum passes
 //! `maxconn` only where siblings cannot hear each other; then the broker's own refusal rules.
+//!
+//! Our coins may run out while a sibling has some to spare. Then an opening waits for those that
+//! were asked for, but only as long as somebody may still give: who has said no, or nothing, is
+//! *dry* for a while, and a broker of which all siblings are dry is simply full.
 
 use alloc::vec::Vec;
 use core::time::Duration;
@@ -20,8 +24,13 @@ pub const GONE_AFTER: Duration = Duration::from_secs(3);
 /// Places are found lost, or held twice, when that has been so for this long, and nobody's have
 /// changed: longer than news take inside a site.
 const SURE_AFTER: Duration = Duration::from_secs(1);
-/// Siblings are asked for places no more often than this.
+/// Siblings are asked for places ahead no more often than this.
 const ASK_EVERY: Duration = Duration::from_millis(500);
+/// An answer takes no longer than this, or does not come.
+const ANSWER_WITHIN: Duration = Duration::from_millis(500);
+/// Who gave nothing, or did not answer, is not asked again before, unless it says that it has more.
+const DRY_FOR: Duration = Duration::from_millis(500);
+const DEAF_FOR: Duration = Duration::from_secs(2);
 /// Siblings that a broker's books know, at most; others are not counted.
 const SIBLINGS_MAX: usize = 64;
 
@@ -60,6 +69,31 @@ struct Other {
     mark: u64,
     /// Since when nothing was heard of it.
     gone: Option<Time>,
+    /// It gave nothing when it seemed to have so many to spare; asked again not before.
+    dry: Option<(u32, Time)>,
+}
+
+impl Other {
+    /// Places that it does not use, as far as it has said.
+    fn spare(&self) -> u32 {
+        self.share.saturating_sub(self.flows)
+    }
+
+    /// Whether it may have something for us. It gives half of what it does not use.
+    fn may_give(&self, now: Time) -> bool {
+        self.spare() > 1 && self.dry.is_none_or(|(_, until)| now >= until)
+    }
+}
+
+/// How short of places a node is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Need {
+    /// Flows that it has there.
+    pub(crate) flows: u32,
+    /// Openings that wait.
+    pub(crate) waiting: u32,
+    /// Flows a second that it places there.
+    pub(crate) pace: u32,
 }
 
 /// One node's part in one broker.
@@ -72,15 +106,18 @@ pub(crate) struct Share {
     placed: u64,
     /// Since when the books of the siblings and ours do not add up to `max`.
     odd_since: Option<Time>,
+    /// Not asked ahead before.
     ask_at: Time,
+    /// Whom we have asked, and how long an answer may take.
+    asked: Option<(PeerId, Time)>,
 }
 
 impl Share {
     /// All of it.
     pub(crate) fn alone(max: Option<u32>) -> Share {
         let own = max.unwrap_or(u32::MAX);
-        let (others, odd_since, ask_at) = (Vec::new(), None, Time::ZERO);
-        Share { max, own, others, placed: 0, odd_since, ask_at }
+        let (others, odd_since, asked) = (Vec::new(), None, None);
+        Share { max, own, others, placed: 0, odd_since, ask_at: Time::ZERO, asked }
     }
 
     /// Flows that this node may place there.
@@ -117,6 +154,9 @@ impl Share {
             let heard = sibling.is_some_and(|sibling| !sibling.told || has(sibling));
             other.gone = if heard { None } else { other.gone.or(Some(now)) };
         }
+        if self.asked.is_some_and(|(peer, _)| self.living().all(|other| other.peer != peer)) {
+            self.asked = None;
+        }
         let mut met = false;
         for sibling in siblings {
             let Some(count) = sibling.counts.iter().find(|count| count.broker == broker) else {
@@ -131,7 +171,7 @@ impl Share {
     fn hear_one(&mut self, sibling: &Sibling, count: SiblingCount) -> bool {
         let (peer, word, mark) = (sibling.peer, sibling.word, self.placed);
         let (flows, share) = (count.flows, count.share);
-        let new = Other { peer, word, flows, share, mark, gone: None };
+        let new = Other { peer, word, flows, share, mark, gone: None, dry: None };
         let full = self.others.len() >= SIBLINGS_MAX;
         match self.others.iter_mut().find(|other| other.peer == peer) {
             Some(known) if known.word == word => false,
@@ -140,7 +180,8 @@ impl Share {
                 if known.share != share {
                     self.odd_since = None;
                 }
-                *known = new;
+                let dry = known.dry.filter(|(spare, _)| new.spare() <= *spare);
+                *known = Other { dry, ..new };
                 false
             }
             None if full => false,
@@ -156,14 +197,29 @@ impl Share {
         let before = self.others.len();
         self.others.retain(|other| other.gone.is_none_or(|since| now < since + GONE_AFTER));
         let lost = self.others.len() < before;
+        if let Some((peer, until)) = self.asked
+            && now >= until
+        {
+            self.has_dried(peer, now + DEAF_FOR);
+        }
         self.settle(flows, lost, now);
+    }
+
+    /// A sibling did not give us anything.
+    fn has_dried(&mut self, peer: PeerId, until: Time) {
+        self.asked = self.asked.filter(|(asked, _)| *asked != peer);
+        if let Some(other) = self.others.iter_mut().find(|other| other.peer == peer) {
+            other.dry = Some((other.spare(), until));
+        }
     }
 
     /// When [`Share::refresh`] is due.
     pub(crate) fn next_timeout(&self) -> Time {
         let gone = self.others.iter().filter_map(|other| other.gone).min();
         let gone = gone.map_or(Time::NEVER, |since| since + GONE_AFTER);
-        gone.min(self.odd_since.map_or(Time::NEVER, |since| since + SURE_AFTER))
+        let asked = self.asked.map_or(Time::NEVER, |(_, until)| until);
+        let odd = self.odd_since.map_or(Time::NEVER, |since| since + SURE_AFTER);
+        gone.min(asked).min(odd)
     }
 
     /// Places that nobody has are taken, and those that two have are given up; at once where a
@@ -206,18 +262,29 @@ impl Share {
         self.own = self.own.min(part);
     }
 
-    /// Whom to ask for how many places, before our own run out.
-    pub(crate) fn wants(&mut self, flows: u32, now: Time) -> Option<(PeerId, u32)> {
+    /// Whether places may come from a sibling, so that it is worth to wait for one.
+    pub(crate) fn hopes(&self, now: Time) -> bool {
+        let has_asked = self.asked.is_some_and(|(_, until)| now < until);
+        let more = self.max.is_some_and(|max| self.own < max);
+        more && (has_asked || self.living().any(|other| other.may_give(now)))
+    }
+
+    /// Whom to ask for how many places, before our own run out. Ahead of need that is done now
+    /// and then; while openings wait, as soon as the last question is answered.
+    pub(crate) fn wants(&mut self, need: Need, now: Time) -> Option<(PeerId, u32)> {
+        let Need { flows, waiting, pace } = need;
         let max = self.max?;
         let ahead = (self.own / 8).max(2);
-        if flows.saturating_add(ahead) < self.own || self.own >= max || now < self.ask_at {
+        let enough = flows.saturating_add(ahead) < self.own || self.own >= max;
+        let waits = waiting > 0 && flows >= self.own;
+        if enough || self.asked.is_some() || (now < self.ask_at && !waits) {
             return None;
         }
-        let spare = |other: &&Other| other.share.saturating_sub(other.flows);
-        let richest = self.living().max_by_key(spare).filter(|other| spare(other) > 1)?;
-        let (peer, spare) = (richest.peer, spare(&richest));
-        self.ask_at = now + ASK_EVERY;
-        Some((peer, (max / 8).max(2).min(spare)))
+        let may_give = self.living().filter(|other| other.may_give(now));
+        let richest = may_give.max_by_key(|other| other.spare())?;
+        let (peer, spare) = (richest.peer, richest.spare());
+        (self.ask_at, self.asked) = (now + ASK_EVERY, Some((peer, now + ANSWER_WITHIN)));
+        Some((peer, (max / 8).max(2).max(waiting).max(pace).min(spare)))
     }
 
     /// A sibling asks for places: how many it gets. They are its own from now on.
@@ -225,21 +292,28 @@ impl Share {
         let Some(other) = self.others.iter_mut().find(|other| other.peer == to) else { return 0 };
         let given =
             if self.max.is_some() { self.own.saturating_sub(flows) / 2 } else { 0 }.min(wanted);
-        self.own -= given;
-        self.odd_since = None;
-        other.share = other.share.saturating_add(given);
+        if given > 0 {
+            self.own -= given;
+            self.odd_since = None;
+            other.share = other.share.saturating_add(given);
+        }
         given
     }
 
-    /// A sibling has given us places.
-    pub(crate) fn take(&mut self, from: PeerId, given: u32) {
+    /// A sibling has answered us: so many places it gives, or none.
+    pub(crate) fn take(&mut self, from: PeerId, given: u32, now: Time) {
         let Some(max) = self.max else { return };
         let Some(other) = self.others.iter_mut().find(|other| other.peer == from) else { return };
+        if given == 0 {
+            return self.has_dried(from, now + DRY_FOR);
+        }
         // It cannot give what it does not have, whatever it says.
         let given = given.min(other.share).min(max.saturating_sub(self.own));
         other.share -= given;
+        other.dry = None;
         self.own += given;
         self.odd_since = None;
+        self.asked = self.asked.filter(|(asked, _)| *asked != from);
     }
 
     fn living(&self) -> impl Iterator<Item = &Other> {

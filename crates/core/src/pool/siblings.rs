@@ -1,8 +1,8 @@
 //! Several nodes in one site: their counts in our scores, and shares of `maxconn`.
 
-use super::Pool;
+use super::{Output, Pool};
 use crate::id::{BrokerId, PeerId, ServiceId};
-use crate::share::Sibling;
+use crate::share::{Need, Sibling};
 use crate::time::Time;
 
 impl Pool {
@@ -36,11 +36,39 @@ impl Pool {
         given
     }
 
-    /// A sibling has given us places.
+    /// A sibling has answered an [`Output::AskPlaces`]: so many places
+    /// are ours now, or none, so that nobody waits for them any longer.
     pub fn take_places(&mut self, now: Time, from: PeerId, broker: BrokerId, n: u32) {
         let Some(state) = self.brokers.get_mut(broker.index()) else { return };
-        state.share.take(from, n);
+        state.share.take(from, n, now);
         self.touch(broker, now);
         self.serve_users(broker, now);
+    }
+
+    /// Asks siblings for places of those brokers for which openings of this service wait.
+    pub(super) fn ask_siblings(&mut self, service: ServiceId, now: Time) {
+        for m in 0..self.services[service.index()].policy.members.len() {
+            let id = self.services[service.index()].policy.members[m].broker;
+            if self.ask_sibling(id, now) {
+                let due = self.brokers[id.index()].next_timeout(now);
+                self.next_change = self.next_change.min(due);
+            }
+        }
+    }
+
+    /// Before our places run out, a sibling is asked for some of its own.
+    pub(super) fn ask_sibling(&mut self, id: BrokerId, now: Time) -> bool {
+        let broker = &mut self.brokers[id.index()];
+        if broker.share.siblings() == 0 {
+            return false;
+        }
+        let rooms = self.users[id.index()].iter().map(|s| self.services[s.index()].room.len());
+        let waiting = u32::try_from(rooms.sum::<usize>()).unwrap_or(u32::MAX);
+        let need = Need { flows: broker.flows.now(), waiting, pace: broker.flows.pace(now) };
+        let wants = broker.share.wants(need, now);
+        if let Some((peer, n)) = wants {
+            self.outputs.push_back(Output::AskPlaces { peer, broker: id, n });
+        }
+        wants.is_some()
     }
 }

@@ -21,6 +21,10 @@ fn says(peer: PeerId, word: u64, flows: u32, share: u32) -> Sibling {
     Sibling { peer, word, told: true, counts }
 }
 
+fn need(flows: u32) -> Need {
+    Need { flows, ..Need::default() }
+}
+
 #[test]
 fn a_node_alone_has_all_and_one_without_a_limit_has_no_share() {
     assert_eq!(Share::alone(Some(100)).limit(), Some(100));
@@ -28,7 +32,7 @@ fn a_node_alone_has_all_and_one_without_a_limit_has_no_share() {
     assert_eq!(share.limit(), None);
     share.hear(BROKER, &[says(B, 1, 30, 0)], 5, at(0));
     assert_eq!((share.limit(), share.elsewhere(), share.siblings()), (None, 30, 1));
-    assert_eq!(share.wants(5, at(0)), None);
+    assert_eq!(share.wants(need(5), at(0)), None);
 }
 
 #[test]
@@ -73,13 +77,13 @@ fn two() -> (Share, Share) {
 #[test]
 fn a_sibling_is_asked_before_the_places_run_out() {
     let (mut a, mut b) = two();
-    assert_eq!(a.wants(40, at(200)), None);
-    assert_eq!(a.wants(44, at(200)), Some((B, 12)));
-    assert_eq!(a.wants(45, at(300)), None, "not before it can have answered");
+    assert_eq!(a.wants(need(40), at(200)), None);
+    assert_eq!(a.wants(need(44), at(200)), Some((B, 12)));
+    assert_eq!(a.wants(need(45), at(300)), None, "not before it can have answered");
     // Half of what it does not use, at most.
     let given = b.give(A, 12, 40);
     assert_eq!((given, b.limit()), (5, Some(45)));
-    a.take(B, given);
+    a.take(B, given, at(300));
     assert_eq!(a.limit(), Some(55));
     // The old word that is still on its way changes nothing.
     a.hear(BROKER, &[says(B, 3, 40, 50)], 50, at(400));
@@ -95,9 +99,9 @@ fn nobody_gives_what_is_not_there() {
     let (mut a, mut b) = two();
     assert_eq!(b.give(A, 10, 50), 0);
     assert_eq!(b.give(PeerId(9), 10, 0), 0, "to a stranger");
-    a.take(B, u32::MAX);
+    a.take(B, u32::MAX, at(300));
     assert_eq!(a.limit(), Some(100), "never more than the sibling had");
-    a.take(PeerId(9), 10);
+    a.take(PeerId(9), 10, at(300));
     assert_eq!(a.limit(), Some(100));
 }
 
@@ -169,6 +173,51 @@ fn who_comes_anew_takes_only_what_the_others_have_left() {
     assert_eq!(b.limit(), Some(100), "what it uses is its own, whoever had it before");
 }
 
+#[test]
+fn while_openings_wait_one_question_follows_the_other() {
+    let (mut a, mut b) = two();
+    let waits = |flows, waiting, pace| Need { flows, waiting, pace };
+    assert_eq!(a.wants(waits(44, 0, 0), at(200)), Some((B, 12)));
+    assert_eq!(a.wants(waits(50, 3, 0), at(201)), None, "one at a time");
+    assert!(a.hopes(at(201)));
+    let given = b.give(A, 12, 0);
+    a.take(B, given, at(202));
+    assert_eq!((given, a.limit()), (12, Some(62)));
+    assert_eq!(a.wants(waits(60, 0, 0), at(203)), None, "ahead of need, not so soon again");
+    assert_eq!(a.wants(waits(62, 30, 0), at(203)), Some((B, 30)), "as many as wait");
+    let given = b.give(A, 30, 0);
+    a.take(B, given, at(204));
+    assert_eq!((given, a.limit()), (19, Some(81)));
+    assert_eq!(a.wants(waits(80, 0, 16), at(704)), Some((B, 16)), "as many as come in a second");
+}
+
+#[test]
+fn nobody_waits_for_a_sibling_that_gives_nothing() {
+    let (mut a, _) = two();
+    let waits = Need { flows: 50, waiting: 1, pace: 0 };
+    assert!(a.wants(waits, at(200)).is_some());
+    a.take(B, 0, at(201));
+    assert!(!a.hopes(at(201)), "it has said no");
+    assert_eq!(a.wants(waits, at(700)), None);
+    // It has less than it seemed to have; more would be another matter.
+    a.hear(BROKER, &[says(B, 3, 10, 50)], 50, at(300));
+    assert!(!a.hopes(at(300)));
+    a.hear(BROKER, &[says(B, 4, 0, 55)], 50, at(400));
+    assert!(a.hopes(at(400)));
+    // An answer that does not come is none.
+    assert!(a.wants(waits, at(400)).is_some());
+    assert_eq!(a.next_timeout(), at(900));
+    a.refresh(50, at(899));
+    assert!(a.hopes(at(899)));
+    a.refresh(50, at(900));
+    assert!(!a.hopes(at(900)));
+    assert!(a.hopes(at(2_900)), "and is asked again, a while later");
+    // Who is gone gives nothing either.
+    assert!(a.wants(waits, at(2_900)).is_some());
+    a.hear(BROKER, &[], 50, at(3_000));
+    assert!(!a.hopes(at(3_000)));
+}
+
 /// A site whose nodes hear each other up to 300 ms later, and tell what they have each 100 ms.
 struct Site {
     max: u32,
@@ -234,7 +283,7 @@ impl Site {
                     let given = share.give(PeerId(from as u16), n, *flows);
                     self.post(now, from, Mail::Given(to, given));
                 }
-                Mail::Given(from, n) => share.take(PeerId(from as u16), n),
+                Mail::Given(from, n) => share.take(PeerId(from as u16), n, at(now)),
             }
         }
     }
@@ -243,7 +292,9 @@ impl Site {
         for i in 0..self.nodes.len() {
             let (share, flows) = &mut self.nodes[i];
             share.refresh(*flows, at(now));
-            if let Some((peer, n)) = share.wants(*flows, at(now)) {
+            let waiting = u32::from(Some(*flows) >= share.limit());
+            let need = Need { flows: *flows, waiting, pace: 0 };
+            if let Some((peer, n)) = share.wants(need, at(now)) {
                 self.post(now, usize::from(peer.0), Mail::Ask(i, n));
             }
         }

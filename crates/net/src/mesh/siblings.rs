@@ -47,7 +47,8 @@ impl Local {
         }
     }
 
-    /// A sibling asks for places of a broker's `maxconn`: what it gets, if anything.
+    /// A sibling asks for places of a broker's `maxconn`: what it gets. It is told also that it gets
+    /// none, for openings wait for that.
     pub fn give_places(
         &self,
         to: PeerId,
@@ -56,10 +57,10 @@ impl Local {
     ) -> Option<(PeerId, BrokerKey, u32)> {
         let (service, broker) = self.pool_of(broker)?;
         let given = service.pools.give_places(to, broker, n);
-        (given > 0).then(|| (to, key(service.broker(broker)), given))
+        Some((to, key(service.broker(broker)), given))
     }
 
-    /// A sibling has given places.
+    /// A sibling has answered: places, or none.
     pub fn take_places(&self, from: PeerId, broker: BrokerId, n: u32) {
         if let Some((service, broker)) = self.pool_of(broker) {
             service.pools.take_places(from, broker, n);

@@ -84,10 +84,8 @@ impl Sites {
             ToPool::Siblings(siblings) => here.pool.handle_siblings(now, &siblings),
             ToPool::PlacesAsked { peer, broker, n } => {
                 let n = here.pool.give_places(now, peer, broker, n);
-                if n > 0 {
-                    let broker = key(site, broker);
-                    self.globe.says(node, Input::GivePlaces { peer, broker, n });
-                }
+                let broker = key(site, broker);
+                self.globe.says(node, Input::GivePlaces { peer, broker, n });
             }
             ToPool::PlacesGiven { peer, broker, n } => here.pool.take_places(now, peer, broker, n),
         }

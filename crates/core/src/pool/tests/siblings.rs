@@ -9,7 +9,12 @@ use crate::spill::{Abroad, AskAbroad, Crossing, Passage};
 fn word(site: &Site, peer: u16, word: u64) -> Sibling {
     let load = site.pool.load(site.now, S);
     let count = |b: &BrokerLoad| SiblingCount { broker: b.broker, flows: b.flows, share: b.share };
-    Sibling { peer: PeerId(peer), word, told: true, counts: load.brokers.iter().map(count).collect() }
+    Sibling {
+        peer: PeerId(peer),
+        word,
+        told: true,
+        counts: load.brokers.iter().map(count).collect(),
+    }
 }
 
 /// Both hear each other, and asked places change hands.
@@ -35,9 +40,15 @@ fn grant(a: &mut Site, b: &mut Site, peer: u16) {
 fn arrive(site: &mut Site) -> Option<Token> {
     match site.arrives() {
         Placement::Broker(token) => Some(site.accepted(token)),
-        Placement::Rejected(Rejection::Full) => None,
+        Placement::Rejected(Rejection::Full) | Placement::Wait(_) => None,
         other => panic!("{other:?}"),
     }
+}
+
+/// Those that waited for a place, and have one now.
+fn granted(site: &mut Site) -> Vec<Token> {
+    let granted = core::mem::take(&mut site.granted);
+    granted.into_iter().map(|(_, token)| site.accepted(token)).collect()
 }
 
 #[test]
@@ -47,7 +58,8 @@ fn siblings_counts_go_into_the_balance() {
         SiblingCount { broker: A, flows: 10, share: 0 },
         SiblingCount { broker: B, flows: 0, share: 0 },
     ];
-    site.pool.handle_siblings(site.now, &[Sibling { peer: PeerId(1), word: 1, told: true, counts }]);
+    site.pool
+        .handle_siblings(site.now, &[Sibling { peer: PeerId(1), word: 1, told: true, counts }]);
     // It is taken to do as we do, so B has 2 n flows when we have placed n.
     let placed: Vec<_> = (0..8).map(|_| arrive(&mut site).unwrap().broker()).collect();
     assert!(placed[..5].iter().all(|broker| *broker == B), "{placed:?}");
@@ -75,6 +87,8 @@ fn two_nodes_keep_their_brokers_balanced_and_below_maxconn() {
             a.pass(ms(100));
             b.pass(ms(100));
             talk(&mut a, &mut b, n + 2);
+            held.extend(granted(&mut a));
+            held.extend(granted(&mut b));
         }
         let total = |id: BrokerId| {
             [&a, &b].map(|site| site.pool.glance(id, site.now).active).iter().sum::<u32>()
@@ -107,6 +121,90 @@ fn where_siblings_feed_many_brokers_the_lesser_of_two_is_taken() {
     let (least, most) = ((0..32).map(active).min().unwrap(), (0..32).map(active).max().unwrap());
     assert!(least + 1 < most, "the least of all would have made them even");
     assert!(most - least <= 12, "{least} to {most}");
+}
+
+/// Two nodes that share one broker, have met, and have half of its places each.
+fn pair(maxconn: u32, change: impl Fn(&mut ServicePolicy)) -> (Site, Site) {
+    let node = || {
+        let mut policy = service(&[1]);
+        change(&mut policy);
+        Site::new(vec![BrokerPolicy { maxconn: Some(maxconn), ..broker("a") }], policy).warm()
+    };
+    let (mut a, mut b) = (node(), node());
+    talk(&mut a, &mut b, 1);
+    talk(&mut a, &mut b, 2);
+    let half = Some(maxconn / 2);
+    let limit = |site: &Site| site.pool.brokers[0].limit();
+    assert_eq!((limit(&a), limit(&b)), (half, half));
+    (a, b)
+}
+
+#[test]
+fn nobody_is_turned_away_while_a_sibling_has_places_to_spare() {
+    let (mut a, mut b) = pair(1_000, |_| {});
+    let (mut held, mut waited, mut asked) = (Vec::new(), 0, 0);
+    // 900 within a second come to one of the two, which answers within 20 ms.
+    for n in 0..900u64 {
+        match a.arrives() {
+            Placement::Broker(token) => held.push(a.accepted(token)),
+            Placement::Wait(_) => waited += 1,
+            Placement::Rejected(why) => panic!("{n}: {why:?}"),
+        }
+        if n.is_multiple_of(18) {
+            asked += a.asks.len();
+            grant(&mut a, &mut b, 1);
+        }
+        a.pass(Duration::from_micros(1_111));
+        b.pass(Duration::from_micros(1_111));
+        held.extend(granted(&mut a));
+    }
+    for _ in 0..10 {
+        grant(&mut a, &mut b, 1);
+        held.extend(granted(&mut a));
+    }
+    assert_eq!((held.len(), a.turned_away.len()), (900, 0));
+    assert!(asked <= 15, "{asked} questions");
+    assert!(waited < 200, "{waited} waited");
+    let limits = [&a, &b].map(|site| site.pool.brokers[0].limit().unwrap());
+    assert_eq!(limits[0] + limits[1], 1_000);
+}
+
+#[test]
+fn who_waits_for_a_sibling_s_places_waits_only_while_it_may_give_some() {
+    let (mut a, mut b) = pair(100, |_| {});
+    let full = |flow| (FlowId(flow), Rejection::Full);
+    let _held: Vec<_> = (0..50).map(|_| arrive(&mut a).unwrap()).collect();
+    assert_eq!(a.asks.len(), 1);
+    assert!(matches!(a.arrives(), Placement::Wait(_)), "it was asked, and may answer");
+    // It says no; newcomers are told at once.
+    let last = a.flows;
+    a.pool.take_places(a.now, PeerId(2), BrokerId(0), 0);
+    a.drain();
+    assert_eq!(a.turned_away, [full(last)]);
+    assert_eq!(a.arrives(), Placement::Rejected(Rejection::Full));
+    // A while later it is asked again, and says nothing: that takes half a second.
+    a.pass(secs(1));
+    talk(&mut a, &mut b, 3);
+    a.asks.clear();
+    let mut first = None;
+    for flow in 0..100 {
+        match a.arrives() {
+            Placement::Wait(_) => first = first.or(Some(flow)),
+            Placement::Broker(token) => drop(a.accepted(token)),
+            Placement::Rejected(why) => panic!("{why:?}"),
+        }
+    }
+    assert_eq!(a.asks.len(), 1, "asked when the first one waits, and once");
+    a.turned_away.clear();
+    let waiting = a.pool.services[0].room.len();
+    a.pass(ms(499));
+    assert_eq!(a.turned_away.len(), 0);
+    a.pass(ms(2));
+    assert_eq!(a.turned_away.len(), waiting);
+    // Without a sibling nobody waits.
+    a.pass(secs(3));
+    a.pool.handle_siblings(a.now, &[]);
+    assert_eq!(a.arrives(), Placement::Rejected(Rejection::Full));
 }
 
 fn one_site(headroom: u32) -> [Candidate; 1] {
