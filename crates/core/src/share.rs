@@ -1,7 +1,8 @@
 //! How much of a broker's `maxconn` is this node's, and how loaded is the broker really?
 //!
 //! The nodes of a site share its brokers. What siblings have there is known by their last word,
-//! which is good enough to balance by, together with a guess: they have done since as we have.
+//! which is good enough to balance by, together with a guess: they have done since as we have,
+//! but for those whose last two words were the same. A standby does nothing.
 //! It is not good enough for a hard limit, so the places of `maxconn` are like coins: each node
 //! spends only its own, and asks a sibling for some of its before they run out. A node alone
 //! has them all. Coins that two think they have (when they meet) are given up by whoever does
@@ -21,8 +22,8 @@ use crate::time::Time;
 
 /// A sibling's places are free again when it has been gone for this long.
 pub const GONE_AFTER: Duration = Duration::from_secs(3);
-/// Places are found lost, or held twice, when that has been so for this long, and nobody's have
-/// changed: longer than news take inside a site.
+/// Places are found lost, or held twice, when that has been so for this long; lost ones, only if
+/// nobody's have changed meanwhile. Longer than news take inside a site.
 const SURE_AFTER: Duration = Duration::from_secs(1);
 /// Siblings are asked for places ahead no more often than this.
 const ASK_EVERY: Duration = Duration::from_millis(500);
@@ -67,6 +68,8 @@ struct Other {
     share: u32,
     /// What we had placed when it last spoke.
     mark: u64,
+    /// It had not as many flows as at its word before.
+    busy: bool,
     /// Since when nothing was heard of it.
     gone: Option<Time>,
     /// It gave nothing when it seemed to have so many to spare; asked again not before.
@@ -104,8 +107,11 @@ pub(crate) struct Share {
     others: Vec<Other>,
     /// Flows that we have placed there, ever.
     placed: u64,
-    /// Since when the books of the siblings and ours do not add up to `max`.
-    odd_since: Option<Time>,
+    /// Since when the books of the siblings and ours add up to less than `max`, and no place has
+    /// changed hands.
+    lost_since: Option<Time>,
+    /// Since when they add up to more.
+    over_since: Option<Time>,
     /// Not asked ahead before.
     ask_at: Time,
     /// Whom we have asked, and how long an answer may take.
@@ -116,8 +122,9 @@ impl Share {
     /// All of it.
     pub(crate) fn alone(max: Option<u32>) -> Share {
         let own = max.unwrap_or(u32::MAX);
-        let (others, odd_since, asked) = (Vec::new(), None, None);
-        Share { max, own, others, placed: 0, odd_since, ask_at: Time::ZERO, asked }
+        let (others, lost_since, over_since, asked) = (Vec::new(), None, None, None);
+        let ask_at = Time::ZERO;
+        Share { max, own, others, placed: 0, lost_since, over_since, ask_at, asked }
     }
 
     /// Flows that this node may place there.
@@ -130,9 +137,10 @@ impl Share {
         self.living().map(|other| other.flows).fold(0, u32::saturating_add)
     }
 
-    /// The same, with what they may have placed since: as much as we.
+    /// The same, with what those who do something may have placed since: as much as we.
     pub(crate) fn guess_elsewhere(&self) -> u64 {
-        self.living().map(|other| u64::from(other.flows) + (self.placed - other.mark)).sum()
+        let since = |other: &Other| if other.busy { self.placed - other.mark } else { 0 };
+        self.living().map(|other| u64::from(other.flows) + since(other)).sum()
     }
 
     /// Siblings that share the broker with us.
@@ -171,17 +179,19 @@ impl Share {
     fn hear_one(&mut self, sibling: &Sibling, count: SiblingCount) -> bool {
         let (peer, word, mark) = (sibling.peer, sibling.word, self.placed);
         let (flows, share) = (count.flows, count.share);
-        let new = Other { peer, word, flows, share, mark, gone: None, dry: None };
+        let (busy, gone, dry) = (true, None, None);
+        let new = Other { peer, word, flows, share, mark, busy, gone, dry };
         let full = self.others.len() >= SIBLINGS_MAX;
         match self.others.iter_mut().find(|other| other.peer == peer) {
             Some(known) if known.word == word => false,
             Some(known) => {
-                // Places are changing hands: what is odd now need not be so for long.
+                // Places are changing hands: what is missing now need not be so for long.
                 if known.share != share {
-                    self.odd_since = None;
+                    self.lost_since = None;
                 }
                 let dry = known.dry.filter(|(spare, _)| new.spare() <= *spare);
-                *known = Other { dry, ..new };
+                let busy = known.flows != flows;
+                *known = Other { dry, busy, ..new };
                 false
             }
             None if full => false,
@@ -218,7 +228,8 @@ impl Share {
         let gone = self.others.iter().filter_map(|other| other.gone).min();
         let gone = gone.map_or(Time::NEVER, |since| since + GONE_AFTER);
         let asked = self.asked.map_or(Time::NEVER, |(_, until)| until);
-        let odd = self.odd_since.map_or(Time::NEVER, |since| since + SURE_AFTER);
+        let odd = [self.lost_since, self.over_since].into_iter().flatten().min();
+        let odd = odd.map_or(Time::NEVER, |since| since + SURE_AFTER);
         gone.min(asked).min(odd)
     }
 
@@ -228,22 +239,27 @@ impl Share {
         let Some(max) = self.max else { return };
         if self.others.is_empty() {
             // Whatever is missing or too much is nobody else's.
-            (self.own, self.odd_since) = (max, None);
+            (self.own, self.lost_since, self.over_since) = (max, None, None);
             return;
         }
         let max = u64::from(max);
         let shares: u64 = self.others.iter().map(|other| u64::from(other.share)).sum();
         let held = shares + u64::from(self.own);
         let nodes = 1 + self.living().count() as u64;
-        if held.abs_diff(max) < nodes {
-            self.odd_since = None;
+        // Fewer than one for each cannot be divided; above the limit is none too few.
+        if held <= max {
+            self.over_since = None;
+        }
+        if held <= max && max - held < nodes {
+            self.lost_since = None;
             return;
         }
-        let since = *self.odd_since.get_or_insert(now);
+        let since = if held > max { &mut self.over_since } else { &mut self.lost_since };
+        let since = *since.get_or_insert(now);
         if !at_once && now < since + SURE_AFTER {
             return;
         }
-        self.odd_since = None;
+        (self.lost_since, self.over_since) = (None, None);
         if held < max {
             self.own += ((max - held) / nodes) as u32;
             return;
@@ -294,7 +310,7 @@ impl Share {
             if self.max.is_some() { self.own.saturating_sub(flows) / 2 } else { 0 }.min(wanted);
         if given > 0 {
             self.own -= given;
-            self.odd_since = None;
+            self.lost_since = None;
             other.share = other.share.saturating_add(given);
         }
         given
@@ -312,7 +328,7 @@ impl Share {
         other.share -= given;
         other.dry = None;
         self.own += given;
-        self.odd_since = None;
+        self.lost_since = None;
         self.asked = self.asked.filter(|(asked, _)| *asked != from);
     }
 

@@ -51,6 +51,34 @@ fn what_siblings_placed_since_their_word_is_guessed() {
 }
 
 #[test]
+fn of_a_standby_nothing_is_guessed() {
+    let mut share = Share::alone(None);
+    for word in 0..600 {
+        share.hear(BROKER, &[says(B, word, 3, 0)], 0, at(1_000 * word));
+        for _ in 0..50 {
+            share.placed();
+        }
+        let guess = share.guess_elsewhere();
+        assert_eq!(guess, if word == 0 { 53 } else { 3 }, "after {word} words");
+    }
+    share.hear(BROKER, &[says(B, 600, 4, 0)], 0, at(600_000));
+    share.placed();
+    assert_eq!(share.guess_elsewhere(), 5, "it does something");
+}
+
+#[test]
+fn one_above_the_limit_is_one_too_many() {
+    let mut a = Share::alone(Some(41));
+    a.hear(BROKER, &[says(B, 1, 21, 41)], 0, at(0));
+    assert_eq!(a.limit(), Some(10));
+    let mut a = Share::alone(Some(40));
+    a.hear(BROKER, &[says(B, 1, 20, 40)], 20, at(0));
+    a.hear(BROKER, &[says(B, 2, 20, 21)], 19, at(100));
+    a.refresh(19, at(1_100));
+    assert_eq!(a.limit(), Some(19));
+}
+
+#[test]
 fn two_who_meet_divide_what_neither_uses() {
     for (a_has, b_has, a_gets, b_gets) in
         [(0, 0, 50, 50), (30, 10, 60, 40), (80, 0, 90, 10), (100, 0, 100, 0), (70, 60, 70, 60)]
