@@ -11,23 +11,25 @@ mod drive;
 mod lease;
 mod news;
 mod script;
+mod siblings;
 mod tunnel;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use isobar_core::flow::Flow;
-use isobar_core::id::{FlowId, ServiceId};
+use isobar_core::id::{ClientKey, FlowId, ServiceId};
 use isobar_core::outlook::Outlook;
 use isobar_core::policy::{BrokerPolicy, Rules, ServicePolicy};
 use isobar_core::pool::{Carried, Pool, Token};
 use isobar_core::rng::mix;
 use isobar_core::spill::Passage;
+use isobar_core::takeover::{Taken, Takeover};
 use isobar_core::time::Time;
 use isobar_core::waiting::Ticket;
 
 use crate::chance::{Chance, Purpose};
-use crate::mesh::{Globe, Plan};
+use crate::mesh::{Globe, Plan, ToPool};
 use crate::site::service;
 
 /// The one service.
@@ -60,6 +62,8 @@ enum Event {
     /// A node is asked for places ahead, and one hears what it gets.
     LeaseAsked(lease::Ask),
     LeaseGranted(lease::Ask),
+    /// A word of a sibling comes to that life of a node.
+    Word(usize, u32, ToPool),
     /// A pool asked to be woken.
     Tick(usize),
 }
@@ -72,6 +76,14 @@ struct Node {
     draining: bool,
     /// What is published comes in the order in which it was.
     learns_at: Time,
+    /// And so do siblings' counts, and what they ask, give and take.
+    counts_at: Time,
+    orders_at: Time,
+    /// Which process it is.
+    life: u32,
+    takeovers: Takeover,
+    /// Clients that were accepted, of whom siblings are not told yet.
+    taken: Vec<(ClientKey, Taken, Time)>,
 }
 
 /// The truth about a broker.
@@ -123,6 +135,8 @@ struct Client {
     refused: bool,
     retired: bool,
     took: Duration,
+    /// Who has the same name.
+    twin: Option<usize>,
 }
 
 /// One who was turned away.
@@ -170,6 +184,10 @@ pub struct Sites {
     globe: Globe,
     /// A node learns of what its mesh publishes so much later, at most.
     lag: Duration,
+    post: siblings::Post,
+    /// Siblings cannot keep together to the limits of brokers until then.
+    excused_until: Time,
+    seed: u64,
     /// Round trips between sites.
     rtts: Vec<Vec<Duration>>,
     tasks: BTreeMap<Id, Task>,
@@ -198,19 +216,6 @@ impl Sites {
         let given: Vec<Vec<Duration>> = rtts.iter().map(millis).collect();
         let mut policy = service("mqtt", 2);
         change(&mut policy);
-        let node = |i: usize| {
-            let broker = |name: &str| BrokerPolicy {
-                name: name.to_owned(),
-                maxconn: Some(maxconn),
-                check: None,
-                slow_start: Duration::ZERO,
-            };
-            let brokers = vec![broker("a"), broker("b")];
-            let mut pool =
-                Pool::new(brokers, vec![policy.clone()], mix(seed ^ i as u64), Time::ZERO);
-            pool.set_rules(rules);
-            Node { pool, tick: Time::NEVER, draining: false, learns_at: Time::ZERO }
-        };
         let plan = Plan::of(rtts.len(), per).seed(seed);
         let plan = plan.with(|plan| plan.rtts = Some(given.clone()));
         let truth = Broker { up: true, limit: maxconn, active: 0 };
@@ -220,12 +225,15 @@ impl Sites {
             pushed: 0,
             chance: Chance(seed),
             rules,
-            nodes: (0..rtts.len() * per).map(node).collect(),
+            nodes: Vec::new(),
             policy,
             per,
             brokers: vec![vec![truth; 2]; rtts.len()],
             globe: Globe::with_pools(plan),
             lag: Duration::ZERO,
+            post: siblings::Post::default(),
+            excused_until: Time::ZERO,
+            seed,
             rtts: given,
             tasks: BTreeMap::new(),
             far_ends: BTreeMap::new(),
@@ -236,12 +244,31 @@ impl Sites {
             violations: BTreeSet::new(),
             hash: seed,
         };
+        world.nodes = (0..rtts.len() * per).map(|i| world.node(i, 0)).collect();
         for node in 0..world.nodes.len() {
             let phase = world.chance.below(100_000, node as u64, Purpose::Mail, 0);
             world.looks(node);
             world.push(Duration::from_micros(phase), Event::Looks(node));
         }
         world
+    }
+
+    /// A process that has just begun.
+    fn node(&self, i: usize, life: u32) -> Node {
+        let broker = |(name, truth): (&str, &Broker)| BrokerPolicy {
+            name: name.to_owned(),
+            maxconn: Some(truth.limit),
+            check: None,
+            slow_start: Duration::ZERO,
+        };
+        let brokers = ["a", "b"].into_iter().zip(&self.brokers[i / self.per]).map(broker);
+        let seed = mix(self.seed ^ i as u64) ^ u64::from(life);
+        let mut pool = Pool::new(brokers.collect(), vec![self.policy.clone()], seed, self.now);
+        pool.set_rules(self.rules);
+        let (tick, learns_at, counts_at, orders_at) = (Time::NEVER, self.now, self.now, self.now);
+        let (takeovers, taken) = (Takeover::default(), Vec::new());
+        let draining = false;
+        Node { pool, tick, draining, learns_at, counts_at, orders_at, life, takeovers, taken }
     }
 
     fn push(&mut self, after: Duration, event: Event) {
@@ -271,6 +298,7 @@ impl Sites {
             Event::Learns(node, outlook) => self.learns(node, &outlook),
             Event::LeaseAsked(ask) => self.lease_asked(ask),
             Event::LeaseGranted(ask) => self.lease_granted(ask),
+            Event::Word(node, life, word) => self.word_comes(node, life, word),
             Event::Tick(node) => self.tick(node),
         }
     }
@@ -293,7 +321,8 @@ impl Sites {
             for (b, broker) in self.brokers[site].iter().enumerate() {
                 let id = isobar_core::id::BrokerId(b as u16);
                 let placed: u32 = self.nodes_of(site).map(|n| self.placed(n, id)).sum();
-                if broker.active > broker.limit || placed > broker.limit {
+                let together = placed <= broker.limit || self.now < self.excused_until;
+                if broker.active > broker.limit || !together {
                     let at = (self.now, site, b, placed);
                     return self.accuse(format!("a broker is above its limit: {at:?}"));
                 }

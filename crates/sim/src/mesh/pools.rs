@@ -1,7 +1,7 @@
 //! A world whose nodes have pools: what these have to say to the mesh, and it to them.
 
 use isobar_core::id::{BrokerId, PeerId, SiteId};
-use isobar_core::mesh::{Identity, Input, Local, Output};
+use isobar_core::mesh::{Identity, Input, Local, Output, Taken};
 use isobar_core::outlook::Outlook;
 use isobar_core::share::Sibling;
 use isobar_core::time::Time;
@@ -15,6 +15,7 @@ pub(crate) enum ToPool {
     Siblings(Vec<Sibling>),
     PlacesAsked { peer: PeerId, broker: BrokerId, n: u32 },
     PlacesGiven { peer: PeerId, broker: BrokerId, n: u32 },
+    Taken(Vec<Taken>),
 }
 
 impl ToPool {
@@ -28,6 +29,7 @@ impl ToPool {
             Output::PlacesGiven { peer, broker, n } => {
                 Some(ToPool::PlacesGiven { peer: *peer, broker: *broker, n: *n })
             }
+            Output::Taken(taken) => Some(ToPool::Taken(taken.clone())),
             _ => None,
         }
     }

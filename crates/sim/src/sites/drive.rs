@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use isobar_core::flow::{Action, Answer, Ask, Event as Fact, Flow, Opening, Refusal, Step};
-use isobar_core::pool::{Carried, Placement, Rejection, Request, Token};
+use isobar_core::pool::{Placement, Rejection, Request, Token};
 use isobar_core::retry::{Failure, Level, TunnelFailure};
 use isobar_core::spill::Abroad;
 use isobar_core::waiting::Ticket;
@@ -97,6 +97,9 @@ impl Sites {
         let connack =
             Answer::Connack { level: Level::V3, code: 0, reference: None, keepalive: None };
         let silent = Answer::ClosedSilently { accepts_others };
+        if let (true, Some(Whose::Client(no))) = (takes, self.tasks.get(&id).map(|t| t.whose)) {
+            self.broker_takes_over(id, no);
+        }
         self.tell(id, Fact::Answered(if takes { connack } else { silent }));
     }
 
@@ -108,8 +111,9 @@ impl Sites {
     pub(super) fn granted(&mut self, node: usize, id: Id, ticket: Ticket, token: Token) {
         match self.tasks.get_mut(&id).filter(|task| task.ticket == Some(ticket)) {
             Some(task) => {
-                let broker = token.broker();
+                let (broker, leased, whose) = (token.broker(), token.is_leased(), task.whose);
                 (task.ticket, task.token) = (None, Some(token));
+                self.is_lent(whose, leased);
                 self.tell(id, Fact::Placed(broker));
             }
             None => {
@@ -201,14 +205,22 @@ impl Sites {
             },
             Action::Commit(_) => {
                 task.committed = true;
-                self.commits(task);
-                Then::Waits
+                if self.commits(task) { Then::Waits } else { Then::Over }
             }
             Action::Refuse(refusal, _) => {
                 self.refuses(task, refusal);
                 Then::Over
             }
             Action::End(_) => Then::Over,
+        }
+    }
+
+    /// What a flow's header claims counts once.
+    fn is_lent(&mut self, whose: Whose, leased: bool) {
+        if let Whose::Carried(sender, _) = whose
+            && let Some((carried, _)) = self.senders.get_mut(&sender)
+        {
+            carried.leased = leased;
         }
     }
 
@@ -235,10 +247,10 @@ impl Sites {
         let pool = &mut self.nodes[task.node].pool;
         let lent = pool.load(self.now, S).room;
         let placement = pool.place(self.now, &request);
-        if matches!(placement, Placement::Broker(_))
-            && let Some(Carried { leased, .. }) = carried
-        {
+        if let (Placement::Broker(token), Some(_)) = (&placement, carried) {
+            let leased = token.is_leased();
             self.check_reserve(self.site_of(task.node), leased, lent);
+            self.is_lent(task.whose, leased);
         }
         match placement {
             Placement::Broker(token) => {
@@ -270,7 +282,8 @@ impl Sites {
         }
     }
 
-    fn commits(&mut self, task: &mut Task) {
+    /// Whether it stays.
+    fn commits(&mut self, task: &mut Task) -> bool {
         match task.whose {
             Whose::Client(no) => {
                 let door = task.passage.as_ref().map(|passage| passage.course().door);
@@ -279,8 +292,14 @@ impl Sites {
                 let client = &mut self.clients[no];
                 client.place = Place::Served(task.id, site);
                 (client.took, client.refused) = (self.now.since(task.since), false);
+                let stays = self.accepted(task, no);
+                self.clients[no].retired |= !stays;
+                stays
             }
-            Whose::Carried(sender, step) => self.answers_commit(task.node, sender, step),
+            Whose::Carried(sender, step) => {
+                self.answers_commit(task.node, sender, step);
+                true
+            }
         }
     }
 
@@ -311,7 +330,12 @@ impl Sites {
         self.give_back(&mut task);
         self.recall(&mut task);
         match task.whose {
-            Whose::Client(no) => self.goes_away(no),
+            Whose::Client(no) => {
+                if task.committed {
+                    self.client_ended(task.node, no, task.id);
+                }
+                self.goes_away(no);
+            }
             Whose::Carried(sender, step) => {
                 self.far_ends.remove(&(sender, step));
                 if task.committed {

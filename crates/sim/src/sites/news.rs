@@ -17,7 +17,7 @@ use crate::mesh::ToPool;
 /// A node looks at its pool this often.
 pub(super) const LOOK: Duration = Duration::from_millis(100);
 
-fn key(site: usize, broker: BrokerId) -> BrokerKey {
+pub(super) fn key(site: usize, broker: BrokerId) -> BrokerKey {
     BrokerKey::of(&format!("{site}-{}", broker.0))
 }
 
@@ -50,6 +50,7 @@ impl Sites {
         let draining = self.nodes[node].draining;
         self.globe.advance(self.now);
         self.globe.tells(node, Local { draining, brokers, services: vec![service] });
+        self.tells_taken(node);
         self.hear_mesh();
     }
 
@@ -63,12 +64,14 @@ impl Sites {
             }
             any = true;
             for (node, word) in words {
-                self.hears(node, word);
+                if let Some(word) = self.posts(node, word) {
+                    self.takes_in(node, word);
+                }
             }
         }
     }
 
-    fn hears(&mut self, node: usize, word: ToPool) {
+    pub(super) fn takes_in(&mut self, node: usize, word: ToPool) {
         let site = self.site_of(node);
         let now = self.now;
         let here = &mut self.nodes[node];
@@ -88,6 +91,7 @@ impl Sites {
                 self.globe.says(node, Input::GivePlaces { peer, broker, n });
             }
             ToPool::PlacesGiven { peer, broker, n } => here.pool.take_places(now, peer, broker, n),
+            ToPool::Taken(taken) => self.hears_taken(node, &taken),
         }
     }
 

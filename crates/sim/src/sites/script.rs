@@ -46,13 +46,30 @@ impl Sites {
 
     /// `n` clients arrive at a site, evenly over a time and over its nodes, and come back for ever.
     pub fn arrive(&mut self, site: usize, n: usize, over: Duration) -> std::ops::Range<usize> {
+        let nodes = self.nodes_of(site);
+        self.arrive_at(nodes, n, over)
+    }
+
+    /// The same at these nodes only.
+    pub fn arrive_at(
+        &mut self,
+        nodes: std::ops::Range<usize>,
+        n: usize,
+        over: Duration,
+    ) -> std::ops::Range<usize> {
         let first = self.clients.len();
         for i in 0..n {
-            let (node, place, took) = (site * self.per + i % self.per, Place::Away, Duration::ZERO);
-            self.clients.push(Client { node, place, refused: false, retired: false, took });
-            self.push(over * i as u32 / n as u32, Event::Arrives(first + i));
+            let no = self.client(nodes.start + i % nodes.len());
+            self.push(over * i as u32 / n as u32, Event::Arrives(no));
         }
         first..first + n
+    }
+
+    pub(super) fn client(&mut self, node: usize) -> usize {
+        let (place, took) = (Place::Away, Duration::ZERO);
+        let (refused, retired, twin) = (false, false, None);
+        self.clients.push(Client { node, place, refused, retired, took, twin });
+        self.clients.len() - 1
     }
 
     /// These clients go, and come back no more.
@@ -125,6 +142,21 @@ impl Sites {
     /// How long the last flow of each of these clients took to its CONNACK.
     pub fn took(&self, clients: std::ops::Range<usize>) -> Vec<Duration> {
         clients.map(|no| self.clients[no].took).collect()
+    }
+
+    /// Flows that each of a site's brokers holds.
+    pub fn loads(&self, site: usize) -> Vec<u32> {
+        self.brokers[site].iter().map(|broker| broker.active).collect()
+    }
+
+    /// Those of these clients that a broker of their own site serves.
+    pub fn on_broker(&self, clients: std::ops::Range<usize>, broker: u16) -> Vec<usize> {
+        let there = |no: &usize| {
+            let Place::Served(id, _) = self.clients[*no].place else { return false };
+            let token = self.tasks.get(&id).and_then(|task| task.token.as_ref());
+            token.map(Token::broker) == Some(BrokerId(broker))
+        };
+        clients.filter(there).collect()
     }
 
     /// Flows that a site's brokers hold.

@@ -8,6 +8,7 @@ use isobar_sim::Sites;
 mod histories;
 mod nodes;
 mod room;
+mod siblings;
 
 const FRA: usize = 0;
 const NYC: usize = 1;
