@@ -22,9 +22,12 @@ use crate::time::Time;
 
 /// A sibling's places are free again when it has been gone for this long.
 pub const GONE_AFTER: Duration = Duration::from_secs(3);
-/// Places are found lost, or held twice, when that has been so for this long; lost ones, only if
-/// nobody's have changed meanwhile. Longer than news take inside a site.
-const SURE_AFTER: Duration = Duration::from_secs(1);
+/// Places are found lost when that has been so for this long, and nobody's have changed
+/// meanwhile: longer than two words in a row take to come, of which one may be lost itself.
+const LOST_AFTER: Duration = Duration::from_millis(2_500);
+/// Places are found held twice when that has been so for this long. To give some up that were not
+/// is no harm: they are lost then.
+const OVER_AFTER: Duration = Duration::from_secs(1);
 /// Siblings are asked for places ahead no more often than this.
 const ASK_EVERY: Duration = Duration::from_millis(500);
 /// An answer takes no longer than this, or does not come.
@@ -228,9 +231,9 @@ impl Share {
         let gone = self.others.iter().filter_map(|other| other.gone).min();
         let gone = gone.map_or(Time::NEVER, |since| since + GONE_AFTER);
         let asked = self.asked.map_or(Time::NEVER, |(_, until)| until);
-        let odd = [self.lost_since, self.over_since].into_iter().flatten().min();
-        let odd = odd.map_or(Time::NEVER, |since| since + SURE_AFTER);
-        gone.min(asked).min(odd)
+        let lost = self.lost_since.map_or(Time::NEVER, |since| since + LOST_AFTER);
+        let over = self.over_since.map_or(Time::NEVER, |since| since + OVER_AFTER);
+        gone.min(asked).min(lost).min(over)
     }
 
     /// Places that nobody has are taken, and those that two have are given up; at once where a
@@ -254,9 +257,12 @@ impl Share {
             self.lost_since = None;
             return;
         }
-        let since = if held > max { &mut self.over_since } else { &mut self.lost_since };
+        let (since, sure_after) = match held > max {
+            true => (&mut self.over_since, OVER_AFTER),
+            false => (&mut self.lost_since, LOST_AFTER),
+        };
         let since = *since.get_or_insert(now);
-        if !at_once && now < since + SURE_AFTER {
+        if !at_once && now < since + sure_after {
             return;
         }
         (self.lost_since, self.over_since) = (None, None);

@@ -159,10 +159,10 @@ fn a_message_that_was_lost_costs_places_for_a_moment_only() {
     // It never comes. Both see 80 of 100 a while later.
     a.hear(BROKER, &[says(B, 3, 0, 30)], 0, at(300));
     b.hear(BROKER, &[says(A, 3, 0, 50)], 0, at(300));
-    a.refresh(0, at(1_299));
+    a.refresh(0, at(2_799));
     assert_eq!(a.limit(), Some(50));
-    a.refresh(0, at(1_300));
-    b.refresh(0, at(1_300));
+    a.refresh(0, at(2_800));
+    b.refresh(0, at(2_800));
     assert_eq!((a.limit(), b.limit()), (Some(60), Some(40)));
 }
 
