@@ -13,6 +13,7 @@
 //! which does so to whatever is not older than its own.
 
 use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
 use core::time::Duration;
 
 use crate::id::{BrokerId, ClientKey, FlowId, SiteId};
@@ -63,10 +64,24 @@ pub enum Heard {
     Nothing,
 }
 
+/// Clients that siblings are told of at once, at most, when there are some again. Of those beyond,
+/// an older flow ends by its own keepalive.
+const MEETING_MAX: usize = 16_384;
+/// From a client's coming to its CONNACK, as a rule.
+const ACCEPTED_WITHIN: Duration = Duration::from_secs(1);
+
 /// The accepted flows of one service by client id.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Takeover {
     flows: BTreeMap<ClientKey, Listed>,
+    /// Since when no sibling lives.
+    alone_since: Option<Time>,
+}
+
+impl Default for Takeover {
+    fn default() -> Takeover {
+        Takeover { flows: BTreeMap::new(), alone_since: Some(Time::ZERO) }
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -134,6 +149,20 @@ impl Takeover {
             Precedence::Theirs if since >= listed.came => Heard::Ends(listed.flow),
             Precedence::Theirs => Heard::Stays(listed.by, listed.came),
         }
+    }
+
+    /// Siblings live, or none does. Those that have just come are to be told of the clients that
+    /// were accepted while there was nobody to tell: some of these may have come there, too.
+    pub fn siblings(&mut self, living: bool, now: Time) -> Vec<(ClientKey, Taken, Time)> {
+        if !living {
+            self.alone_since.get_or_insert(now);
+            return Vec::new();
+        }
+        let Some(since) = self.alone_since.take() else { return Vec::new() };
+        let since = since - ACCEPTED_WITHIN;
+        let untold = self.flows.iter().filter(|(_, listed)| listed.came >= since);
+        let told = untold.map(|(client, listed)| (*client, listed.by, listed.came));
+        told.take(MEETING_MAX).collect()
     }
 
     /// `flow` has ended.
@@ -282,6 +311,21 @@ mod tests {
             }
             (pair.lives, pair.said)
         }
+    }
+
+    #[test]
+    fn siblings_that_come_are_told_of_whom_we_took_while_alone() {
+        let (one, two) = (ClientKey::from_bits(1), ClientKey::from_bits(2));
+        let mut table = Takeover::default();
+        table.accepted(one, FlowId(1), BrokerId(0), at(5_000));
+        let told = [(one, Taken::Here(BrokerId(0)), at(5_000))];
+        assert_eq!(table.siblings(true, at(6_000)), told);
+        assert_eq!(table.siblings(true, at(6_100)), []);
+        assert_eq!(table.siblings(false, at(20_000)), []);
+        assert_eq!(table.siblings(false, at(30_000)), []);
+        table.accepted(two, FlowId(2), BrokerId(1), at(25_000));
+        let told = [(two, Taken::Here(BrokerId(1)), at(25_000))];
+        assert_eq!(table.siblings(true, at(40_000)), told);
     }
 
     #[test]

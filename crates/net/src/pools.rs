@@ -114,6 +114,11 @@ impl Pools {
         Arc::new(Pools { inner, stir: Notify::new(), clock, holds: Observed::new(HOLD_NS) })
     }
 
+    /// The time that it goes by.
+    pub fn now(&self) -> Time {
+        self.clock.now()
+    }
+
     /// Asks for a place.
     pub fn place(
         self: &Arc<Pools>,

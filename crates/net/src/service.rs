@@ -183,7 +183,11 @@ impl Service {
 
     /// Whether there is anybody to be told of accepted clients.
     pub fn set_siblings(&self, living: bool) {
+        let mut takeovers = self.takeovers();
         self.has_siblings.store(living, Ordering::Relaxed);
+        for accepted in takeovers.table.siblings(living, self.pools.now()) {
+            takeovers.tell(accepted);
+        }
     }
 
     /// The pool's number of a broker, by its number among all brokers of the node.

@@ -84,7 +84,10 @@ impl Sites {
                 let wait = here.learns_at.since(now);
                 self.push(wait, Event::Learns(node, outlook));
             }
-            ToPool::Siblings(siblings) => here.pool.handle_siblings(now, &siblings),
+            ToPool::Siblings(siblings) => {
+                here.pool.handle_siblings(now, &siblings);
+                here.taken.extend(here.takeovers.siblings(!siblings.is_empty(), now));
+            }
             ToPool::PlacesAsked { peer, broker, n } => {
                 let n = here.pool.give_places(now, peer, broker, n);
                 let broker = key(site, broker);
