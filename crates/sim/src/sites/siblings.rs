@@ -15,7 +15,7 @@ use crate::chance::Purpose;
 use crate::mesh::ToPool;
 
 /// Nodes that have just met have settled what each of them may place after this long.
-const FIRST: Duration = Duration::from_secs(2);
+const FIRST: Duration = Duration::from_secs(3);
 
 /// How words between siblings travel.
 #[derive(Clone, Copy, Debug, Default)]

@@ -166,7 +166,7 @@ fn op() -> impl Strategy<Value = Op> {
         2 => (0..2usize).prop_map(Op::Restart),
         1 => Just(Op::Split),
         1 => Just(Op::Heal),
-        1 => (0..30u64, 0..100u64).prop_map(|(lost, late)| Op::Post(lost, late)),
+        1 => (0..15u64, 0..100u64).prop_map(|(lost, late)| Op::Post(lost, late)),
         4 => (0..4_000u64).prop_map(Op::Pass),
     ]
 }
