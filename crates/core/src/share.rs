@@ -22,8 +22,8 @@ use crate::time::Time;
 
 /// A sibling's places are free again when it has been gone for this long.
 pub const GONE_AFTER: Duration = Duration::from_secs(3);
-/// Places are found lost when that has been so for this long, and nobody's have changed
-/// meanwhile: longer than two words in a row take to come, of which one may be lost itself.
+/// As many places are found lost as were missing all the time for this long: longer than two
+/// words in a row take to come, of which one may be lost itself.
 const LOST_AFTER: Duration = Duration::from_millis(2_500);
 /// Places are found held twice when that has been so for this long. To give some up that were not
 /// is no harm: they are lost then.
@@ -110,9 +110,9 @@ pub(crate) struct Share {
     others: Vec<Other>,
     /// Flows that we have placed there, ever.
     placed: u64,
-    /// Since when the books of the siblings and ours add up to less than `max`, and no place has
-    /// changed hands.
-    lost_since: Option<Time>,
+    /// Since when the books of the siblings and ours add up to less than `max`, and by how much at
+    /// least: what is on its way from one to the other is missing for a moment, too.
+    lost: Option<(Time, u64)>,
     /// Since when they add up to more.
     over_since: Option<Time>,
     /// Not asked ahead before.
@@ -125,9 +125,9 @@ impl Share {
     /// All of it.
     pub(crate) fn alone(max: Option<u32>) -> Share {
         let own = max.unwrap_or(u32::MAX);
-        let (others, lost_since, over_since, asked) = (Vec::new(), None, None, None);
+        let (others, lost, over_since, asked) = (Vec::new(), None, None, None);
         let ask_at = Time::ZERO;
-        Share { max, own, others, placed: 0, lost_since, over_since, ask_at, asked }
+        Share { max, own, others, placed: 0, lost, over_since, ask_at, asked }
     }
 
     /// Flows that this node may place there.
@@ -188,10 +188,6 @@ impl Share {
         match self.others.iter_mut().find(|other| other.peer == peer) {
             Some(known) if known.word == word => false,
             Some(known) => {
-                // Places are changing hands: what is missing now need not be so for long.
-                if known.share != share {
-                    self.lost_since = None;
-                }
                 let dry = known.dry.filter(|(spare, _)| new.spare() <= *spare);
                 let busy = known.flows != flows;
                 *known = Other { dry, busy, ..new };
@@ -231,7 +227,7 @@ impl Share {
         let gone = self.others.iter().filter_map(|other| other.gone).min();
         let gone = gone.map_or(Time::NEVER, |since| since + GONE_AFTER);
         let asked = self.asked.map_or(Time::NEVER, |(_, until)| until);
-        let lost = self.lost_since.map_or(Time::NEVER, |since| since + LOST_AFTER);
+        let lost = self.lost.map_or(Time::NEVER, |(since, _)| since + LOST_AFTER);
         let over = self.over_since.map_or(Time::NEVER, |since| since + OVER_AFTER);
         gone.min(asked).min(lost).min(over)
     }
@@ -242,7 +238,7 @@ impl Share {
         let Some(max) = self.max else { return };
         if self.others.is_empty() {
             // Whatever is missing or too much is nobody else's.
-            (self.own, self.lost_since, self.over_since) = (max, None, None);
+            (self.own, self.lost, self.over_since) = (max, None, None);
             return;
         }
         let max = u64::from(max);
@@ -254,22 +250,26 @@ impl Share {
             self.over_since = None;
         }
         if held <= max && max - held < nodes {
-            self.lost_since = None;
+            self.lost = None;
             return;
         }
-        let (since, sure_after) = match held > max {
-            true => (&mut self.over_since, OVER_AFTER),
-            false => (&mut self.lost_since, LOST_AFTER),
-        };
-        let since = *since.get_or_insert(now);
-        if !at_once && now < since + sure_after {
-            return;
-        }
-        (self.lost_since, self.over_since) = (None, None);
         if held < max {
-            self.own += ((max - held) / nodes) as u32;
+            let (since, least) = self.lost.unwrap_or((now, max - held));
+            let least = least.min(max - held);
+            self.lost = Some((since, least));
+            if at_once || now >= since + LOST_AFTER {
+                let missing = if at_once { max - held } else { least };
+                self.own += (missing / nodes) as u32;
+                self.lost = None;
+            }
             return;
         }
+        self.lost = None;
+        let since = *self.over_since.get_or_insert(now);
+        if !at_once && now < since + OVER_AFTER {
+            return;
+        }
+        self.over_since = None;
         // What nobody uses is divided anew. All do so, and by the same words: what is given up
         // too much is missing then, and taken again.
         let used =
@@ -316,7 +316,6 @@ impl Share {
             if self.max.is_some() { self.own.saturating_sub(flows) / 2 } else { 0 }.min(wanted);
         if given > 0 {
             self.own -= given;
-            self.lost_since = None;
             other.share = other.share.saturating_add(given);
         }
         given
@@ -334,7 +333,6 @@ impl Share {
         other.share -= given;
         other.dry = None;
         self.own += given;
-        self.lost_since = None;
         self.asked = self.asked.filter(|(asked, _)| *asked != from);
     }
 
