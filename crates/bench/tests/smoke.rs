@@ -60,7 +60,7 @@ fn nothing_outlives_the_bench() {
         .spawn()
         .unwrap();
     let directory = std::env::temp_dir().join(format!("isobar-bench-{}", bench.id()));
-    let config = directory.join("1-proxy.conf");
+    let config = directory.join("1-proxy0.conf");
     let marker = config.to_str().unwrap().to_owned();
     wait_until("the proxy runs", || running(&marker) >= 2);
     bench.kill().unwrap();
