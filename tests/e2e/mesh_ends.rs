@@ -58,27 +58,18 @@ async fn flow(fake: &FakeBroker, mesh: &Mesh) -> (Client, Client) {
     (client, server)
 }
 
-/// PUBLISH packets of 64 KiB, numbered.
-fn numbered(n: u32) -> Vec<u8> {
-    let mut body = Vec::with_capacity(65_536);
-    packet::put_binary(&mut body, b"t");
-    body.extend(n.to_be_bytes());
-    body.resize(65_536, n as u8);
-    packet::frame(0x30, &body)
-}
-
 /// 4 MB from one end to the other, whose own direction is closed, to a FIN.
 async fn the_other_direction(mut from: Client, mut to: Client) {
     let sending = async {
         for n in 0..64 {
-            from.send(&numbered(n)).await.expect("the other direction is open");
+            from.send(&packet::numbered(n)).await.expect("the other direction is open");
         }
         from.close();
     };
     let receiving = async {
         for n in 0..64 {
             let packet = to.read().await.expect("a packet");
-            assert_eq!(packet.encode(), numbered(n), "packet {n}");
+            assert_eq!(packet.encode(), packet::numbered(n), "packet {n}");
         }
         to.read().await
     };
@@ -99,7 +90,7 @@ async fn half_closes_cross_a_tunnel() {
 
     let (client, mut server) = flow(&fake, &mesh).await;
     let mut client = client;
-    server.send(&numbered(1)).await.expect("sent");
+    server.send(&packet::numbered(1)).await.expect("sent");
     server.half_close().await;
     let (packets, end) = client.read_to_end(Duration::from_secs(5)).await;
     assert_eq!((packets.len(), end), (1, Failure::ClosedSilently), "a packet, then FIN");

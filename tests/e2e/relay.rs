@@ -27,15 +27,6 @@ async fn flow(mode: &str, fake: &FakeBroker, isobar: &Isobar) -> (Client, Client
     (client, server)
 }
 
-/// PUBLISH packets of 64 KiB, numbered, so that their order and number can be checked.
-fn numbered(n: u32) -> Vec<u8> {
-    let mut body = Vec::with_capacity(65_536);
-    packet::put_binary(&mut body, b"t");
-    body.extend(n.to_be_bytes());
-    body.resize(65_536, n as u8);
-    packet::frame(0x30, &body)
-}
-
 fn number(packet: &Packet) -> u32 {
     assert_eq!(packet.body.len(), 65_536);
     let n = u32::from_be_bytes(packet.body[3..7].try_into().expect("four bytes"));
@@ -56,7 +47,7 @@ async fn half_close_from_the_client() {
         // The other direction still works, for more than fits into any buffer.
         let sending = async {
             for n in 0..100 {
-                server.send(&numbered(n)).await.expect("the other direction is open");
+                server.send(&packet::numbered(n)).await.expect("the other direction is open");
             }
             server.close();
         };
@@ -79,7 +70,7 @@ async fn half_close_from_the_broker() {
     for mode in ["mqtt", "tcp"] {
         let (fake, isobar) = before_a_fake(mode).await;
         let (mut client, mut server) = flow(mode, &fake, &isobar).await;
-        server.send(&numbered(1)).await.expect("sent");
+        server.send(&packet::numbered(1)).await.expect("sent");
         server.half_close().await;
         let (packets, end) = client.read_to_end(Duration::from_secs(5)).await;
         assert_eq!(
@@ -89,7 +80,7 @@ async fn half_close_from_the_broker() {
         );
         let sending = async {
             for n in 0..100 {
-                client.send(&numbered(n)).await.expect("the other direction is open");
+                client.send(&packet::numbered(n)).await.expect("the other direction is open");
             }
             client.close();
         };
@@ -141,7 +132,7 @@ async fn backpressure(mode: &str, towards_client: bool) {
     let mut last_progress = Instant::now();
     while last_progress.elapsed() < Duration::from_secs(1) {
         if rest.is_empty() {
-            rest = numbered(sent);
+            rest = packet::numbered(sent);
             sent += 1;
         }
         let written = sender.try_send(&rest);
@@ -214,7 +205,7 @@ async fn what_is_sent_before_the_connack_is_held_and_bounded() {
         let mut last_progress = Instant::now();
         while last_progress.elapsed() < Duration::from_millis(60) {
             if rest.is_empty() {
-                rest = numbered(sent);
+                rest = packet::numbered(sent);
                 sent += 1;
             }
             let written = client.try_send(&rest);

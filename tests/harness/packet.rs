@@ -378,3 +378,12 @@ fn find_property(mut encoded: &[u8], wanted: u8) -> Option<&[u8]> {
     }
     None
 }
+
+/// PUBLISH packets of 64 KiB, numbered, so that their order and number can be checked.
+pub fn numbered(n: u32) -> Vec<u8> {
+    let mut body = Vec::with_capacity(65_536);
+    put_binary(&mut body, b"t");
+    body.extend(n.to_be_bytes());
+    body.resize(65_536, n as u8);
+    frame(0x30, &body)
+}

@@ -14,7 +14,7 @@ use isobar_wire::frame::FrameReader;
 use isobar_wire::tunnel::{self, Open, Reason, Refused, SKIPPED_MAX, WORD_MAX, Word};
 use tokio::io::AsyncWriteExt;
 
-use super::{Way, watch};
+use super::way::{Way, watch};
 use crate::answer::{First, first_answer};
 use crate::buffer;
 use crate::dial::Upstream;

@@ -18,7 +18,7 @@ use isobar_wire::tunnel::{
 use tokio::time::timeout;
 
 use super::abroad::refused;
-use super::{Way, attempts};
+use super::way::{Way, attempts};
 use crate::buffer;
 use crate::client::{Client, HELD_MAX};
 use crate::farewell;
