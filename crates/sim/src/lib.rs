@@ -15,6 +15,7 @@ mod broker;
 mod chance;
 mod client;
 mod desk;
+pub mod drill;
 mod eyes;
 mod figures;
 mod history;
