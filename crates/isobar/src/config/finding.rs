@@ -45,7 +45,7 @@ pub struct Finding {
 
 /// Why a single value is refused; where it stands is for the caller to add.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) struct Refusal {
+pub(crate) struct Refusal {
     /// Follows the value: `weight = 0: …`.
     pub problem: String,
     /// What would do.
@@ -54,7 +54,7 @@ pub(super) struct Refusal {
 
 /// The table being read, for naming it and for pointing at it where a key is missing.
 #[derive(Clone, Debug)]
-pub(super) struct Scope {
+pub(crate) struct Scope {
     /// For example `service "mqtt", broker "serv1"`.
     pub name: String,
     /// The table's header or braces.
@@ -63,7 +63,7 @@ pub(super) struct Scope {
 
 /// Collects findings, so that one run names all of them.
 #[derive(Debug)]
-pub(super) struct Report<'a> {
+pub(crate) struct Report<'a> {
     /// The file under the findings.
     pub source: &'a Source<'a>,
     /// Each of these refuses the file.
@@ -74,21 +74,21 @@ pub(super) struct Report<'a> {
 
 impl Refusal {
     /// `problem` completes "key = value: …", `help` says what would do.
-    pub(super) fn new(problem: impl Into<String>, help: impl Into<String>) -> Refusal {
+    pub(crate) fn new(problem: impl Into<String>, help: impl Into<String>) -> Refusal {
         Refusal { problem: problem.into(), help: help.into() }
     }
 }
 
 impl Scope {
     /// The top of the file.
-    pub(super) fn top() -> Scope {
+    pub(crate) fn top() -> Scope {
         Scope { name: String::new(), at: 0..0 }
     }
 }
 
 impl Finding {
     /// A finding about the file as a whole.
-    pub(super) fn whole_file(
+    pub(crate) fn whole_file(
         file: &Path,
         message: impl Into<String>,
         help: impl Into<String>,
@@ -105,7 +105,7 @@ impl Finding {
     }
 
     /// A finding about the bytes `at`.
-    pub(super) fn at(
+    pub(crate) fn at(
         source: &Source<'_>,
         at: &Range<usize>,
         scope: &str,
@@ -124,7 +124,7 @@ impl Finding {
 }
 
 /// What findings call a service or broker: by its name, or by its position from 1.
-pub(super) fn member_name(kind: &str, name: Option<&str>, index: usize) -> String {
+pub(crate) fn member_name(kind: &str, name: Option<&str>, index: usize) -> String {
     match name {
         Some(name) => format!("{kind} {}", quote_name(name)),
         None => format!("{kind} {}", index + 1),
@@ -138,25 +138,25 @@ fn shown(text: &str) -> String {
 }
 
 /// A name in quotes, short and without control characters.
-pub(super) fn quote_name(name: &str) -> String {
+pub(crate) fn quote_name(name: &str) -> String {
     let shown: String = name.chars().filter(|c| !c.is_control()).take(NAME_MAX + 1).collect();
     format!("\"{shown}\"")
 }
 
 impl<'a> Report<'a> {
     /// An empty one.
-    pub(super) fn new(source: &'a Source<'a>) -> Report<'a> {
+    pub(crate) fn new(source: &'a Source<'a>) -> Report<'a> {
         Report { source, errors: Vec::new(), warnings: Vec::new() }
     }
 
     /// Refuses the value of `key` that stands at `at`.
-    pub(super) fn refuse(&mut self, scope: &Scope, key: &str, at: &Range<usize>, refusal: Refusal) {
+    pub(crate) fn refuse(&mut self, scope: &Scope, key: &str, at: &Range<usize>, refusal: Refusal) {
         let message = format!("{key} = {}: {}", self.source.quote(at), refusal.problem);
         self.error(scope, at, message, refusal.help);
     }
 
     /// An error in words of its own.
-    pub(super) fn error(
+    pub(crate) fn error(
         &mut self,
         scope: &Scope,
         at: &Range<usize>,
@@ -169,12 +169,12 @@ impl<'a> Report<'a> {
     }
 
     /// Something the table `scope` lacks.
-    pub(super) fn missing(&mut self, scope: &Scope, message: &str, help: impl Into<String>) {
+    pub(crate) fn missing(&mut self, scope: &Scope, message: &str, help: impl Into<String>) {
         self.error(scope, &scope.at, message, help);
     }
 
     /// Something that works, though hardly as intended.
-    pub(super) fn warn(
+    pub(crate) fn warn(
         &mut self,
         scope: &Scope,
         at: &Range<usize>,

@@ -8,15 +8,15 @@
 mod address;
 pub mod bounds;
 pub mod file;
-mod finding;
+pub(crate) mod finding;
 mod host;
-mod placed;
+pub(crate) mod placed;
 pub mod reference;
 mod settings;
-mod source;
-mod typed;
-mod units;
-mod validate;
+pub(crate) mod source;
+pub(crate) mod typed;
+pub(crate) mod units;
+pub(crate) mod validate;
 
 use std::path::Path;
 
@@ -30,7 +30,7 @@ use source::Source;
 
 /// Reads and validates the file at `path`, with every file it names.
 pub fn load(path: &Path, host: &Host<'_>) -> Result<Loaded, ConfigError> {
-    let text = source::read(path)?;
+    let text = source::read(path, "check the path; configs/minimal.toml is a start")?;
     parse(path, &text, host)
 }
 
@@ -38,6 +38,6 @@ pub fn load(path: &Path, host: &Host<'_>) -> Result<Loaded, ConfigError> {
 /// file's folder.
 pub fn parse(path: &Path, text: &str, host: &Host<'_>) -> Result<Loaded, ConfigError> {
     let source = Source::new(path, text);
-    let file = typed::parse(&source)?;
+    let file = typed::parse(&source, &typed::NODE)?;
     validate::settings(&file, &source, host)
 }

@@ -5,6 +5,7 @@
 
 use std::fmt::Write;
 
+use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde_json::Value;
 
@@ -65,7 +66,7 @@ pub struct KeyDoc {
 
 impl KeyDoc {
     /// What its value must be, to follow "must be".
-    pub(super) fn takes(&self) -> String {
+    pub(crate) fn takes(&self) -> String {
         match self.kind.as_str() {
             kind if kind.starts_with("address") => format!("an {kind}"),
             kind if kind.starts_with('"') => format!("one of {kind}"),
@@ -105,55 +106,77 @@ pub fn markdown() -> String {
 }
 
 /// What is known of the key at `path`, counted from the top without positions in lists.
-pub(super) fn key(path: &[String]) -> Option<KeyDoc> {
+pub(crate) fn key(tables: &[TableDoc], path: &[String]) -> Option<KeyDoc> {
     let (name, table) = path.split_last()?;
-    let tables = tables();
     let table = tables.iter().find(|candidate| candidate.path == table)?;
     table.keys.iter().find(|key| key.name == *name).cloned()
 }
 
 /// The tables that know a key of this name.
-pub(super) fn tables_with(name: &str) -> Vec<String> {
-    let knows = |table: &TableDoc| table.keys.iter().any(|key| key.name == name);
-    tables().into_iter().filter(knows).map(|table| table.title).collect()
+pub(crate) fn tables_with(tables: &[TableDoc], name: &str) -> Vec<String> {
+    let knows = |table: &&TableDoc| table.keys.iter().any(|key| key.name == name);
+    tables.iter().filter(knows).map(|table| table.title.clone()).collect()
 }
 
 /// Every table of the file, outer before inner.
 pub fn tables() -> Vec<TableDoc> {
+    tables_of::<File>("The node")
+}
+
+/// Every table of a file of this type, whose top is called `top`.
+pub(crate) fn tables_of<T: JsonSchema>(top: &str) -> Vec<TableDoc> {
     let settings =
         SchemaSettings::draft2020_12().with(|settings| settings.inline_subschemas = true);
-    let schema = settings.into_generator().into_root_schema_for::<File>();
+    let schema = settings.into_generator().into_root_schema_for::<T>();
     let mut tables = Vec::new();
-    collect(schema.as_value(), Vec::new(), "The node".to_owned(), &mut tables);
+    collect(schema.as_value(), Vec::new(), top.to_owned(), &mut tables);
     tables
 }
 
 fn collect(schema: &Value, path: Vec<String>, title: String, tables: &mut Vec<TableDoc>) {
     let Some(properties) = schema.get("properties").and_then(Value::as_object) else { return };
     let keys = properties.iter().map(|(name, property)| describe(name, property)).collect();
-    tables.push(TableDoc { path: path.clone(), title, doc: text(schema, "description"), keys });
+    tables.push(TableDoc {
+        path: path.clone(),
+        title: title.clone(),
+        doc: text(schema, "description"),
+        keys,
+    });
     for (name, property) in properties {
         let mut inner = path.clone();
         inner.push(name.clone());
         for branch in branches(property) {
             let is_list = branch.get("items").is_some();
-            let title = inner_title(&path, name, kind(property) == "tables", is_list);
+            let outer = if path.is_empty() { "" } else { &title };
+            let name_of = Inner { path: &path, name, outer };
+            let inner_title = name_of.title(kind(property) == "tables", is_list);
             let elements = branch.get("items").map_or_else(|| vec![branch], branches);
             for element in elements {
-                collect(element, inner.clone(), title.clone(), tables);
+                collect(element, inner.clone(), inner_title.clone(), tables);
             }
         }
     }
 }
 
-/// How the file opens an inner table.
-fn inner_title(outer: &[String], name: &str, in_double_brackets: bool, is_list: bool) -> String {
-    let path = outer.iter().map(String::as_str).chain([name]).collect::<Vec<_>>().join(".");
-    match (in_double_brackets, is_list, outer.is_empty()) {
-        (true, _, _) => format!("`[[{path}]]`"),
-        (_, true, _) => format!("`{name} = [{{ … }}]` in `[[{}]]`", outer.join(".")),
-        (_, _, true) => format!("`[{path}]`"),
-        _ => format!("`{name} = {{ … }}` in `[[{}]]`", outer.join(".")),
+/// A table within another.
+struct Inner<'a> {
+    path: &'a [String],
+    name: &'a str,
+    /// The outer table's title; empty for the top.
+    outer: &'a str,
+}
+
+impl Inner<'_> {
+    /// How the file opens it.
+    fn title(&self, in_double_brackets: bool, is_list: bool) -> String {
+        let Inner { path, name, outer } = *self;
+        let full = path.iter().map(String::as_str).chain([name]).collect::<Vec<_>>().join(".");
+        match (in_double_brackets, is_list, outer.is_empty()) {
+            (true, _, _) => format!("`[[{full}]]`"),
+            (_, true, _) => format!("`{name} = [{{ … }}]` in {outer}"),
+            (_, _, true) => format!("`[{full}]`"),
+            _ => format!("`{name} = {{ … }}` in {outer}"),
+        }
     }
 }
 

@@ -15,7 +15,7 @@ const QUOTE_MAX: usize = 60;
 
 /// A file's text with its name.
 #[derive(Clone, Debug)]
-pub(super) struct Source<'a> {
+pub(crate) struct Source<'a> {
     /// As the operator named it.
     pub file: &'a Path,
     /// The whole of it.
@@ -26,7 +26,7 @@ pub(super) struct Source<'a> {
 
 /// Line and column, both from 1; columns count characters.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Position {
+pub(crate) struct Position {
     /// Line.
     pub line: usize,
     /// Column.
@@ -35,7 +35,7 @@ pub(super) struct Position {
 
 /// One line of the file, with what to underline.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) struct Excerpt {
+pub(crate) struct Excerpt {
     /// The line, shortened where it is very long, control characters made harmless.
     pub line: String,
     /// What moves the caret below its place: blanks, and tabs where the line has tabs.
@@ -44,17 +44,15 @@ pub(super) struct Excerpt {
     pub width: usize,
 }
 
-/// Reads the file, at most [`FILE_MAX`] bytes of it.
-pub(super) fn read(file: &Path) -> Result<String, ConfigError> {
+/// Reads the file, at most [`FILE_MAX`] bytes of it. Where there is none, `start` says what to do.
+pub(crate) fn read(file: &Path, start: &str) -> Result<String, ConfigError> {
     let refused =
         |message: String, help: &str| ConfigError::from(Finding::whole_file(file, message, help));
     let mut bytes = Vec::new();
     let limit = u64::try_from(FILE_MAX).unwrap_or(u64::MAX).saturating_add(1);
     File::open(file).and_then(|file| file.take(limit).read_to_end(&mut bytes)).map_err(
         |error| match error.kind() {
-            ErrorKind::NotFound => {
-                refused("no such file".into(), "check the path; configs/minimal.toml is a start")
-            }
+            ErrorKind::NotFound => refused("no such file".into(), start),
             ErrorKind::PermissionDenied => {
                 refused("permission denied".into(), "let the user that runs isobar read the file")
             }
@@ -65,7 +63,7 @@ pub(super) fn read(file: &Path) -> Result<String, ConfigError> {
         },
     )?;
     if bytes.len() > FILE_MAX {
-        let help = "no configuration needs more; is this the right file?";
+        let help = "no such file needs more; is this the right one?";
         return Err(refused("larger than 1 MiB".into(), help));
     }
     String::from_utf8(bytes).map_err(|error| {
@@ -79,25 +77,25 @@ pub(super) fn read(file: &Path) -> Result<String, ConfigError> {
 
 impl<'a> Source<'a> {
     /// The text of `file`.
-    pub(super) fn new(file: &'a Path, text: &'a str) -> Source<'a> {
+    pub(crate) fn new(file: &'a Path, text: &'a str) -> Source<'a> {
         let newlines = text.match_indices('\n').map(|(newline, _)| newline + 1);
         Source { file, text, starts: std::iter::once(0).chain(newlines).collect() }
     }
 
     /// Where the byte `offset` is.
-    pub(super) fn position(&self, offset: usize) -> Position {
+    pub(crate) fn position(&self, offset: usize) -> Position {
         let offset = self.boundary(offset);
         let line = self.line(offset);
         Position { line, column: self.text[self.starts[line - 1]..offset].chars().count() + 1 }
     }
 
     /// The line, from 1, that the byte `offset` is on.
-    pub(super) fn line(&self, offset: usize) -> usize {
+    pub(crate) fn line(&self, offset: usize) -> usize {
         self.starts.partition_point(|start| *start <= offset)
     }
 
     /// The value at `at` as typed, on one line, shortened.
-    pub(super) fn quote(&self, at: &Range<usize>) -> String {
+    pub(crate) fn quote(&self, at: &Range<usize>) -> String {
         let start = self.boundary(at.start);
         let end = self.boundary(at.end).max(start);
         let words: Vec<&str> = self.text[start..end].split_whitespace().collect();
@@ -110,7 +108,7 @@ impl<'a> Source<'a> {
     }
 
     /// The line that `at` begins on, and where in it.
-    pub(super) fn excerpt(&self, at: &Range<usize>) -> Excerpt {
+    pub(crate) fn excerpt(&self, at: &Range<usize>) -> Excerpt {
         let offset = self.boundary(at.start);
         let start = self.starts[self.line(offset) - 1];
         let end =
@@ -140,7 +138,7 @@ impl<'a> Source<'a> {
 }
 
 /// A file is shown on a terminal: what would steer the terminal is replaced.
-pub(super) fn harmless(text: &str) -> String {
+pub(crate) fn harmless(text: &str) -> String {
     text.chars().map(|c| if c.is_control() && c != '\t' { '\u{fffd}' } else { c }).collect()
 }
 

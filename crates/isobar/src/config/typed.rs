@@ -6,29 +6,63 @@
 
 use std::ops::Range;
 
-use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use toml::Deserializer;
 use toml::de::{DeTable, DeValue, Error};
 
 use super::bounds::NAME_MAX;
-use super::file::File;
 use super::finding::{ConfigError, Finding, member_name};
-use super::reference;
+use super::reference::{self, TableDoc};
 use super::source::Source;
 
-const START: &str = "the least is a service with its bind and a broker; see configs/minimal.toml";
+/// What differs between the sorts of files that are read: how to speak of one.
+pub(crate) struct Dialect {
+    /// What a file needs at least, and where to see one.
+    pub(crate) start: &'static str,
+    /// A file to learn from.
+    pub(crate) example: &'static str,
+    /// Where its keys are documented.
+    pub(crate) page: &'static str,
+    /// Its tables, generated from its types.
+    pub(crate) tables: fn() -> Vec<TableDoc>,
+    /// How a table that may stand several times begins a further time.
+    pub(crate) another: &'static str,
+    /// Brackets and braces as they are closed.
+    pub(crate) closed: &'static str,
+    /// What the tables of a list are called, by the path of the list.
+    pub(crate) member: fn(&[&str]) -> Option<&'static str>,
+}
+
+/// The configuration of a node.
+pub(crate) const NODE: Dialect = Dialect {
+    start: "the least is a service with its bind and a broker; see configs/minimal.toml",
+    example: "configs/one-site.toml",
+    page: "docs/configuration.md",
+    tables: reference::tables,
+    another: "a further service or broker begins with its own [[service]] or [[service.broker]]",
+    closed: "[admin], [[service]], { kind = \"tcp\" }",
+    member: |path| match path {
+        ["service"] => Some("service"),
+        ["service", "broker"] => Some("broker"),
+        _ => None,
+    },
+};
 
 /// Parses the text and sorts it into the known keys.
-pub(super) fn parse(source: &Source<'_>) -> Result<File, ConfigError> {
+pub(crate) fn parse<T: DeserializeOwned>(
+    source: &Source<'_>,
+    dialect: &Dialect,
+) -> Result<T, ConfigError> {
     if source.text.trim_start_matches('\u{feff}').trim().is_empty() {
-        return Err(Finding::whole_file(source.file, "empty file", START).into());
+        return Err(Finding::whole_file(source.file, "empty file", dialect.start).into());
     }
-    let tree = DeTable::parse(source.text).map_err(|error| syntax(source, &error))?;
-    File::deserialize(Deserializer::from(tree)).map_err(|error| misfit(source, &error).into())
+    let tree = DeTable::parse(source.text).map_err(|error| syntax(source, &error, dialect))?;
+    let typed = T::deserialize(Deserializer::from(tree));
+    typed.map_err(|error| misfit(source, &error, dialect).into())
 }
 
 /// A text that is not TOML.
-fn syntax(source: &Source<'_>, error: &Error) -> Finding {
+fn syntax(source: &Source<'_>, error: &Error, dialect: &Dialect) -> Finding {
     let at = error.span().unwrap_or(0..0);
     let message = error.message();
     let found = source.quote(&at);
@@ -39,45 +73,44 @@ fn syntax(source: &Source<'_>, error: &Error) -> Finding {
             format!("put it in quotes: \"{}\"", found.replace(['"', '\''], ""))
         }
     } else if message.starts_with("duplicate key") {
-        "a key may stand once in its table; remove one of the two (a further service or broker \
-         begins with its own [[service]] or [[service.broker]])"
-            .to_owned()
+        let another = dialect.another;
+        format!("a key may stand once in its table; remove one of the two ({another})")
     } else if message.contains("string") || message.contains("escape") {
         "close the quotes on the same line; a backslash is written \\\\".to_owned()
     } else if message.starts_with("unclosed array,") {
         "close the list with ]".to_owned()
     } else if message.starts_with("unclosed") {
-        "close it: [admin], [[service]], { kind = \"tcp\" }".to_owned()
+        format!("close it: {}", dialect.closed)
     } else if message.starts_with("key with no value") {
         "write key = value, or [table] alone on its line".to_owned()
     } else if message.starts_with("unexpected key or value") {
         "one key = value to a line".to_owned()
     } else {
-        "TOML is key = value, [table] and [[list of tables]]; see configs/one-site.toml".to_owned()
+        format!("TOML is key = value, [table] and [[list of tables]]; see {}", dialect.example)
     };
     Finding::at(source, &at, "", format!("not TOML: {message}"), help)
 }
 
-/// TOML that is no configuration: an unknown key, or a value of the wrong type.
-fn misfit(source: &Source<'_>, error: &Error) -> Finding {
+/// TOML that is no such file: an unknown key, or a value of the wrong type.
+fn misfit(source: &Source<'_>, error: &Error, dialect: &Dialect) -> Finding {
     let at = error.span().unwrap_or(0..0);
     let message = error.message();
     // It parsed a moment ago; without the tree only the names are lost.
     let place = DeTable::parse(source.text)
         .ok()
-        .and_then(|tree| locate(tree.get_ref(), &at))
+        .and_then(|tree| locate(tree.get_ref(), &at, dialect))
         .unwrap_or_default();
     let (message, help) = if let Some(rest) = message.strip_prefix("unknown field ") {
-        unknown_key(rest, &place)
+        unknown_key(rest, &place, dialect)
     } else if let Some(rest) = message.strip_prefix("unknown variant ") {
         unknown_choice(rest, &place, &source.quote(&at))
     } else {
-        wrong_type(message, &place, &source.quote(&at))
+        wrong_type(message, &place, &source.quote(&at), dialect)
     };
     Finding::at(source, &at, &place.scope, message, help)
 }
 
-fn unknown_key(message: &str, place: &Place) -> (String, String) {
+fn unknown_key(message: &str, place: &Place, dialect: &Dialect) -> (String, String) {
     let mut names = quoted(message);
     let known = names.split_off(names.len().min(1));
     let key = names.pop().unwrap_or_default();
@@ -85,7 +118,7 @@ fn unknown_key(message: &str, place: &Place) -> (String, String) {
     if let Some(nearest) = nearest(key, &known) {
         return (format!("unknown key `{key}`; did you mean `{nearest}`?"), list);
     }
-    let elsewhere = reference::tables_with(key);
+    let elsewhere = reference::tables_with(&(dialect.tables)(), key);
     if !elsewhere.is_empty() {
         let help = format!("`{key}` belongs in {}; {list}", elsewhere.join(" or "));
         return (format!("unknown key `{key}` here"), help);
@@ -105,9 +138,9 @@ fn unknown_choice(message: &str, place: &Place, found: &str) -> (String, String)
     (must, format!("write {} = \"{guess}\"", place.key))
 }
 
-fn wrong_type(message: &str, place: &Place, found: &str) -> (String, String) {
-    let Some(key) = reference::key(&place.path) else {
-        return (format!("{found}: {message}"), "see docs/configuration.md".to_owned());
+fn wrong_type(message: &str, place: &Place, found: &str, dialect: &Dialect) -> (String, String) {
+    let Some(key) = reference::key(&(dialect.tables)(), &place.path) else {
+        return (format!("{found}: {message}"), format!("see {}", dialect.page));
     };
     let name = &place.key;
     if key.kind == "tables" {
@@ -151,7 +184,7 @@ fn quoted(message: &str) -> Vec<&str> {
 }
 
 /// The known name that `name` most likely is a misspelling of.
-fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
     // No key is that long, and the distance takes time and space in proportion.
     if name.len() > NAME_MAX {
         return None;
@@ -181,11 +214,16 @@ struct Place {
 }
 
 /// The place of the key or value that stands exactly at `at`.
-fn locate(table: &DeTable<'_>, at: &Range<usize>) -> Option<Place> {
-    search(table, at, &Place::default())
+fn locate(table: &DeTable<'_>, at: &Range<usize>, dialect: &Dialect) -> Option<Place> {
+    search(table, at, &Place::default(), dialect)
 }
 
-fn search(table: &DeTable<'_>, at: &Range<usize>, here: &Place) -> Option<Place> {
+fn search(
+    table: &DeTable<'_>,
+    at: &Range<usize>,
+    here: &Place,
+    dialect: &Dialect,
+) -> Option<Place> {
     table.iter().find_map(|(key, value)| {
         let mut inside = here.clone();
         inside.path.push(key.get_ref().to_string());
@@ -196,40 +234,41 @@ fn search(table: &DeTable<'_>, at: &Range<usize>, here: &Place) -> Option<Place>
         if key.span() == *at || value.span() == *at {
             return Some(Place { table: here.table.clone(), ..inside });
         }
-        search_value(value.get_ref(), at, &inside)
+        search_value(value.get_ref(), at, &inside, dialect)
     })
 }
 
-fn search_value(value: &DeValue<'_>, at: &Range<usize>, here: &Place) -> Option<Place> {
+fn search_value(
+    value: &DeValue<'_>,
+    at: &Range<usize>,
+    here: &Place,
+    dialect: &Dialect,
+) -> Option<Place> {
     match value {
         DeValue::Table(table) => {
             let name = format!("[{}]", here.path.join("."));
-            search(table, at, &Place { table: name, ..here.clone() })
+            search(table, at, &Place { table: name, ..here.clone() }, dialect)
         }
         DeValue::Array(array) => array.iter().enumerate().find_map(|(index, element)| {
             if element.span() == *at {
                 return Some(Place { is_element: true, ..here.clone() });
             }
             let mut inside = here.clone();
-            if let Some(name) = member(here, index, element.get_ref()) {
+            if let Some(name) = member(here, index, element.get_ref(), dialect) {
                 inside.scope =
                     [here.scope.as_str(), &name].join(", ").trim_matches([',', ' ']).to_owned();
                 inside.key.clear();
             }
-            search_value(element.get_ref(), at, &inside)
+            search_value(element.get_ref(), at, &inside, dialect)
         }),
         _ => None,
     }
 }
 
 /// What a service or broker is called in findings.
-fn member(here: &Place, index: usize, table: &DeValue<'_>) -> Option<String> {
+fn member(here: &Place, index: usize, table: &DeValue<'_>, dialect: &Dialect) -> Option<String> {
     let path: Vec<&str> = here.path.iter().map(String::as_str).collect();
-    let kind = match path.as_slice() {
-        ["service"] => "service",
-        ["service", "broker"] => "broker",
-        _ => return None,
-    };
+    let kind = (dialect.member)(&path)?;
     let text = |key: &str| table.get(key).and_then(|value| value.get_ref().as_str());
     let name = text("name").or_else(|| text("addr").filter(|_| kind == "broker"));
     Some(member_name(kind, name, index))

@@ -19,7 +19,7 @@ const DURATION_UNITS: [(&str, u64); 4] = [("ms", 1), ("s", 1_000), ("m", 60_000)
 const SIZE_UNITS: [(&str, u64); 3] = [("B", 1), ("KiB", 1024), ("MiB", 1024 * 1024)];
 
 /// Reads `500ms`, `2s`, `1m` or `1h`.
-pub(super) fn duration(text: &str) -> Result<Duration, Refusal> {
+pub(crate) fn duration(text: &str) -> Result<Duration, Refusal> {
     let example = "durations look like \"500ms\", \"2s\", \"1m\" or \"1h\"";
     let (number, unit) = split(text);
     if unit.is_empty() {
@@ -36,7 +36,7 @@ pub(super) fn duration(text: &str) -> Result<Duration, Refusal> {
 }
 
 /// Reads `512B`, `64KiB` or `1MiB`.
-pub(super) fn bytes(text: &str) -> Result<Bytes, Refusal> {
+pub(crate) fn bytes(text: &str) -> Result<Bytes, Refusal> {
     let example = "sizes look like \"512B\", \"64KiB\" or \"1MiB\"";
     let (number, unit) = split(text);
     if unit.is_empty() {
@@ -53,7 +53,7 @@ pub(super) fn bytes(text: &str) -> Result<Bytes, Refusal> {
 }
 
 /// Reads `10%`.
-pub(super) fn percent(text: &str) -> Result<Percent, Refusal> {
+pub(crate) fn percent(text: &str) -> Result<Percent, Refusal> {
     let example = "shares look like \"10%\"; whole numbers only";
     let (number, unit) = split(text);
     match (number.parse::<u8>().ok(), unit.trim()) {
@@ -64,7 +64,7 @@ pub(super) fn percent(text: &str) -> Result<Percent, Refusal> {
 }
 
 /// The refusal of a number that came without quotes, and so without a unit.
-pub(super) fn bare(number: &str, units: (&str, &str)) -> Refusal {
+pub(crate) fn bare(number: &str, units: (&str, &str)) -> Refusal {
     let (often, seldom) = units;
     no_unit(number, often, seldom, "in quotes")
 }
@@ -79,7 +79,7 @@ pub fn show_duration(value: Duration) -> String {
 }
 
 /// As `bytes` reads it, in the largest unit that divides it.
-pub(super) fn show_bytes(value: Bytes) -> String {
+pub(crate) fn show_bytes(value: Bytes) -> String {
     show(u64::try_from(value.0).unwrap_or(u64::MAX), &SIZE_UNITS)
 }
 

@@ -11,7 +11,7 @@ use crate::config::units::{self, Bytes, Percent};
 
 impl Report<'_> {
     /// A whole number, or its default.
-    pub(super) fn count(
+    pub(crate) fn count(
         &mut self,
         scope: &Scope,
         key: &str,
@@ -22,7 +22,7 @@ impl Report<'_> {
     }
 
     /// A whole number, if the file has a good one.
-    pub(super) fn count_given(
+    pub(crate) fn count_given(
         &mut self,
         scope: &Scope,
         key: &str,
@@ -42,7 +42,7 @@ impl Report<'_> {
     }
 
     /// A duration, or its default.
-    pub(super) fn duration(
+    pub(crate) fn duration(
         &mut self,
         scope: &Scope,
         key: &str,
@@ -53,7 +53,7 @@ impl Report<'_> {
     }
 
     /// A duration, if the file has a good one.
-    pub(super) fn duration_given(
+    pub(crate) fn duration_given(
         &mut self,
         scope: &Scope,
         key: &str,
@@ -75,7 +75,7 @@ impl Report<'_> {
     }
 
     /// A size, or its default.
-    pub(super) fn size(
+    pub(crate) fn size(
         &mut self,
         scope: &Scope,
         key: &str,
@@ -98,7 +98,7 @@ impl Report<'_> {
     }
 
     /// A share in percent, or its default.
-    pub(super) fn share(
+    pub(crate) fn share(
         &mut self,
         scope: &Scope,
         key: &str,
@@ -121,7 +121,7 @@ impl Report<'_> {
     }
 
     /// A name of the file's alphabet; `None` if absent or refused.
-    pub(super) fn name(
+    pub(crate) fn name(
         &mut self,
         scope: &Scope,
         key: &str,

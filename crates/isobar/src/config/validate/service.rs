@@ -12,7 +12,7 @@ use super::pool::Pool;
 use super::{Validation, effect, listen};
 use crate::config::bounds::{self, BROKERS_MAX, Bounds};
 use crate::config::file::{Balance, Log, Mode, OnMarkedDown, Service, Spill, TimeText};
-use crate::config::finding::{Refusal, Scope, member_name};
+use crate::config::finding::{Refusal, Report, Scope, member_name};
 use crate::config::placed::Placed;
 use crate::config::settings::PublicAddress;
 use crate::config::units::{show_count, show_duration};
@@ -100,7 +100,7 @@ fn policy(
     let slow_start_at = service.slow_start.as_ref().map(|key| key.at.clone());
     let members = members(v, scope, service, FromService { mode, slow_start, slow_start_at }, pool);
     let times = times(v, scope, service, mode);
-    let spill = spill(v, scope, service.spill.as_ref());
+    let spill = spill(&mut v.report, scope, service.spill.as_ref());
     let report = &mut v.report;
     let retries = report.count(scope, "retries", service.retries.as_ref(), bounds::RETRIES);
     let is_mqtt = mode == Mode::Mqtt;
@@ -227,14 +227,14 @@ fn members(
     members
 }
 
+/// `spill`, in a service or wherever else it stands.
 fn spill(
-    v: &mut Validation<'_>,
+    report: &mut Report<'_>,
     scope: &Scope,
     typed: Option<&Placed<Spill>>,
 ) -> policy::SpillPolicy {
     let absent = Spill::default();
     let spill = typed.map_or(&absent, |typed| &typed.value);
-    let report = &mut v.report;
     policy::SpillPolicy {
         enabled: spill.enabled.as_ref().is_none_or(|on| on.value),
         persistent: spill.persistent.as_ref().is_some_and(|on| on.value),
