@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::{cert, check, events, run, status};
+use crate::{cert, check, drill, events, run, status};
 
 const AFTER_HELP: &str = "\
 Exit codes: 0 success, 1 the command failed (its message says why), 2 wrong usage.
@@ -36,6 +36,9 @@ pub enum Command {
     Check(check::Args),
     /// Make and show the certificates of a mesh.
     Cert(cert::Args),
+    /// Rehearse failover: drills in virtual time.
+    #[command(subcommand)]
+    Drill(drill::DrillCommand),
     #[cfg(feature = "demo")]
     #[command(flatten)]
     #[allow(missing_docs, reason = "clap would show it as the text of every command of the demo")]
@@ -50,6 +53,7 @@ pub fn main() -> ExitCode {
         Command::Events(args) => events::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Cert(args) => cert::run(&args),
+        Command::Drill(command) => command.run(),
         #[cfg(feature = "demo")]
         Command::Demo(command) => command.run(),
     }

@@ -9,21 +9,24 @@ use super::quantity::{self, MILLION, show_duration, show_ppm};
 /// What all clients of a drill have in common, and in which shares they differ.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Clients {
-    /// The time after which a silent client says PINGREQ. Silence is noticed when that is not
-    /// answered, so within 1.5 times this. Zero: a client that never notices silence.
+    /// After so much silence a client says PINGREQ; zero: never, and it never notices silence.
     pub keepalive: Duration,
     /// How long a PINGREQ may go unanswered before the client gives its connection up.
     pub ping_timeout: Duration,
     /// What they do before they connect again; the shares are a million together.
     pub backoff: Vec<(u32, Backoff)>,
-    /// Those that keep the address they resolved first for ever, in millionths; the others resolve
-    /// anew before they connect, once an answer's time is over.
+    /// Those that try the address they know before they ask again, however old it is, in
+    /// millionths; the others ask before they connect, of a resolver that keeps answers for their
+    /// time.
     pub stale_dns_ppm: u32,
     /// Those that speak MQTT 5, in millionths; the others speak 3.1.1.
     pub v5_ppm: u32,
     /// Those with sessions that outlive connections, in millionths.
     pub persistent_ppm: u32,
-    /// How long they wait for a CONNACK.
+    /// Those whose password every broker refuses, in millionths. They try again all the same, and
+    /// are in no metric but `attempts` and `refused`.
+    pub rejected_ppm: u32,
+    /// How long they wait for a connection and its CONNACK.
     pub patience: Duration,
     /// The round trip from a client to the door of its home site.
     pub access: Duration,

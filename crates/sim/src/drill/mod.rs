@@ -18,6 +18,7 @@ mod pattern;
 pub mod quantity;
 mod rule;
 mod selector;
+mod spell;
 mod topology;
 
 use std::time::Duration;
@@ -38,6 +39,7 @@ pub use moment::{Become, Event, Moment};
 pub use pattern::{Item, Pattern};
 pub use rule::{Check, Rule};
 pub use selector::{Draw, Link, Selector, Target, Targets, What, Which};
+pub use spell::spell;
 pub use topology::{Broker, BrokerAt, Bursts, NodeAt, Site, SiteNo, Topology, Wan};
 
 /// Draws of a fault's targets are no other draws.

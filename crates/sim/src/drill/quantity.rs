@@ -85,7 +85,7 @@ pub fn show_ratio(value: u64) -> String {
 }
 
 /// With its decimal point so many places from the end, and no zeros behind.
-fn point(value: u64, places: u32) -> String {
+pub(super) fn point(value: u64, places: u32) -> String {
     let one = 10_u64.pow(places);
     let part = format!("{:0width$}", value % one, width = places as usize);
     let part = part.trim_end_matches('0');

@@ -17,6 +17,8 @@ mod read;
 mod secret;
 mod service;
 
+pub(crate) use service::spill;
+
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};

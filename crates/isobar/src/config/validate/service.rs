@@ -228,7 +228,7 @@ fn members(
 }
 
 /// `spill`, in a service or wherever else it stands.
-fn spill(
+pub(crate) fn spill(
     report: &mut Report<'_>,
     scope: &Scope,
     typed: Option<&Placed<Spill>>,

@@ -1,0 +1,285 @@
+//! `[[expect]]` and `[[stop]]`: what must hold, and what ends a drill early.
+
+use std::time::Duration;
+
+use isobar_sim::drill::metric::{BrokerMetric, ClientMetric, Known, SiteMetric, Unit, Whose};
+use isobar_sim::drill::quantity::MILLION;
+use isobar_sim::drill::{Bound, Check, Expectation, Fault, Kind, Metric, Selector, Stop, Target};
+
+use super::{Validation, moments};
+use crate::config::finding::{Finding, Scope, member_name};
+use crate::config::placed::Placed;
+use crate::drill::bounds::{self, EXPECTATIONS_MAX};
+use crate::drill::file::{Expect, File};
+
+pub(super) fn read(
+    v: &mut Validation<'_>,
+    file: &File,
+    faults: &[Fault],
+) -> (Vec<Expectation>, Vec<Stop>) {
+    let typed = file.expectations.as_deref().unwrap_or_default();
+    let mut expectations: Vec<Expectation> = Vec::new();
+    for (index, one) in typed.iter().take(EXPECTATIONS_MAX).enumerate() {
+        let name = one.value.name.as_ref().map(|name| name.value.as_str());
+        let scope = Scope { name: member_name("expectation", name, index), at: one.at.clone() };
+        let name = expectation_name(v, &scope, &one.value, index, &expectations);
+        if let Some((bound, kind)) = what(v, &scope, &one.value, faults) {
+            let of = of(v, &scope, one.value.of.as_ref(), bound.metric);
+            expectations.push(Expectation { name, bound, kind, of });
+        }
+    }
+    if let Some(beyond) = typed.get(EXPECTATIONS_MAX) {
+        let help = format!("a drill has at most {EXPECTATIONS_MAX}");
+        v.report.error(&Scope::top(), &beyond.at, "too many expectations", help);
+    }
+    if typed.is_empty() {
+        let help = "add [[expect]] with recover, sustain or total; a drill that expects nothing \
+                    shows nothing";
+        v.report.errors.push(Finding::whole_file(v.report.source.file, "no [[expect]]", help));
+    }
+    (expectations, stops(v, file, faults))
+}
+
+fn expectation_name(
+    v: &mut Validation<'_>,
+    scope: &Scope,
+    typed: &Expect,
+    index: usize,
+    before: &[Expectation],
+) -> String {
+    let standard = format!("expect-{}", index + 1);
+    let Some(name) = v.report.name(scope, "name", typed.name.as_ref()) else { return standard };
+    let at = typed.name.as_ref().map_or(scope.at.clone(), |name| name.at.clone());
+    let help = format!("give it another: name = \"{name}-2\"");
+    if before.iter().any(|other| other.name == name) {
+        v.refuse(scope, "name", &at, "an expectation above has this name", help);
+    } else if Check::of(&name).is_some() {
+        v.refuse(scope, "name", &at, "a check of every drill has this name", help);
+    }
+    name
+}
+
+/// What must hold, and when.
+fn what(
+    v: &mut Validation<'_>,
+    scope: &Scope,
+    typed: &Expect,
+    faults: &[Fault],
+) -> Option<(Bound, Kind)> {
+    let kinds = [("recover", &typed.recover), ("sustain", &typed.sustain), ("total", &typed.total)];
+    let mut said = kinds.into_iter().filter_map(|(key, typed)| Some((key, typed.as_ref()?)));
+    let Some((key, comparison)) = said.next() else {
+        let help = "recover = \"…\" with within, sustain = \"…\" or total = \"…\"";
+        v.report.missing(scope, "expects nothing", help);
+        return None;
+    };
+    if let Some((other, second)) = said.next() {
+        let help = "write an [[expect]] for each";
+        v.refuse(scope, other, &second.at, format!("it has {key} already"), help);
+        return None;
+    }
+    let bound = bound(v, scope, key, comparison, faults);
+    let kind = kind(v, scope, key, typed, faults);
+    let bound = bound?;
+    let fits = match (key, bound.metric.known()) {
+        ("recover", Known::Now | Known::PerClient) | ("sustain", Known::Now | Known::SoFar) => None,
+        ("total", Known::Now | Known::SoFar | Known::AtEnd) => None,
+        (_, Known::PerClient) => Some("it needs a time given to each client: use recover"),
+        ("recover", Known::SoFar) => {
+            Some("it never falls, so nothing recovers: use sustain or total")
+        }
+        _ => Some("it is known at the end: use total"),
+    };
+    if let Some(help) = fits {
+        v.refuse(scope, key, &comparison.at, format!("{} cannot be here", bound.metric), help);
+        return None;
+    }
+    Some((bound, kind?))
+}
+
+fn kind(
+    v: &mut Validation<'_>,
+    scope: &Scope,
+    key: &str,
+    typed: &Expect,
+    faults: &[Fault],
+) -> Option<Kind> {
+    let within = v.report.duration_given(scope, "within", typed.within.as_ref(), bounds::WITHIN);
+    if let Some(typed) = typed.within.as_ref().filter(|_| key != "recover") {
+        let help = "remove it, or use recover";
+        v.refuse(scope, "within", &typed.at, format!("{key} gives no time"), help);
+    }
+    if key == "total" {
+        for (name, typed) in [("from", &typed.from), ("until", &typed.until)] {
+            if let Some(typed) = typed {
+                let help = "remove it, or use sustain";
+                v.refuse(scope, name, &typed.at, "total is of the whole drill", help);
+            }
+        }
+        return Some(Kind::Total);
+    }
+    let errors = v.report.errors.len();
+    let from = typed.from.as_ref().map(|typed| moments::read(v, scope, "from", typed, faults));
+    let until = typed.until.as_ref().map(|typed| moments::read(v, scope, "until", typed, faults));
+    if v.report.errors.len() > errors {
+        return None;
+    }
+    let (from, until) = (from.flatten(), until.flatten());
+    if key == "sustain" {
+        return Some(Kind::Sustain { from, until });
+    }
+    if typed.within.is_none() {
+        v.report.missing(scope, "no within", "the time given to recover: within = \"45s\"");
+    }
+    if from.is_none() && faults.is_empty() {
+        let help = "say when its time begins: from = \"1m\"; or let something happen, in [[at]]";
+        v.report.missing(scope, "recovers from what?", help);
+        return None;
+    }
+    let within = within?;
+    let topology = v.topology.as_ref();
+    let begins = match &from {
+        Some(from) => moments::time(from, faults, topology),
+        None => first_fault(v, faults),
+    };
+    let ends =
+        until.as_ref().and_then(|until| moments::time(until, faults, topology)).or(v.duration);
+    let due = begins.map(|begins| begins.saturating_add(within));
+    if let (Some(due), Some(ends), Some(typed)) = (due, ends, &typed.within)
+        && due > ends
+    {
+        let problem = format!(
+            "it is due at {}, and {} at {}",
+            moments::shown(due),
+            if until.is_some() { "no longer expected" } else { "the drill ends" },
+            moments::shown(ends)
+        );
+        v.refuse(scope, "within", &typed.at, problem, "shorten it, or make the drill longer");
+    }
+    Some(Kind::Recover { within, from, until })
+}
+
+/// When the first fault begins, as far as that is known.
+fn first_fault(v: &Validation<'_>, faults: &[Fault]) -> Option<Duration> {
+    let time = |fault: &Fault| moments::time(&fault.at, faults, v.topology.as_ref());
+    faults.iter().filter_map(time).min()
+}
+
+fn bound(
+    v: &mut Validation<'_>,
+    scope: &Scope,
+    key: &str,
+    typed: &Placed<String>,
+    faults: &[Fault],
+) -> Option<Bound> {
+    let bound = v.accept(scope, key, &typed.at, Bound::parse(&typed.value))?;
+    let metric = bound.metric;
+    if bound.value > u64::from(MILLION) && is_part_of_a_whole(metric) {
+        let value = Unit::Ratio.show(bound.value);
+        let problem = format!("{metric} is never above 1");
+        v.refuse(
+            scope,
+            key,
+            &typed.at,
+            problem,
+            format!("{value} is {value}00%: write 0.99 or 99%"),
+        );
+        return None;
+    }
+    if matches!(metric, Metric::Clients(Whose::Affected | Whose::Unaffected, _))
+        && faults.is_empty()
+    {
+        let help = "nobody is affected where nothing happens: use all, or add an [[at]]";
+        v.refuse(scope, key, &typed.at, "there is no fault", help);
+        return None;
+    }
+    let is_load = matches!(
+        metric,
+        Metric::Broker(BrokerMetric::LoadMax | BrokerMetric::LoadMin)
+            | Metric::Site(SiteMetric::LoadMax | SiteMetric::LoadMin | SiteMetric::CarriedMax)
+    );
+    let unlimited = v.topology.as_ref().filter(|_| is_load).and_then(|topology| {
+        let site = topology.sites.iter().find(|site| site.broker.capacity().is_none())?;
+        Some(site.name.clone())
+    });
+    if let Some(site) = unlimited {
+        let help = "give every broker a limit: broker = { maxconn = 10_000 }";
+        let problem = format!("the brokers of {site} have no limit, and so no load");
+        v.refuse(scope, key, &typed.at, problem, help);
+        return None;
+    }
+    Some(bound)
+}
+
+/// Ratios that cannot exceed one; loads can.
+fn is_part_of_a_whole(metric: Metric) -> bool {
+    use ClientMetric::{HomeRatio, ServedRatio, ServedSinceNotice};
+    use isobar_sim::drill::metric::MeshMetric::Agreement;
+    matches!(
+        metric,
+        Metric::Clients(_, ServedRatio | ServedSinceNotice | HomeRatio) | Metric::Mesh(Agreement)
+    )
+}
+
+fn of(
+    v: &mut Validation<'_>,
+    scope: &Scope,
+    typed: Option<&Placed<String>>,
+    metric: Metric,
+) -> Option<Selector> {
+    let typed = typed?;
+    let selector = v.accept(scope, "of", &typed.at, Selector::parse(&typed.value, None))?;
+    if selector.draw.is_some() {
+        let help = "name them: what is measured of some drawn ones says nothing";
+        v.refuse(scope, "of", &typed.at, "a draw", help);
+        return None;
+    }
+    let fits = match selector.target() {
+        Target::Sites => true,
+        Target::Brokers => matches!(metric, Metric::Broker(_)),
+        _ => false,
+    };
+    if !fits {
+        let help = match metric {
+            Metric::Broker(_) => "\"site:fra\", or brokers: \"broker:fra/1\"",
+            _ => "sites: \"site:fra\"",
+        };
+        v.refuse(scope, "of", &typed.at, format!("{metric} is not measured of those"), help);
+        return None;
+    }
+    if let Some(topology) = v.topology.clone() {
+        v.accept(scope, "of", &typed.at, selector.check(&topology))?;
+    }
+    Some(selector)
+}
+
+fn stops(v: &mut Validation<'_>, file: &File, faults: &[Fault]) -> Vec<Stop> {
+    let typed = file.stops.as_deref().unwrap_or_default();
+    let mut stops = Vec::new();
+    for (index, one) in typed.iter().take(EXPECTATIONS_MAX).enumerate() {
+        let scope = Scope { name: member_name("stop", None, index), at: one.at.clone() };
+        let stop = &one.value;
+        let holds = v.report.duration(&scope, "for", stop.holds.as_ref(), bounds::HOLDS);
+        let after =
+            stop.after.as_ref().and_then(|typed| moments::read(v, &scope, "after", typed, faults));
+        let Some(typed) = &stop.when else {
+            let help = "what ends the drill: when = \"all.served_ratio >= 1\"";
+            v.report.missing(&scope, "no when", help);
+            continue;
+        };
+        let Some(when) = bound(v, &scope, "when", typed, faults) else { continue };
+        if !matches!(when.metric.known(), Known::Now | Known::SoFar) {
+            let problem = format!("{} is not known before the end", when.metric);
+            let help = "what is known at every moment: all.served_ratio, broker.load_max, …";
+            v.refuse(&scope, "when", &typed.at, problem, help);
+        }
+        let of = of(v, &scope, stop.of.as_ref(), when.metric);
+        let fails = stop.fails.as_ref().is_some_and(|fails| fails.value);
+        stops.push(Stop { when, of, holds, after, fails });
+    }
+    if let Some(beyond) = file.stops.as_deref().unwrap_or_default().get(EXPECTATIONS_MAX) {
+        let help = format!("a drill has at most {EXPECTATIONS_MAX}");
+        v.report.error(&Scope::top(), &beyond.at, "too many reasons to stop", help);
+    }
+    stops
+}
