@@ -4,6 +4,7 @@
 use std::fs;
 
 use isobar::drill;
+use isobar_sim::drill::spell;
 use proptest::prelude::*;
 
 use crate::parse;
@@ -111,7 +112,9 @@ proptest! {
         let text = damages.iter().fold(source.to_owned(), apply);
         match parse(&text) {
             Ok(loaded) => {
-                // A plan can be asked for what comes to whom.
+                // A plan can be asked for what comes to whom, and written as a file again.
+                let again = parse(&spell(&loaded.drill)).map(|loaded| loaded.drill);
+                prop_assert!(again.as_ref().is_ok_and(|again| *again == loaded.drill), "{again:?}");
                 prop_assert!(loaded.drill.strikes(1).iter().all(|strike| !strike.targets.is_empty()));
             }
             Err(error) => {

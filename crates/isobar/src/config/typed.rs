@@ -135,7 +135,7 @@ fn unknown_choice(message: &str, place: &Place, found: &str) -> (String, String)
     let choices: Vec<String> = known.iter().map(|name| format!("\"{name}\"")).collect();
     let must = format!("{} = {found}: must be one of {}", place.key, choices.join(", "));
     let guess = nearest(typed, &known).unwrap_or(known.first().copied().unwrap_or_default());
-    (must, format!("write {} = \"{guess}\"", place.key))
+    (must, format!("write {} = \"{guess}\"", place.leaf()))
 }
 
 fn wrong_type(message: &str, place: &Place, found: &str, dialect: &Dialect) -> (String, String) {
@@ -152,6 +152,7 @@ fn wrong_type(message: &str, place: &Place, found: &str, dialect: &Dialect) -> (
     } else {
         format!("{name} = {found}: must be {}", key.takes())
     };
+    let name = place.leaf();
     let bare = found.trim_matches(['"', '\'']);
     let is_quoted = bare.len() < found.len();
     let is_number = bare.replace('_', "").parse::<i64>().is_ok();
@@ -211,6 +212,13 @@ struct Place {
     is_element: bool,
     /// Keys from the top, without positions in lists.
     path: Vec<String>,
+}
+
+impl Place {
+    /// The key as it is written where it stands, without the tables around it.
+    fn leaf(&self) -> &str {
+        self.path.last().map_or("", String::as_str)
+    }
 }
 
 /// The place of the key or value that stands exactly at `at`.

@@ -40,7 +40,7 @@ pub(crate) const NODES_ALL: u64 = 10_000;
 /// Brokers of one drill, all sites together.
 pub(crate) const BROKERS_ALL: u64 = 100_000;
 /// Faults of one drill.
-pub(crate) const FAULTS_MAX: usize = 1_000;
+pub(crate) const FAULTS_MAX: usize = 200;
 /// Expectations of one drill, and reasons to stop.
 pub(crate) const EXPECTATIONS_MAX: usize = 200;
 /// Seeds of one drill.

@@ -67,7 +67,9 @@ fn metrics(page: &mut String) {
          microseconds.\n\nWhat is known *now* can be recovered, sustained and asked at the end; what \
          is known *so far* never falls, and can be sustained and asked at the end; the rest is known \
          *at the end*, for `total`. What is known *for each client* has a clock for each, and is for \
-         `recover`.\n",
+         `recover`.\n\nA client is *affected* if its connection, or its home site's door, runs \
+         through something that a fault takes away, at the moment it does; and if it comes with a \
+         surge.\n",
     );
     let group = |page: &mut String, title: &str, metrics: &mut dyn Iterator<Item = Metric>| {
         let _ = write!(
@@ -83,9 +85,7 @@ fn metrics(page: &mut String) {
             let _ = writeln!(page, "| {spelled} | {unit} | {known} | {} |", metric.doc());
         }
     };
-    let clients = "`affected.…`, `unaffected.…`, `all.…`: clients. A client is affected if its \
-                   connection, or its home site's door, runs through something that a fault takes \
-                   away, at the moment it does; and if it comes with a surge";
+    let clients = "`affected.…`, `unaffected.…`, `all.…`: clients";
     let all = isobar_sim::drill::metric::Whose::All;
     group(page, clients, &mut ClientMetric::ALL.iter().map(|m| Metric::Clients(all, *m)));
     let brokers = "`broker.…`: brokers, as they are in truth";

@@ -51,7 +51,7 @@ pub enum Kind {
     },
     /// It holds all the time, from `from` to `until`.
     Sustain {
-        /// Without it, from the beginning of the first fault.
+        /// Without it, from the beginning of the first fault; without faults, from the start.
         from: Option<Moment>,
         /// Without it, to the end.
         until: Option<Moment>,

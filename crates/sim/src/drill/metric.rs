@@ -158,7 +158,7 @@ vocabulary! {
     FlowMetric
     Redispatches "redispatches" Count SoFar "Attempts after the first."
     AttemptsMax "attempts_max" Count SoFar "Most attempts that one flow made."
-    RetryRatio "retry_ratio" Ratio SoFar "Attempts after the first, over flows."
+    RetryRatio "retry_ratio" Ratio Now "Attempts after the first, over flows, since the start."
     TurnedAway "turned_away" Count SoFar "Flows that a node itself answered with a CONNACK, nothing being left to try."
     Carried "carried" Count Now "Flows carried to another site."
     Tunnels "tunnels" Count SoFar "Tunnels opened."

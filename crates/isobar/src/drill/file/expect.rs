@@ -34,7 +34,7 @@ pub(crate) struct Expect {
     pub within: Option<Placed<TimeText>>,
 
     /// From when on; not with `total`.
-    #[schemars(extend("default" = "the beginning of the first fault", "x-type" = "moment"))]
+    #[schemars(extend("default" = "the beginning of the first fault, or of the drill", "x-type" = "moment"))]
     pub from: Option<Placed<String>>,
 
     /// Until when; not with `total`.

@@ -45,7 +45,7 @@ pub(crate) struct File {
 
     /// What happens.
     #[serde(rename = "at")]
-    #[schemars(extend("default" = "nothing", "x-type" = "tables", "x-limits" = "up to 1000"))]
+    #[schemars(extend("default" = "nothing", "x-type" = "tables", "x-limits" = "up to 200"))]
     pub faults: Option<Vec<Placed<At>>>,
 
     /// What must hold.
@@ -83,7 +83,7 @@ pub(crate) struct Head {
     pub seeds: Option<Placed<String>>,
 
     /// What must fail, for a drill that shows that its checks bite: names of expectations, and of
-    /// checks. The drill passes if each of them fails, on every seed.
+    /// checks. The drill passes if each of them fails, on every seed, whatever else does.
     #[schemars(extend("default" = "nothing: all must hold",
         "x-type" = "list of names of expectations or checks"))]
     pub must_fail: Option<Placed<Vec<Placed<String>>>>,

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use isobar_sim::drill::{DEEDS, Death, Deed, DeedDoc, Down, Fault, Lie, Moment, Selector, Target};
+use isobar_sim::drill::{
+    DEEDS, Death, Deed, DeedDoc, Down, Fault, Lie, Moment, Selector, Target, What,
+};
 
 use super::read::unknown;
 use super::{Validation, moments};
@@ -69,6 +71,7 @@ fn fault(
         every,
     };
     if errors == v.report.errors.len() {
+        refuse_without_effect(v, scope, at, &fault);
         refuse_after_the_end(v, scope, at, &fault, before);
     }
     fault
@@ -284,6 +287,23 @@ fn how(v: &mut Validation<'_>, scope: &Scope, at: &At, doc: &DeedDoc) -> &'stati
             v.report.refuse(scope, "how", &typed.at, refusal);
             first
         }
+    }
+}
+
+/// A broker without a limit is never full.
+fn refuse_without_effect(v: &mut Validation<'_>, scope: &Scope, at: &At, fault: &Fault) {
+    let (Some(topology), Some(typed)) = (&v.topology, &at.on) else { return };
+    let What::Brokers(sites, _) = &fault.on.what else { return };
+    let unlimited = sites
+        .sites(topology)
+        .into_iter()
+        .map(|site| topology.at(site))
+        .find(|site| site.broker.capacity().is_none());
+    if let Some(site) = unlimited.filter(|_| fault.deed == Deed::BrokerFull) {
+        let problem = format!("the brokers of {} have no limit, and are never full", site.name);
+        let help = "give them one: broker = { maxconn = 10_000 }, or max_connections, which no \
+                    node is told";
+        v.refuse(scope, "on", &typed.at, problem, help);
     }
 }
 

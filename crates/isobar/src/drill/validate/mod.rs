@@ -194,6 +194,7 @@ fn warn(drill: &Drill, source: &Source<'_>) -> Vec<Finding> {
     let clients = drill.topology.clients();
     if let Some(capacity) = drill.topology.capacity()
         && clients > capacity
+        && drill.must_fail.is_empty()
     {
         let message =
             format!("{clients} clients for {capacity} connections: some are never served");
