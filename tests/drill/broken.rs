@@ -57,7 +57,7 @@ const KEYS_AND_TYPES: &[Case] = &[
         "wan = { rtt = 80 }",
         6,
         "wan.rtt = 80: must be one of \"by-distance\", a duration",
-        "0s to 1m",
+        "1ms to 1m",
     ),
     (
         BROKER,
@@ -142,6 +142,7 @@ const WORLD: &[Case] = &[
     ),
     (BROKER, "wan = { loss = \"0.01\" }", 6, "no unit", "\"0.01%\""),
     (BROKER, "wan = { rtt = \"fast\" }", 6, "no round trip", "\"by-distance\", \"80ms\""),
+    (BROKER, "wan = { rtt = \"0ms\" }", 6, "no round trip of 1ms", "\"80ms\" between all"),
     (BROKER, "wan = { rtt = [[\"0ms\"]] }", 6, "1 rows for 4 sites", "a row for each site"),
     (
         BROKER,
@@ -473,4 +474,24 @@ fn a_thousand_mistakes_are_not_all_told() {
 fn the_table_is_long_enough() {
     let tables = [NOT_TOML, KEYS_AND_TYPES, HEAD, WORLD, FAULTS, EXPECTATIONS];
     assert!(tables.iter().map(|table| table.len()).sum::<usize>() >= 20);
+}
+
+#[test]
+fn round_trips_are_the_same_both_ways() {
+    for (rows, problem) in [
+        ("[[\"0ms\", \"20ms\"], [\"30ms\", \"0ms\"]]", "from fra to nyc and back it is 20ms"),
+        ("[[\"5ms\", \"20ms\"], [\"20ms\", \"0ms\"]]", "from fra to itself it is \"0ms\""),
+        ("[[\"0ms\", \"20ms\"], [\"20ms\"]]", "1 values for 2 sites"),
+        ("[[\"0ms\", \"20\"], [\"20ms\", \"0ms\"]]", "no round trip of 1ms to 60s"),
+    ] {
+        let text = base_with(SITES, &format!("sites = 2\nwan = {{ rtt = {rows} }}"));
+        let findings = refused(rows, parse(&text));
+        assert_eq!((findings.len(), findings[0].line), (1, Some(6)), "{findings:#?}");
+        assert!(findings[0].message.contains(problem), "{findings:#?}");
+    }
+    let missing =
+        "[[site]]\nname = \"a\"\n[[site]]\nname = \"b\"\n[[expect]]\ntotal = \"all.served >= 1\"";
+    let text = format!("[drill]\nhypothesis = \"x\"\nduration = \"1m\"\n{missing}");
+    let findings = refused(&text, parse(&text));
+    assert!(findings[0].message.contains("how far is \"a\" from the others?"), "{findings:#?}");
 }

@@ -1,6 +1,6 @@
 //! Drills: a file becomes a plan, or a list of what is wrong with it.
 //!
-//! The same two stages as a node's configuration, and the same machinery: [`mod@file`] is the file as
+//! The same two stages as a node's configuration, and the same machinery: `file` is the file as
 //! typed, validation makes of it an [`isobar_sim::drill::Drill`], which nothing validates again.
 //! Running it is not done here.
 

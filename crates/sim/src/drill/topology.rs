@@ -68,7 +68,8 @@ pub struct Broker {
 }
 
 impl Broker {
-    /// Connections it really takes; `None` for any number.
+    /// Clients it really takes, `None` for any number. Where only `maxconn` is given, the broker's
+    /// own limit is that and room for the nodes' probes.
     pub fn capacity(&self) -> Option<u32> {
         [self.maxconn, self.max_connections].into_iter().flatten().min()
     }

@@ -94,8 +94,8 @@ pub(crate) struct Site {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Broker {
-    /// Connections at once, as the nodes are told. Without `max_connections`, it is also what the
-    /// broker takes.
+    /// Connections at once, as the nodes are told. Without `max_connections`, the broker
+    /// takes as many, beside the nodes' probes.
     #[schemars(extend("default" = "none", "x-limits" = bounds::MAXCONN.limits_text()))]
     pub maxconn: Option<Placed<i64>>,
 

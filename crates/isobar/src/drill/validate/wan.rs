@@ -66,7 +66,7 @@ fn round_trips(
             None => {
                 let help = "\"by-distance\", \"80ms\" between all, or rows: \
                             [[\"0ms\", \"20ms\"], [\"20ms\", \"0ms\"]]";
-                v.refuse(scope, "wan.rtt", &typed.at, "no round trip up to 60s", help);
+                v.refuse(scope, "wan.rtt", &typed.at, "no round trip of 1ms to 60s", help);
                 table(&|_, _| 0)
             }
         },
@@ -119,14 +119,12 @@ fn read_rows(
         }
         let mut values = Vec::new();
         for (b, typed) in row.value.iter().enumerate() {
-            let value = round_trip(&typed.value);
+            let value = if a == b { to_itself(&typed.value) } else { round_trip(&typed.value) };
             let mirrored = read.get(b).and_then(|row| row.get(a)).copied();
             let (name, other) = (&sites[a].name, &sites[b].name);
             let problem = match value {
-                None => Some("no round trip up to 60s".to_owned()),
-                Some(micros) if a == b && micros > 0 => {
-                    Some(format!("a round trip from {name} to itself"))
-                }
+                None if a == b => Some(format!("from {name} to itself it is \"0ms\"")),
+                None => Some("no round trip of 1ms to 60s".to_owned()),
                 Some(micros) if mirrored.is_some_and(|back| back != micros) => {
                     let back = mirrored.map_or(0, u64::from);
                     let back = show_duration(Duration::from_micros(back));
@@ -149,7 +147,11 @@ fn read_rows(
 
 fn round_trip(text: &str) -> Option<u32> {
     let time = quantity::duration(text.trim()).ok()?;
-    (time <= bounds::RTT.max).then(|| micros(time))
+    (bounds::RTT.min..=bounds::RTT.max).contains(&time).then(|| micros(time))
+}
+
+fn to_itself(text: &str) -> Option<u32> {
+    quantity::duration(text.trim()).ok().filter(Duration::is_zero).map(micros)
 }
 
 fn micros(time: Duration) -> u32 {
