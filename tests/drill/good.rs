@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use isobar_sim::drill::{Deed, Down, Event, Kind, Moment, Reason, Rule, Seeds, Target, Targets};
+use isobar_sim::drill::{
+    Deed, Down, Event, Kind, Moment, Reason, Rule, Seeds, Target, Targets, times,
+};
 
 use crate::{BASE, base_with, good, parse};
 
@@ -136,6 +138,9 @@ fn a_fault_may_follow_another_and_come_in_turns() {
     assert_eq!(strikes[4].targets.len(), 1);
     assert_eq!(strikes[5].targets.len(), 3);
     assert_eq!(strikes, drill.strikes(1));
+    let world = Some(&drill.topology);
+    assert_eq!(times::first(&drill.faults, world), Some(Duration::from_secs(60)));
+    assert_eq!(times::last_end(&drill.faults, world), Some(Duration::from_secs(160)));
 }
 
 #[test]

@@ -19,6 +19,7 @@ pub mod quantity;
 mod rule;
 mod selector;
 mod spell;
+pub mod times;
 mod topology;
 
 use std::time::Duration;

@@ -1,10 +1,10 @@
 //! `[[expect]]` and `[[stop]]`: what must hold, and what ends a drill early.
 
-use std::time::Duration;
-
 use isobar_sim::drill::metric::{BrokerMetric, ClientMetric, Known, SiteMetric, Unit, Whose};
 use isobar_sim::drill::quantity::MILLION;
-use isobar_sim::drill::{Bound, Check, Expectation, Fault, Kind, Metric, Selector, Stop, Target};
+use isobar_sim::drill::{
+    Bound, Check, Expectation, Fault, Kind, Metric, Selector, Stop, Target, times,
+};
 
 use super::{Validation, moments};
 use crate::config::finding::{Finding, Scope, member_name};
@@ -139,11 +139,10 @@ fn kind(
     let within = within?;
     let topology = v.topology.as_ref();
     let begins = match &from {
-        Some(from) => moments::time(from, faults, topology),
-        None => first_fault(v, faults),
+        Some(from) => times::of(from, faults, topology),
+        None => times::first(faults, topology),
     };
-    let ends =
-        until.as_ref().and_then(|until| moments::time(until, faults, topology)).or(v.duration);
+    let ends = until.as_ref().and_then(|until| times::of(until, faults, topology)).or(v.duration);
     let due = begins.map(|begins| begins.saturating_add(within));
     if let (Some(due), Some(ends), Some(typed)) = (due, ends, &typed.within)
         && due > ends
@@ -157,12 +156,6 @@ fn kind(
         v.refuse(scope, "within", &typed.at, problem, "shorten it, or make the drill longer");
     }
     Some(Kind::Recover { within, from, until })
-}
-
-/// When the first fault begins, as far as that is known.
-fn first_fault(v: &Validation<'_>, faults: &[Fault]) -> Option<Duration> {
-    let time = |fault: &Fault| moments::time(&fault.at, faults, v.topology.as_ref());
-    faults.iter().filter_map(time).min()
 }
 
 fn bound(

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use isobar_sim::drill::{
-    DEEDS, Death, Deed, DeedDoc, Down, Fault, Lie, Moment, Selector, Target, What,
+    DEEDS, Death, Deed, DeedDoc, Down, Fault, Lie, Moment, Selector, Target, What, times,
 };
 
 use super::read::unknown;
@@ -317,7 +317,7 @@ fn refuse_after_the_end(
 ) {
     let Some(end) = v.duration else { return };
     let topology = v.topology.as_ref();
-    let Some(last) = moments::last_strike(fault, before, topology) else { return };
+    let Some(last) = times::last_strike(fault, before, topology) else { return };
     if let Some(typed) = at.every.as_ref().filter(|_| last >= end) {
         let problem = format!(
             "it comes to the last of its targets at {}, and the drill ends at {}",

@@ -1,8 +1,8 @@
-//! Moments, and what is known of their times before anything has happened.
+//! Moments: what they refer to is there, and comes before the end as far as that is known.
 
 use std::time::Duration;
 
-use isobar_sim::drill::{Event, Fault, Moment, Topology};
+use isobar_sim::drill::{Event, Fault, Moment, times};
 
 use super::Validation;
 use crate::config::finding::Scope;
@@ -39,7 +39,7 @@ pub(super) fn read(
         }
         _ => {}
     }
-    if let (Some(time), Some(end)) = (time(&moment, faults, v.topology.as_ref()), v.duration)
+    if let (Some(time), Some(end)) = (times::of(&moment, faults, v.topology.as_ref()), v.duration)
         && time >= end
     {
         let problem = format!("at {}, and the drill ends at {}", shown(time), shown(end));
@@ -47,50 +47,6 @@ pub(super) fn read(
         return None;
     }
     Some(moment)
-}
-
-/// When a moment is, if that can be known before a run.
-pub(super) fn time(
-    moment: &Moment,
-    faults: &[Fault],
-    topology: Option<&Topology>,
-) -> Option<Duration> {
-    let (event, wait) = match moment {
-        Moment::At(time) => return Some(*time),
-        Moment::After(event, wait) => (event, *wait),
-    };
-    let time = match event {
-        Event::Begins(fault) => time(&faults[*fault].at, faults, topology)?,
-        Event::Ends(fault) => end(&faults[*fault], faults, topology)?,
-        Event::Becomes(..) => return None,
-    };
-    Some(time.saturating_add(wait))
-}
-
-/// When a fault has ended with the last of its targets, if it does and that can be known.
-pub(super) fn end(
-    fault: &Fault,
-    faults: &[Fault],
-    topology: Option<&Topology>,
-) -> Option<Duration> {
-    let lasts = match fault.deed.doc().lasts {
-        true => fault.lasts?,
-        false => Duration::ZERO,
-    };
-    Some(last_strike(fault, faults, topology)?.saturating_add(lasts))
-}
-
-/// When it comes to the last of its targets.
-pub(super) fn last_strike(
-    fault: &Fault,
-    faults: &[Fault],
-    topology: Option<&Topology>,
-) -> Option<Duration> {
-    let begins = time(&fault.at, faults, topology)?;
-    let Some(every) = fault.every else { return Some(begins) };
-    // How many there are does not depend on the seed.
-    let turns = u32::try_from(fault.on.resolve(topology?, 0).len()).unwrap_or(u32::MAX);
-    Some(begins.saturating_add(every.saturating_mul(turns.saturating_sub(1))))
 }
 
 pub(super) fn shown(time: Duration) -> String {
