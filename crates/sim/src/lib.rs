@@ -16,6 +16,7 @@ mod chance;
 mod client;
 mod desk;
 pub mod drill;
+pub mod engine;
 mod eyes;
 mod figures;
 mod history;

@@ -1,0 +1,12 @@
+//! Worlds at scale: millions of clients, many sites, and one result whatever the threads.
+//!
+//! - [`wheel`]: what happens next, in a shard; ordered by time and a key that is unique by itself.
+//! - [`draw`]: randomness as a function of who asks for what, and for which time.
+//! - [`shards`]: parts of a world that run side by side for as long as no word of one could reach
+//!   another, and then exchange their letters.
+//!
+//! Nothing in these three knows of sites or clients.
+
+pub mod draw;
+pub mod shards;
+pub mod wheel;
