@@ -5,8 +5,15 @@
 //! - [`shards`]: parts of a world that run side by side for as long as no word of one could reach
 //!   another, and then exchange their letters.
 //!
-//! Nothing in these three knows of sites or clients.
+//! Nothing in these three knows of sites or clients. On top of them: a [`planet`] of regions, each
+//! a site with real machines of core and a crowd of clients, as a [`plan`] says.
 
+mod broker;
+mod crowd;
 pub mod draw;
+pub mod plan;
+pub mod planet;
+mod region;
 pub mod shards;
+pub mod tally;
 pub mod wheel;

@@ -1,0 +1,176 @@
+//! A broker at scale, as unkind as the one of a small world (`crate::broker`) and with the same
+//! habits: one thread, a backlog beyond which SYNs are dropped, accepted and closed in silence at
+//! its limit, stopped it leaves the kernel to accept, dead the kernel refuses for it.
+//!
+//! It knows the connections that are in the making one by one, by [`Conn`]; those that stand are a
+//! number.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use crate::broker::Habits;
+
+/// A connection in the making, or a probe's.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) struct Conn {
+    pub(crate) slot: u32,
+    pub(crate) life: u32,
+}
+
+/// From a node to a broker.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Segment {
+    /// The n-th SYN of this connection, from zero.
+    Syn(u8),
+    Hello,
+    Ping,
+    /// It is closed.
+    Fin,
+    /// One of those that stand is closed.
+    Leave,
+}
+
+/// From a broker to a node.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Signal {
+    SynAck,
+    Refused,
+    Connack,
+    Pong,
+    Closed,
+    Reset,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Process {
+    Runs,
+    Hung,
+    Dead,
+    Vanished,
+}
+
+/// One broker.
+#[derive(Debug)]
+pub(crate) struct Broker {
+    pub(crate) habits: Habits,
+    pub(crate) process: Process,
+    /// Counts its lives.
+    pub(crate) life: u32,
+    /// Counts what it has done, for keys and draws.
+    pub(crate) count: u32,
+    busy: bool,
+    inbox: VecDeque<(Conn, Segment)>,
+    backlog: usize,
+    /// Connections it holds.
+    pub(crate) connections: u32,
+    /// Most at once.
+    pub(crate) most: u32,
+    /// SYNs dropped, connections closed in silence, CONNECTs answered.
+    pub(crate) dropped: u64,
+    pub(crate) silenced: u64,
+    pub(crate) hellos: u64,
+}
+
+impl Broker {
+    pub(crate) fn new(habits: Habits) -> Broker {
+        Broker {
+            habits,
+            process: Process::Runs,
+            life: 0,
+            count: 0,
+            busy: false,
+            inbox: VecDeque::new(),
+            backlog: 0,
+            connections: 0,
+            most: 0,
+            dropped: 0,
+            silenced: 0,
+            hellos: 0,
+        }
+    }
+
+    /// A SYN reaches its host: what comes back, if anything.
+    pub(crate) fn knock(&mut self, conn: Conn) -> Option<Signal> {
+        match self.process {
+            Process::Dead => Some(Signal::Refused),
+            Process::Vanished => None,
+            Process::Runs | Process::Hung if self.backlog >= self.habits.backlog => {
+                self.dropped += 1;
+                None
+            }
+            Process::Runs | Process::Hung => {
+                self.backlog += 1;
+                self.inbox.push_back((conn, Segment::Syn(0)));
+                Some(Signal::SynAck)
+            }
+        }
+    }
+
+    /// Anything else reaches its host; whether there is anybody to read it.
+    pub(crate) fn receive(&mut self, conn: Conn, segment: Segment) -> bool {
+        let there = matches!(self.process, Process::Runs | Process::Hung);
+        if there {
+            self.inbox.push_back((conn, segment));
+        }
+        there
+    }
+
+    /// Starts on the next piece of work, if it can: its cost.
+    pub(crate) fn begin(&mut self) -> Option<Duration> {
+        if self.busy || self.process != Process::Runs {
+            return None;
+        }
+        let (_, segment) = self.inbox.front()?;
+        self.busy = true;
+        Some(match segment {
+            Segment::Hello => self.habits.connect_cost,
+            Segment::Syn(_) | Segment::Ping | Segment::Fin | Segment::Leave => {
+                self.habits.accept_cost
+            }
+        })
+    }
+
+    /// Finishes it.
+    pub(crate) fn finish(&mut self) -> Option<(Conn, Segment)> {
+        self.busy = false;
+        let (conn, segment) = self.inbox.pop_front()?;
+        self.backlog -= usize::from(matches!(segment, Segment::Syn(_)));
+        Some((conn, segment))
+    }
+
+    /// Takes a connection, unless it is full.
+    pub(crate) fn accept(&mut self) -> bool {
+        let full = self.habits.max_connections.is_some_and(|max| self.connections >= max);
+        if full {
+            self.silenced += 1;
+            return false;
+        }
+        self.connections += 1;
+        self.most = self.most.max(self.connections);
+        true
+    }
+
+    /// One is closed.
+    pub(crate) fn leave(&mut self) {
+        assert!(self.connections > 0, "who leaves was there");
+        self.connections -= 1;
+    }
+
+    pub(crate) fn die(&mut self, how: Process) {
+        self.process = how;
+        self.life += 1;
+        self.busy = false;
+        self.inbox.clear();
+        self.backlog = 0;
+        self.connections = 0;
+    }
+
+    /// Starts anew.
+    pub(crate) fn mend(&mut self) {
+        if self.process == Process::Hung {
+            self.life += 1;
+            self.busy = false;
+        }
+        self.process = Process::Runs;
+    }
+}

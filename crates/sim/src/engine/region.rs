@@ -1,0 +1,323 @@
+//! One shard of a planet: a site with its nodes and brokers, and the clients that live near it.
+//!
+//! Nodes are the real `Pool`, `Flow` and `Mesh` of core; frames between them go through `wire`. A
+//! region carries out what they say and decides nothing. What befalls a site befalls its machines,
+//! not its clients: they live on, and look elsewhere.
+//!
+//! `client` is what clients do, `flow` and `tunnel` what nodes do with flows, `wires` the way to
+//! brokers, `probe` their checks, `links` and `mesh` the nodes' talk, `dns` how clients find a
+//! site, `blow` what befalls them.
+
+mod blow;
+mod client;
+mod dns;
+mod flow;
+mod links;
+mod mesh;
+pub(crate) mod place;
+mod probe;
+mod serve;
+pub(crate) mod terms;
+mod tunnel;
+mod wires;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use isobar_core::id::ServiceId;
+use isobar_core::policy::ServicePolicy;
+use isobar_core::time::Time;
+
+use self::dns::Resolver;
+use self::mesh::Node;
+use self::place::{Seat, Seats, Who};
+use self::serve::Mail;
+use self::terms::{Event, Letter, Say, ToNode};
+use self::wires::Lines;
+use super::broker::Broker;
+use super::crowd::Client;
+use super::draw::{Draws, Purpose};
+use super::plan::{BEGIN, LAN, Plan};
+use super::shards::{Agenda, Shard};
+use super::tally::Tally;
+use super::wheel::Key;
+
+/// The one service.
+const S: ServiceId = ServiceId(0);
+
+/// Classes of keys.
+mod class {
+    pub(super) const REGION: u8 = 0;
+    pub(super) const CLIENT: u8 = 1;
+    pub(super) const KNOCK: u8 = 2;
+    pub(super) const NODE: u8 = 3;
+    pub(super) const BROKER: u8 = 4;
+    pub(super) const OPENS: u8 = 5;
+    pub(super) const LATE: u8 = 6;
+    pub(super) const RESOLVER: u8 = 7;
+    pub(super) const LINE: u8 = 8;
+    pub(super) const ABROAD: u8 = 9;
+}
+
+/// A site and the clients around it.
+pub(crate) struct Region {
+    me: usize,
+    plan: Arc<Plan>,
+    policy: ServicePolicy,
+    draws: Draws,
+    agenda: Agenda<Event, Letter>,
+    count: u32,
+    nodes: Vec<Node>,
+    /// Nodes whose pools have been spoken to since they were last listened to.
+    dirty: u32,
+    brokers: Vec<Broker>,
+    lines: Lines,
+    seats: Seats,
+    mails: Vec<Option<Mail>>,
+    mails_free: Vec<u32>,
+    letters: Vec<Option<Letter>>,
+    letters_free: Vec<u32>,
+    clients: Vec<Client>,
+    /// The seats of other regions' clients, before they are welcomed.
+    strangers: BTreeMap<Who, u32>,
+    /// Flows of other sites, by who sent them and the number of their tunnel.
+    tunnels: BTreeMap<(u16, Seat, u32), Seat>,
+    resolver: Resolver,
+    tally: Tally,
+    scratch: Vec<u8>,
+}
+
+impl Region {
+    pub(crate) fn new(plan: &Arc<Plan>, me: usize, lookahead: Duration) -> Region {
+        let draws = Draws(plan.seed);
+        let nodes = (0..plan.nodes).map(|_| Node::gone()).collect();
+        let mut region = Region {
+            me,
+            policy: plan.service_policy(),
+            draws,
+            agenda: Agenda::new(lookahead),
+            count: 0,
+            nodes,
+            dirty: 0,
+            brokers: (0..plan.brokers).map(|_| Broker::new(plan.habits)).collect(),
+            lines: Lines::default(),
+            seats: Seats::default(),
+            mails: Vec::new(),
+            mails_free: Vec::new(),
+            letters: Vec::new(),
+            letters_free: Vec::new(),
+            clients: vec![Client::new(me); plan.clients as usize],
+            strangers: BTreeMap::new(),
+            tunnels: BTreeMap::new(),
+            resolver: Resolver::new(plan, me),
+            tally: Tally::new(plan.sites),
+            scratch: Vec::new(),
+            plan: Arc::clone(plan),
+        };
+        for node in 0..plan.nodes {
+            region.starts(node, Time::ZERO);
+        }
+        region.begin();
+        region
+    }
+
+    /// Everything that is certain to happen.
+    fn begin(&mut self) {
+        for node in 0..self.plan.nodes {
+            let wait = self.draws.within(
+                Duration::from_millis(500),
+                self.gnode(node).into(),
+                Purpose::Start,
+                0,
+            );
+            let key = self.node_key(node);
+            self.agenda.push(BEGIN + wait, key, Event::Start(node as u8));
+        }
+        for (f, fault) in self.plan.faults.clone().into_iter().enumerate() {
+            if fault.site == self.me {
+                let key = self.key();
+                self.agenda.push(BEGIN + fault.at, key, Event::Blow(f as u16));
+            }
+        }
+        let key = self.key();
+        self.agenda.push(BEGIN, key, Event::Sample);
+        if self.plan.adopted {
+            self.adopts();
+        } else {
+            self.everyone_comes();
+        }
+    }
+
+    /// What became of its clients, and what its nodes did.
+    pub(crate) fn tally(&self) -> Tally {
+        let mut tally = self.tally.clone();
+        for client in self.clients.iter().filter(|client| client.is_connected() && !client.lost) {
+            tally.served_by[usize::from(client.by)] += 1;
+        }
+        tally
+    }
+
+    /// Books that must agree whenever it is asked.
+    pub(crate) fn check(&self) {
+        for node in &self.nodes {
+            if let Some(life) = &node.life {
+                life.pool.check_books();
+            }
+        }
+        for broker in &self.brokers {
+            let limit = broker.habits.max_connections;
+            assert!(limit.is_none_or(|max| broker.most <= max), "a broker is above its limit");
+        }
+    }
+
+    /// Flows in the making or carried; bytes for them and for what is pending.
+    pub(crate) fn seats_taken(&self) -> usize {
+        self.seats.taken()
+    }
+
+    fn now(&self) -> Time {
+        self.agenda.now()
+    }
+
+    /// The number of a node of this site among all.
+    fn gnode(&self, node: usize) -> u16 {
+        (self.me * self.plan.nodes + node) as u16
+    }
+
+    /// The site of a node among all, and its number there.
+    fn node_of(&self, gnode: u16) -> (usize, usize) {
+        (usize::from(gnode) / self.plan.nodes, usize::from(gnode) % self.plan.nodes)
+    }
+
+    fn key(&mut self) -> Key {
+        self.count += 1;
+        Key::new(class::REGION, self.me as u32, self.count)
+    }
+
+    fn node_key(&mut self, node: usize) -> Key {
+        let gnode = self.gnode(node);
+        self.nodes[node].count += 1;
+        Key::new(class::NODE, u32::from(gnode), self.nodes[node].count)
+    }
+
+    /// One way between two sites, for the packet with this number of one of our nodes.
+    fn way(&self, to: usize, node: usize) -> Duration {
+        if to == self.me {
+            return LAN;
+        }
+        let half = self.plan.rtt(self.me, to) / 2;
+        let most = half * self.plan.jitter_percent / 100;
+        let count = u64::from(self.nodes[node].count);
+        half + self.draws.within(most, self.gnode(node).into(), Purpose::Jitter, count)
+    }
+
+    /// Sends a letter to a region, this one among them.
+    fn send(&mut self, to: usize, at: Time, key: Key, letter: Letter) {
+        if to == self.me {
+            let event = self.park(letter);
+            self.agenda.push(at, key, event);
+        } else {
+            self.agenda.post(to, at, key, letter);
+        }
+    }
+
+    /// One node says something to another.
+    fn say(&mut self, node: usize, to: u16, say: Say) {
+        let (site, there) = self.node_of(to);
+        let key = self.node_key(node);
+        let at = self.now() + self.way(site, node);
+        let from = self.gnode(node);
+        self.send(site, at, key, Letter::Node(ToNode { to: there as u8, from, say }));
+    }
+
+    fn park(&mut self, letter: Letter) -> Event {
+        let slot = self.letters_free.pop().unwrap_or_else(|| {
+            self.letters.push(None);
+            (self.letters.len() - 1) as u32
+        });
+        self.letters[slot as usize] = Some(letter);
+        Event::Letter(slot)
+    }
+
+    fn letter(&mut self, slot: u32) {
+        let Some(letter) = self.letters[slot as usize].take() else { return };
+        self.letters_free.push(slot);
+        match letter {
+            Letter::Knock(who, node) => self.knocks(who, usize::from(node)),
+            Letter::Gone(who, slot) => self.gone(who, slot),
+            Letter::Ping(who, node) => self.pinged(who, usize::from(node)),
+            Letter::Reply { to, from, by, reply, slot } => {
+                self.replied((to.no, to.turn), reply, (from, by, slot));
+            }
+            Letter::Stir(who) => self.stirs(who.no),
+            Letter::Node(said) => self.hears_node(said),
+            Letter::Query { from, number } => self.asked(from, number),
+            Letter::Answer { number, sites } => self.resolved(number, sites),
+        }
+    }
+
+    fn sample(&mut self) {
+        let mut stand = super::tally::Stand::default();
+        for client in &self.clients {
+            match (client.is_connected() && !client.lost, usize::from(client.by) == self.me) {
+                (true, true) => stand.home += 1,
+                (true, false) => stand.abroad += 1,
+                (false, _) => stand.unserved += 1,
+            }
+        }
+        self.tally.stands.push(stand);
+        let key = self.key();
+        self.agenda.push(self.now() + Duration::from_secs(1), key, Event::Sample);
+    }
+}
+
+impl Shard for Region {
+    type Event = Event;
+    type Letter = Letter;
+
+    fn agenda(&mut self) -> &mut Agenda<Event, Letter> {
+        &mut self.agenda
+    }
+
+    fn happens(&mut self, _: Time, event: Event) {
+        match event {
+            Event::Client(no, turn) => self.client_s_time(no, turn),
+            Event::Knock { no, turn, node } => {
+                self.knocks(Who { site: self.me as u16, no, turn }, usize::from(node));
+            }
+            Event::Reply { no, turn, by, reply, slot } => {
+                self.replied((no, turn), reply, (self.me as u16, by, slot));
+            }
+            Event::Opens(seat) => self.opens(seat),
+            Event::Late(seat) => self.late(seat),
+            Event::Mail(slot) => self.mail(slot),
+            Event::Reaches(conn, segment) => self.reaches(conn, segment),
+            Event::Leaves { broker, life } => self.leaves(broker, life),
+            Event::Hears(conn, signal) => self.hears(conn, signal),
+            Event::Worked { broker, life } => self.worked(broker, life),
+            Event::ProbeLate { broker, node, kind, number } => {
+                self.probe_late(broker, usize::from(node), kind, number);
+            }
+            Event::Beat(node) => self.beat(usize::from(node)),
+            Event::Tick(node) => self.tick(usize::from(node)),
+            Event::Look(node) => self.look(usize::from(node)),
+            Event::Idle { node, link } => self.idle(usize::from(node), link),
+            Event::Lost { node, far } => self.cools(usize::from(node), far),
+            Event::Start(node) => self.mesh_starts(usize::from(node)),
+            Event::Letter(slot) => self.letter(slot),
+            Event::Unresolved(number) => self.unresolved(number),
+            Event::Blow(fault) => self.blow(usize::from(fault)),
+            Event::Sample => self.sample(),
+        }
+        while self.dirty != 0 {
+            let node = self.dirty.trailing_zeros() as usize;
+            self.dirty &= self.dirty - 1;
+            self.pump(node);
+        }
+    }
+
+    fn unpack(&mut self, letter: Letter) -> Event {
+        self.park(letter)
+    }
+}

@@ -1,0 +1,88 @@
+//! What befalls a site: its machines vanish, or its processes are killed, or all is started again.
+
+use super::Region;
+use super::mesh::Machine;
+use super::place::{NOWHERE, Sitter, Who, Whose};
+use super::terms::{Event, Letter, Reply};
+use crate::engine::broker::Process;
+use crate::engine::plan::Blow;
+
+impl Region {
+    pub(super) fn blow(&mut self, fault: usize) {
+        let blow = self.plan.faults[fault].blow;
+        self.agenda.note(fault as u64);
+        match blow {
+            Blow::Silent => self.ends_all(Machine::Vanished),
+            Blow::Reset => self.ends_all(Machine::Dead),
+            Blow::Return => self.returns(),
+        }
+    }
+
+    fn ends_all(&mut self, how: Machine) {
+        if self.nodes.iter().all(|node| node.machine != Machine::Up) {
+            return;
+        }
+        for node in &mut self.nodes {
+            (node.machine, node.life) = (how, None);
+        }
+        let process = if how == Machine::Dead { Process::Dead } else { Process::Vanished };
+        for broker in &mut self.brokers {
+            broker.die(process);
+        }
+        self.lines_are_gone();
+        self.tunnels.clear();
+        self.strangers.clear();
+        let all = self.seats.find(|sitter| !matches!(sitter, Sitter::Nobody(_)));
+        for seat in all {
+            match self.seats.rise(seat) {
+                Some(Sitter::Holds(held)) => {
+                    if let Whose::Client(who) = held.whose {
+                        self.cuts_off(who, usize::from(held.node), how);
+                    }
+                }
+                // One that vanishes says nothing: its client waits in vain.
+                Some(Sitter::Opens(task)) if how == Machine::Dead => {
+                    if let Whose::Client(who) = task.whose {
+                        self.reply(who, usize::from(task.node), Reply::Closed, NOWHERE);
+                    }
+                }
+                _ => {}
+            }
+        }
+        for no in 0..self.clients.len() as u32 {
+            let client = self.clients[no as usize];
+            let here = usize::from(client.site) == self.me && client.seat == NOWHERE;
+            if here && client.is_connected() {
+                let who = Who { site: self.me as u16, no, turn: client.flow };
+                self.cuts_off(who, usize::from(client.node), how);
+            }
+        }
+    }
+
+    /// A client's connection is no more: it hears so, or only its own PINGREQ will tell.
+    fn cuts_off(&mut self, who: Who, node: usize, how: Machine) {
+        if how == Machine::Dead {
+            return self.reply(who, node, Reply::Closed, NOWHERE);
+        }
+        if usize::from(who.site) == self.me {
+            return self.stirs(who.no);
+        }
+        let key = self.node_key(node);
+        let at = self.now() + self.client_way(usize::from(who.site));
+        self.send(usize::from(who.site), at, key, Letter::Stir(who));
+    }
+
+    fn returns(&mut self) {
+        let now = self.now();
+        for broker in &mut self.brokers {
+            broker.mend();
+        }
+        for node in 0..self.nodes.len() {
+            if self.nodes[node].machine != Machine::Up {
+                self.starts(node, now);
+                let key = self.node_key(node);
+                self.agenda.push(now, key, Event::Start(node as u8));
+            }
+        }
+    }
+}

@@ -1,0 +1,502 @@
+//! Drives flows at their own site, up to their commit and beyond.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use isobar_core::flow::{Action, Answer, Ask, Event as Fact, Flow, Opening, Refusal, Step};
+use isobar_core::fullness::Evidence;
+use isobar_core::id::ClientKey;
+use isobar_core::pool::{Carried, Outcome, Placement, Request};
+use isobar_core::retry::{Failure, Level};
+use isobar_core::spill::{Abroad, Crossing};
+use isobar_core::time::Time;
+
+use super::mesh::Machine;
+use super::place::{Held, NOWHERE, Seat, Sitter, Task, Who, Whose};
+use super::serve::flow_id;
+use super::terms::{Event, Letter, Reply, Say};
+use super::wires::Owner;
+use super::{Region, S, class};
+use crate::engine::broker::Signal;
+use crate::engine::crowd::Mood;
+use crate::engine::wheel::Key;
+
+pub(super) const OPENING: Opening =
+    Opening { client: None, persistent: false, verbatim: false, keepalive: 60 };
+pub(super) const WELCOME: Answer =
+    Answer::Connack { level: Level::V3, code: 0, reference: None, keepalive: None };
+
+/// What follows an action.
+enum Then {
+    At(Fact),
+    Waits,
+    Over,
+    Holds,
+}
+
+impl Region {
+    /// A client's SYN reaches a node.
+    pub(super) fn knocks(&mut self, who: Who, node: usize) {
+        match self.nodes[node].machine {
+            Machine::Vanished => return,
+            Machine::Dead => return self.reply(who, node, Reply::Closed, NOWHERE),
+            Machine::Up => {}
+        }
+        let seat = self.task(Whose::Client(who), node, Flow::new(&self.policy, self.now()));
+        if usize::from(who.site) == self.me {
+            let client = &mut self.clients[who.no as usize];
+            if client.turn == who.turn {
+                client.seat = seat.slot;
+            }
+        } else {
+            self.strangers.insert(who, seat.slot);
+        }
+        self.tell(seat, Fact::Accepted);
+    }
+
+    pub(super) fn task(&mut self, whose: Whose, node: usize, mut flow: Flow) -> Seat {
+        flow.set_rules(self.plan.rules);
+        let task = Task {
+            whose,
+            node: node as u8,
+            flow,
+            token: None,
+            passage: None,
+            ticket: None,
+            conn: None,
+            tunnel: (0, 0),
+            until: Time::NEVER,
+            armed: Time::NEVER,
+        };
+        self.seats.sit(Sitter::Opens(Box::new(task)))
+    }
+
+    /// Its CONNECT has come: a round trip after its SYN.
+    pub(super) fn opens(&mut self, seat: Seat) {
+        self.tell(seat, Fact::Opened(OPENING));
+    }
+
+    /// Its deadline has come, if it has not been put off.
+    pub(super) fn late(&mut self, seat: Seat) {
+        let now = self.now();
+        let Some(Sitter::Opens(task)) = self.seats.at(seat).map(|chair| &mut chair.sitter) else {
+            return;
+        };
+        if task.armed != now {
+            return;
+        }
+        task.armed = Time::NEVER;
+        let until = task.until;
+        if until <= now {
+            self.tell(seat, Fact::TimedOut);
+        } else {
+            self.arm(seat, until);
+        }
+    }
+
+    fn arm(&mut self, seat: Seat, until: Time) {
+        let Some(chair) = self.seats.at(seat) else { return };
+        chair.steps += 1;
+        let key = Key::new(class::LATE, seat.slot, chair.steps);
+        if let Sitter::Opens(task) = &mut chair.sitter {
+            task.until = until;
+            if until < task.armed {
+                task.armed = until;
+                self.agenda.push(until, key, Event::Late(seat));
+            }
+        }
+    }
+
+    pub(super) fn mail(&mut self, slot: u32) {
+        let Some(mail) = self.mails[slot as usize].take() else { return };
+        self.mails_free.push(slot);
+        let now = self.now();
+        let waits = match self.seats.at(mail.seat).map(|chair| &mut chair.sitter) {
+            Some(Sitter::Opens(task)) if task.ticket == Some(mail.ticket) => Some(task),
+            _ => None,
+        };
+        match (waits, mail.word) {
+            (Some(task), Ok(token)) => {
+                let broker = token.broker();
+                (task.ticket, task.token) = (None, Some(token));
+                self.tell(mail.seat, Fact::Placed(broker));
+            }
+            (Some(task), Err(why)) => {
+                task.ticket = None;
+                self.tell(mail.seat, Fact::Rejected(why));
+            }
+            (None, Ok(token)) => {
+                let node = usize::from(mail.node);
+                // A pool that is no more has no books to keep.
+                if let Some(life) = &mut self.nodes[node].life {
+                    life.pool.release(now, token);
+                    self.dirty |= 1 << node;
+                }
+            }
+            (None, Err(_)) => {}
+        }
+    }
+
+    /// Something came on a flow's connection to its broker.
+    pub(super) fn flow_hears(&mut self, seat: Seat, signal: Signal) {
+        let now = self.now();
+        let Some(Sitter::Opens(task)) = self.seats.at(seat).map(|chair| &mut chair.sitter) else {
+            return;
+        };
+        let fact = match signal {
+            Signal::SynAck => Fact::Connected,
+            Signal::Connack => Fact::Answered(WELCOME),
+            Signal::Pong => return,
+            Signal::Refused => {
+                task.conn = None;
+                Fact::ConnectFailed(Failure::ConnectRefused)
+            }
+            Signal::Closed | Signal::Reset => {
+                task.conn = None;
+                let life = self.nodes[usize::from(task.node)].life.as_ref();
+                let accepts_others = life
+                    .zip(task.token.as_ref())
+                    .is_some_and(|(life, token)| life.pool.accepts_others(now, token));
+                Fact::Answered(Answer::ClosedSilently { accepts_others })
+            }
+        };
+        self.tell(seat, fact);
+    }
+
+    /// Tells a flow before its commit what happened, and does what it says, and what follows.
+    pub(super) fn tell(&mut self, seat: Seat, fact: Fact) {
+        let Some(chair) = self.seats.at(seat) else { return };
+        if !matches!(chair.sitter, Sitter::Opens(_)) {
+            return;
+        }
+        let Sitter::Opens(mut task) = std::mem::replace(&mut chair.sitter, Sitter::Busy) else {
+            return;
+        };
+        let (now, node) = (self.now(), usize::from(task.node));
+        self.dirty |= 1 << node;
+        let mut fact = fact;
+        loop {
+            let Some(life) = &self.nodes[node].life else { return };
+            task.flow.sees_sites(life.pool.may_spill(now, S));
+            let step = task.flow.next(&self.policy, fact, now);
+            let until = match &step.action {
+                Action::Wait { until }
+                | Action::Pause { until }
+                | Action::Connect { until }
+                | Action::AwaitAnswer { until }
+                | Action::Tunnel { until, .. } => Some(*until),
+                _ => None,
+            };
+            match self.act(seat, &mut task, step) {
+                Then::At(next) => fact = next,
+                Then::Waits => {
+                    if let Some(chair) = self.seats.at(seat) {
+                        chair.sitter = Sitter::Opens(task);
+                    }
+                    if let Some(until) = until {
+                        self.arm(seat, until);
+                    }
+                    return;
+                }
+                Then::Over => return self.over(seat, *task),
+                Then::Holds => return self.holds(seat, *task),
+            }
+        }
+    }
+
+    fn act(&mut self, seat: Seat, task: &mut Task, step: Step) -> Then {
+        let (now, node) = (self.now(), usize::from(task.node));
+        let commits = matches!(step.action, Action::Commit(_));
+        let evidence = match step.settle {
+            Some(Outcome::Failed(_) | Outcome::AtFault) => Some(evidence(task.whose)),
+            _ => None,
+        };
+        let Some(life) = &mut self.nodes[node].life else { return Then::Over };
+        if let (Some(outcome), Some(token)) = (step.settle, &mut task.token) {
+            life.pool.settle(now, token, outcome, evidence);
+        }
+        if let (Some(crossing), Some(passage)) = (step.crossed, &mut task.passage) {
+            life.pool.settle_abroad(now, passage, crossing);
+        }
+        if !matches!(step.action, Action::Wait { .. } | Action::PlaceAbroad(_))
+            && let Some(ticket) = task.ticket.take()
+        {
+            life.pool.leave(S, ticket);
+        }
+        if !commits && step.settle.is_some() {
+            self.give_back(task);
+        }
+        if !commits && let Some(crossing) = step.crossed {
+            let told = matches!(crossing, Crossing::Refused { .. });
+            self.recall(seat, task, told);
+        }
+        match step.action {
+            Action::ReadOpening { .. } => {
+                let way = match task.whose {
+                    Whose::Client(who) => self.client_way(usize::from(who.site)) * 2,
+                    Whose::Carried(..) => unreachable!("its CONNECT comes with it"),
+                };
+                let Some(chair) = self.seats.at(seat) else { return Then::Over };
+                chair.steps += 1;
+                let key = Key::new(class::OPENS, seat.slot, chair.steps);
+                self.agenda.push(now + way, key, Event::Opens(seat));
+                Then::Waits
+            }
+            Action::Place(ask) => Then::At(self.place(seat, task, ask)),
+            Action::Wait { .. } | Action::Pause { .. } => Then::Waits,
+            Action::Connect { .. } => {
+                if let Some(token) = &task.token {
+                    self.tally.attempts += 1;
+                    let broker = token.broker().0;
+                    self.agenda.note(u64::from(seat.slot) << 16 | u64::from(broker));
+                    task.conn = Some(self.dial(broker, Owner::Flow(seat)));
+                }
+                Then::Waits
+            }
+            Action::AwaitAnswer { .. } => {
+                if let Some(conn) = task.conn {
+                    self.send_hello(conn);
+                }
+                Then::Waits
+            }
+            Action::PlaceAbroad(ask) => {
+                let Some(life) = &mut self.nodes[node].life else { return Then::Over };
+                let tried = task.flow.sites_tried();
+                Then::At(match life.pool.place_abroad(now, S, flow_id(seat), &ask, tried) {
+                    Abroad::Site(passage) => {
+                        let course = passage.course();
+                        task.passage = Some(passage);
+                        Fact::Site(course)
+                    }
+                    Abroad::Later(turn) => Fact::SiteLater(turn),
+                    Abroad::Nowhere(why) => Fact::NoSite(why),
+                })
+            }
+            Action::Tunnel { door, left, .. } => {
+                self.sends(seat, task, door, left);
+                Then::Waits
+            }
+            Action::Commit(_) => Then::Holds,
+            Action::Refuse(refusal, _) => {
+                self.refuses(seat, task, refusal);
+                Then::Over
+            }
+            Action::End(_) => {
+                self.resets(task);
+                Then::Over
+            }
+        }
+    }
+
+    fn place(&mut self, seat: Seat, task: &mut Task, ask: Ask) -> Fact {
+        let (now, node) = (self.now(), usize::from(task.node));
+        let carried = match task.whose {
+            Whose::Client(_) => None,
+            Whose::Carried(far, leased) => {
+                self.peer_of(node, far.node).map(|(peer, from)| Carried { from, peer, leased })
+            }
+        };
+        let Some(life) = &mut self.nodes[node].life else { return Fact::Stopped };
+        let request = Request {
+            service: S,
+            flow: flow_id(seat),
+            session: ask.session,
+            avoid: task.flow.tried(),
+            only: ask.only,
+            attempt: ask.attempt,
+            from_budget: ask.from_budget,
+            carried,
+        };
+        match life.pool.place(now, &request) {
+            Placement::Broker(token) => {
+                let broker = token.broker();
+                task.token = Some(token);
+                Fact::Placed(broker)
+            }
+            Placement::Wait(ticket) => {
+                task.ticket = Some(ticket);
+                Fact::Waiting
+            }
+            Placement::Rejected(why) => Fact::Rejected(why),
+        }
+    }
+
+    /// Says something to a client, wherever it is.
+    pub(super) fn reply(&mut self, who: Who, node: usize, reply: Reply, slot: u32) {
+        let by = self.me as u16;
+        self.reply_by(who, node, reply, slot, by);
+    }
+
+    fn reply_by(&mut self, who: Who, node: usize, reply: Reply, slot: u32, by: u16) {
+        let key = self.node_key(node);
+        let at = self.now() + self.client_way(usize::from(who.site));
+        if usize::from(who.site) == self.me {
+            let Who { no, turn, .. } = who;
+            self.agenda.push(at, key, Event::Reply { no, turn, by, reply, slot });
+        } else {
+            let from = self.me as u16;
+            let letter = Letter::Reply { to: who, from, by, reply, slot };
+            self.send(usize::from(who.site), at, key, letter);
+        }
+    }
+
+    /// A flow is committed: it keeps its seat until its client knows.
+    fn holds(&mut self, seat: Seat, task: Task) {
+        let Task { whose, node, token, passage, conn, tunnel, .. } = task;
+        if let Some(conn) = conn {
+            self.stands(conn);
+        }
+        let by = match passage {
+            Some(_) => self.node_of(tunnel.1).0,
+            None => self.me,
+        };
+        let held = Held { whose, node, token, passage, tunnel };
+        if let Some(chair) = self.seats.at(seat) {
+            chair.sitter = Sitter::Holds(Box::new(held));
+        }
+        match whose {
+            Whose::Client(who) => {
+                self.strangers.remove(&who);
+                let node = usize::from(node);
+                self.reply_by(who, node, Reply::Welcome, seat.slot, by as u16);
+            }
+            Whose::Carried(far, _) => {
+                let taken = Say::Taken { seat: far.seat, tunnel: tunnel.0 };
+                self.say(usize::from(node), far.node, taken);
+            }
+        }
+    }
+
+    /// A client of this region is welcomed at its own site: with a broker here, that is all there
+    /// is to know of it.
+    pub(super) fn settles(&mut self, no: u32, slot: u32) {
+        self.clients[no as usize].seat = slot;
+        let Some(seat) = self.seats.seat_of(slot) else { return };
+        let Some(Sitter::Holds(held)) = self.seats.at(seat).map(|chair| &mut chair.sitter) else {
+            return;
+        };
+        let node = usize::from(held.node);
+        if let Some(token) = held.token.take() {
+            let broker = token.broker();
+            if let Some(life) = &mut self.nodes[node].life {
+                life.stacks[broker.index()].push(token);
+            }
+            self.seats.rise(seat);
+            let client = &mut self.clients[no as usize];
+            (client.seat, client.node, client.broker) = (NOWHERE, node as u8, broker.0);
+        }
+    }
+
+    fn refuses(&mut self, seat: Seat, task: &Task, refusal: Refusal) {
+        let node = usize::from(task.node);
+        match task.whose {
+            Whose::Client(who) => {
+                *self.tally.refused.entry(refusal.label()).or_default() += 1;
+                self.reply(who, node, Reply::Sorry, NOWHERE);
+            }
+            Whose::Carried(far, _) => self.declines(node, far, task.tunnel.0, refusal.to_tunnel()),
+        }
+        self.agenda.note(u64::from(seat.slot));
+    }
+
+    /// Closed without a word.
+    fn resets(&mut self, task: &Task) {
+        let node = usize::from(task.node);
+        match task.whose {
+            Whose::Client(who) => self.reply(who, node, Reply::Closed, NOWHERE),
+            Whose::Carried(far, _) => {
+                let gone = Say::TunnelGone { seat: far.seat, tunnel: task.tunnel.0 };
+                self.say(node, far.node, gone);
+            }
+        }
+    }
+
+    /// Ends the connection to the broker, if there is one, and gives the place back.
+    fn give_back(&mut self, task: &mut Task) {
+        if let Some(conn) = task.conn.take() {
+            self.hang_up(conn);
+        }
+        let (now, node) = (self.now(), usize::from(task.node));
+        if let (Some(token), Some(life)) = (task.token.take(), &mut self.nodes[node].life) {
+            life.pool.release(now, token);
+        }
+    }
+
+    fn over(&mut self, seat: Seat, mut task: Task) {
+        self.give_back(&mut task);
+        self.recall(seat, &mut task, false);
+        match task.whose {
+            Whose::Client(who) => {
+                self.strangers.remove(&who);
+            }
+            Whose::Carried(far, _) => self.forgets(far, task.tunnel.0),
+        }
+        self.seats.rise(seat);
+    }
+
+    /// A client has closed its side.
+    pub(super) fn gone(&mut self, who: Who, slot: u32) {
+        let slot = if slot == NOWHERE { self.strangers.get(&who).copied() } else { Some(slot) };
+        let Some(seat) = slot.and_then(|slot| self.seats.seat_of(slot)) else { return };
+        match self.seats.at(seat).map(|chair| &chair.sitter) {
+            Some(Sitter::Opens(task)) if task.whose == Whose::Client(who) => {
+                self.tell(seat, Fact::ClientGone);
+            }
+            Some(Sitter::Holds(held)) if held.whose == Whose::Client(who) => self.ends(seat),
+            _ => {}
+        }
+    }
+
+    /// A client of any region asks whether it is still known here.
+    pub(super) fn pinged(&mut self, who: Who, node: usize) {
+        match self.nodes[node].machine {
+            Machine::Vanished => {}
+            // Nothing here knows of it: what it was connected to is no more.
+            Machine::Up | Machine::Dead => self.reply(who, node, Reply::Closed, NOWHERE),
+        }
+    }
+
+    /// A committed flow that has a seat ends, and all are told who do not know.
+    pub(super) fn ends(&mut self, seat: Seat) {
+        if !matches!(self.seats.at(seat).map(|chair| &chair.sitter), Some(Sitter::Holds(_))) {
+            return;
+        }
+        let Some(Sitter::Holds(held)) = self.seats.rise(seat) else { return };
+        let Held { whose, node, token, passage, tunnel } = *held;
+        let (now, n) = (self.now(), usize::from(node));
+        self.dirty |= 1 << n;
+        if let (Some(token), Some(life)) = (token, &mut self.nodes[n].life) {
+            let broker = token.broker();
+            life.pool.release(now, token);
+            self.leaves_broker(broker.0);
+        }
+        if let (Some(passage), Some(life)) = (passage, &mut self.nodes[n].life) {
+            life.pool.release_abroad(now, passage);
+            self.tells_far_end(n, seat, tunnel);
+        }
+        match whose {
+            Whose::Client(who) => {
+                if usize::from(who.site) == self.me {
+                    let client = &mut self.clients[who.no as usize];
+                    let its = client.seat == seat.slot && client.mood == Mood::Served;
+                    client.seat = if its { NOWHERE } else { client.seat };
+                }
+                self.reply(who, n, Reply::Closed, NOWHERE);
+            }
+            Whose::Carried(far, _) => {
+                self.forgets(far, tunnel.0);
+                self.say(n, far.node, Say::TunnelGone { seat: far.seat, tunnel: tunnel.0 });
+            }
+        }
+    }
+}
+
+/// Who was refused, as the pool knows a client: by its id, and by its address.
+fn evidence(whose: Whose) -> Evidence {
+    let (site, no) = match whose {
+        Whose::Client(who) => (u32::from(who.site), who.no),
+        Whose::Carried(far, _) => (1 << 10 | u32::from(far.node), far.seat.slot),
+    };
+    let client = ClientKey::of(&(u64::from(site) << 32 | u64::from(no)).to_be_bytes());
+    let source = IpAddr::V4(Ipv4Addr::from(10 << 24 | (site ^ no.rotate_left(7)) & 0x00ff_ffff));
+    Evidence { client, source }
+}

@@ -1,0 +1,299 @@
+//! Connections between nodes, as QUIC has them: handshakes, datagrams, one ordered stream each way,
+//! resets and idle timeouts. Each end is kept where its node is.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use isobar_core::mesh::{
+    Channel, CloseReason, DialId, Identity, Input, LinkEnd, LinkId, Purpose as For,
+};
+use isobar_core::time::Time;
+use isobar_wire::frame::news::{self, Decoded};
+use isobar_wire::frame::{Frame, STREAM_MAX};
+
+use super::Region;
+use super::mesh::{address, identity, number};
+use super::terms::{Event, Letter, Say, ToNode};
+use crate::engine::draw::Purpose;
+
+/// A link without a packet for this long is given up by the end that waited.
+const IDLE: Duration = Duration::from_secs(5);
+/// For one try to reach a node.
+const DIAL: Duration = Duration::from_secs(2);
+/// Links of one life of a node.
+const LINKS: u32 = 1 << 20;
+
+/// One end.
+#[derive(Debug)]
+pub(crate) struct Link {
+    /// The node at the other end, and the link's number there.
+    far: u16,
+    theirs: Option<u32>,
+    purpose: For,
+    dial: Option<DialId>,
+    open: bool,
+    over: bool,
+    heard: Time,
+    /// When what was said last on the stream can be there.
+    stream: Time,
+}
+
+impl Region {
+    fn link(&mut self, node: usize, link: u32) -> Option<&mut Link> {
+        let n = &mut self.nodes[node];
+        let (life, index) = (link / LINKS, link % LINKS);
+        let here = n.lives % (u32::MAX / LINKS) == life;
+        n.life.as_mut().filter(|_| here)?.links.get_mut(index as usize)
+    }
+
+    fn new_link(&mut self, node: usize, far: u16, purpose: For, dial: Option<DialId>) -> u32 {
+        let now = self.now();
+        let n = &mut self.nodes[node];
+        let base = n.lives % (u32::MAX / LINKS) * LINKS;
+        let Some(life) = n.life.as_mut() else { return base };
+        life.links.push(Link {
+            far,
+            theirs: None,
+            purpose,
+            dial,
+            open: false,
+            over: false,
+            heard: now,
+            stream: Time::ZERO,
+        });
+        base + (life.links.len() - 1) as u32
+    }
+
+    pub(super) fn dials(
+        &mut self,
+        node: usize,
+        dial: DialId,
+        addresses: &[String],
+        peer: Option<&Identity>,
+        purpose: For,
+    ) {
+        let all = (self.plan.sites * self.plan.nodes) as u16;
+        let target = addresses.first().and_then(|at| at.parse::<u16>().ok());
+        let target = target.filter(|to| *to < all).filter(|to| {
+            let (site, there) = self.node_of(*to);
+            peer.is_none_or(|peer| *peer == identity(site, there))
+        });
+        let far = target.unwrap_or(u16::MAX);
+        let mine = self.new_link(node, far, purpose, Some(dial));
+        if let Some(to) = target {
+            self.say(node, to, Say::Hail { mine, purpose });
+        }
+        let key = self.node_key(node);
+        self.agenda.push(self.now() + DIAL, key, Event::Idle { node: node as u8, link: mine });
+    }
+
+    /// What nodes say to each other has come; where none runs, nobody hears it.
+    pub(super) fn hears_node(&mut self, said: ToNode) {
+        let ToNode { to, from, say } = said;
+        let node = usize::from(to);
+        if self.nodes[node].life.as_ref().is_none_or(|life| life.mesh.is_none()) {
+            return;
+        }
+        match say {
+            Say::Hail { mine, purpose } => {
+                let link = self.new_link(node, from, purpose, None);
+                if let Some(end) = self.link(node, link) {
+                    end.theirs = Some(mine);
+                }
+                self.say(node, from, Say::Shake { link: mine, mine: link });
+            }
+            Say::Shake { link, mine } => self.shakes(node, from, link, mine),
+            Say::Stand { link } => self.opens_link(node, link),
+            Say::Frame { link, bytes } => self.frame(node, link, &bytes),
+            Say::Ends { link, cause } => self.link_ends(node, link, cause),
+            Say::Tunnel { far, tunnel, hop, left, leased } => {
+                self.tunnel_comes(node, (far, tunnel), hop, left, leased);
+            }
+            Say::Taken { seat, tunnel } => self.taken(seat, tunnel),
+            Say::Declined { seat, tunnel, declined } => self.declined(seat, tunnel, declined),
+            Say::TunnelGone { seat, tunnel } => self.tunnel_gone(seat, tunnel),
+            Say::SenderGone { far, tunnel } => self.sender_gone(far, tunnel),
+            Say::AskLease { n } => self.lends(node, from, n),
+            Say::Lease { n } => self.lent(node, from, n),
+        }
+    }
+
+    fn shakes(&mut self, node: usize, from: u16, link: u32, mine: u32) {
+        let Some(end) = self.link(node, link).filter(|end| !end.open && !end.over) else { return };
+        end.theirs = Some(mine);
+        // Goes before whatever is said on the stream.
+        self.say_in_order(node, link, |link| Say::Stand { link });
+        debug_assert_eq!(self.link(node, link).map(|end| end.far), Some(from));
+        self.opens_link(node, link);
+    }
+
+    fn opens_link(&mut self, node: usize, link: u32) {
+        let now = self.now();
+        let Some(end) = self.link(node, link).filter(|end| !end.open && !end.over) else { return };
+        (end.open, end.heard) = (true, now);
+        let (far, purpose, dial) = (end.far, end.purpose, end.dial);
+        let (site, there) = self.node_of(far);
+        let (peer, remote, rtt) =
+            (identity(site, there), address(far), self.plan.rtt(self.me, site));
+        if purpose == For::Data
+            && let Some(life) = &mut self.nodes[node].life
+        {
+            life.data.entry(far).or_insert(link);
+        }
+        let link_id = LinkId(u64::from(link));
+        self.feed(
+            node,
+            Input::LinkUp { link: link_id, peer: &peer, remote: &remote, purpose, dial },
+        );
+        self.feed(node, Input::Path { link: link_id, rtt, lost: 0, sent: 1 });
+        // Who dialled looks after it since then.
+        if purpose == For::News && dial.is_none() {
+            let key = self.node_key(node);
+            self.agenda.push(now + IDLE, key, Event::Idle { node: node as u8, link });
+        }
+    }
+
+    /// Sends frames, spelled, to the other ends of these links.
+    pub(super) fn sends_frames(
+        &mut self,
+        node: usize,
+        to: &[LinkId],
+        channel: Channel,
+        all: &[Arc<[u8]>],
+    ) {
+        for &LinkId(link) in to {
+            let link = link as u32;
+            for bytes in all {
+                self.tally.frames += 1;
+                self.tally.bytes += bytes.len() as u64;
+                let bytes = Arc::clone(bytes);
+                match channel {
+                    Channel::Stream => {
+                        self.say_in_order(node, link, |link| Say::Frame { link, bytes });
+                    }
+                    Channel::Datagram => {
+                        let Some(end) = self.link(node, link) else { continue };
+                        let (far, theirs) = (end.far, end.theirs);
+                        let lost = self.is_lost(node, far);
+                        if let Some(link) = theirs.filter(|_| !lost) {
+                            self.say(node, far, Say::Frame { link, bytes });
+                        } else {
+                            self.nodes[node].count += 1;
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    fn is_lost(&self, node: usize, to: u16) -> bool {
+        let (site, _) = self.node_of(to);
+        let count = u64::from(self.nodes[node].count);
+        let gnode = self.gnode(node).into();
+        site != self.me && self.draws.happens(self.plan.loss_ppm, gnode, Purpose::Loss, count)
+    }
+
+    /// On a link's stream: late where it was lost at first, never out of order.
+    fn say_in_order(&mut self, node: usize, link: u32, say: impl FnOnce(u32) -> Say) {
+        let Some(end) = self.link(node, link) else { return };
+        let (far, theirs) = (end.far, end.theirs);
+        let Some(theirs) = theirs else { return };
+        let (site, there) = self.node_of(far);
+        let again = self.plan.rtt(self.me, site) * 3 / 2;
+        let late = if self.is_lost(node, far) { again } else { Duration::ZERO };
+        let key = self.node_key(node);
+        let mut at = self.now() + self.way(site, node) + late;
+        if let Some(end) = self.link(node, link) {
+            at = at.max(end.stream + Duration::from_nanos(1));
+            end.stream = at;
+        }
+        let (to, from) = (there as u8, self.gnode(node));
+        self.send(site, at, key, Letter::Node(ToNode { to, from, say: say(theirs) }));
+    }
+
+    fn frame(&mut self, node: usize, link: u32, bytes: &[u8]) {
+        let now = self.now();
+        let Some(end) = self.link(node, link).filter(|end| end.open && !end.over) else { return };
+        end.heard = now;
+        let frame = Frame::of_datagram(bytes, STREAM_MAX).expect("what was spelled can be read");
+        let Decoded::Message(message) = news::decode(frame).expect("by the same wire") else {
+            return;
+        };
+        self.feed(node, Input::Heard { link: LinkId(u64::from(link)), message: &message });
+    }
+
+    pub(super) fn closes(&mut self, node: usize, link: LinkId, reason: CloseReason) {
+        let link = link.0 as u32;
+        let cause = LinkEnd::Closed(reason);
+        self.say_in_order(node, link, |link| Say::Ends { link, cause });
+        // Said once its own part is over: the machine is in the middle of something.
+        let key = self.node_key(node);
+        let (to, from) = (node as u8, self.gnode(node));
+        let say = Say::Ends { link, cause };
+        let event = self.park(Letter::Node(ToNode { to, from, say }));
+        self.agenda.push(self.now(), key, event);
+    }
+
+    pub(super) fn link_ends(&mut self, node: usize, link: u32, cause: LinkEnd) {
+        let Some(end) = self.link(node, link).filter(|end| !end.over) else { return };
+        end.over = true;
+        let (open, far, dial) = (end.open, end.far, end.dial);
+        if let Some(life) = &mut self.nodes[node].life
+            && life.data.get(&far) == Some(&link)
+        {
+            life.data.remove(&far);
+        }
+        match dial {
+            Some(dial) if !open => self.feed(node, Input::DialFailed { dial }),
+            _ if open => self.feed(node, Input::LinkDown { link: LinkId(u64::from(link)), cause }),
+            _ => {}
+        }
+    }
+
+    /// Has it waited for too long?
+    pub(super) fn idle(&mut self, node: usize, link: u32) {
+        let now = self.now();
+        let Some(end) = self.link(node, link).filter(|end| !end.over) else { return };
+        let (open, heard, data) = (end.open, end.heard, end.purpose == For::Data);
+        if !open || (!data && now.since(heard) >= IDLE) {
+            return self.link_ends(node, link, LinkEnd::Lost);
+        }
+        if !data {
+            let key = self.node_key(node);
+            let event = Event::Idle { node: node as u8, link };
+            self.agenda.push((heard + IDLE).max(now + IDLE / 2), key, event);
+        }
+    }
+
+    pub(super) fn is_warm(&self, node: usize, to: u16) -> bool {
+        self.nodes[node].life.as_ref().is_some_and(|life| life.data.contains_key(&to))
+    }
+
+    /// A data connection is made for a flow.
+    pub(super) fn warms(&mut self, node: usize, far: u16) {
+        let link = self.new_link(node, far, For::Data, None);
+        self.opens_link(node, link);
+    }
+
+    /// A node is lost: data connections to it are closed at once.
+    pub(super) fn cools(&mut self, node: usize, far: u16) {
+        let link = self.nodes[node].life.as_ref().and_then(|life| life.data.get(&far).copied());
+        if let Some(link) = link {
+            self.link_ends(node, link, LinkEnd::Lost);
+        }
+        self.drops_tunnels(node, far);
+    }
+
+    /// The number of a peer among all nodes.
+    pub(super) fn gnode_of(&mut self, node: usize, peer: isobar_core::id::PeerId) -> Option<u16> {
+        let life = self.nodes[node].life.as_mut()?;
+        if let Some(known) = life.gnodes.get(peer.index()).copied().filter(|g| *g != u16::MAX) {
+            return Some(known);
+        }
+        let gnode = number(&life.mesh.as_ref()?.identity(peer), self.plan.nodes)?;
+        let most = life.gnodes.len().max(peer.index() + 1);
+        life.gnodes.resize(most, u16::MAX);
+        life.gnodes[peer.index()] = gnode;
+        Some(gnode)
+    }
+}

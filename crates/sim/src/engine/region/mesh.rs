@@ -1,0 +1,322 @@
+//! A node, and its part in the mesh: drives core's `Mesh` as the real driver does.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use isobar_core::id::{BrokerId, PeerId, SiteId};
+use isobar_core::mesh::message::{BrokerSeen, Introduction};
+use isobar_core::mesh::{
+    BrokerKey, Identity, Input, Local, LocalBroker, LocalService, Mesh, MeshPolicy, Notice, Output,
+};
+use isobar_core::outlook::Outlook;
+use isobar_core::pool::{Pool, Token};
+use isobar_core::report::{AdminState, BrokerState};
+use isobar_core::time::Time;
+use isobar_wire::frame::news;
+
+use super::links::Link;
+use super::probe::Probe;
+use super::serve::broker_key;
+use super::terms::Event;
+use super::{Region, S};
+use crate::engine::draw::Purpose;
+
+/// Between two looks at what a node carries.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// Whether a machine answers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Machine {
+    Up,
+    /// Its process is dead, and the kernel refuses for it.
+    Dead,
+    Vanished,
+}
+
+/// One node.
+#[derive(Debug)]
+pub(crate) struct Node {
+    pub(super) machine: Machine,
+    pub(super) lives: u32,
+    /// Counts what it has said, for keys and draws; through all lives.
+    pub(super) count: u32,
+    pub(super) life: Option<Box<Life>>,
+}
+
+/// A node's process.
+#[derive(Debug)]
+pub(crate) struct Life {
+    pub(super) pool: Pool,
+    pub(super) mesh: Option<Mesh>,
+    pub(super) local: Local,
+    pub(super) outlook: Outlook,
+    /// Places of clients of this region on brokers of this site. Those of one broker are alike.
+    pub(super) stacks: Vec<Vec<Token>>,
+    pub(super) probes: Vec<[Probe; 3]>,
+    pub(super) tick: Time,
+    pub(super) beat: Time,
+    pub(super) links: Vec<Link>,
+    /// Data connections, by node.
+    pub(super) data: BTreeMap<u16, u32>,
+    /// Numbers of peers among all nodes, as far as they were asked for, and back.
+    pub(super) gnodes: Vec<u16>,
+    pub(super) peers: BTreeMap<u16, (PeerId, SiteId)>,
+}
+
+impl Node {
+    pub(super) fn gone() -> Node {
+        Node { machine: Machine::Vanished, lives: 0, count: 0, life: None }
+    }
+
+    pub(super) fn begins(&mut self, pool: Pool, brokers: usize) {
+        self.lives += 1;
+        self.life = Some(Box::new(Life {
+            pool,
+            mesh: None,
+            local: Local::default(),
+            outlook: Outlook::default(),
+            stacks: (0..brokers).map(|_| Vec::new()).collect(),
+            probes: vec![[Probe::default(); 3]; brokers],
+            tick: Time::NEVER,
+            beat: Time::NEVER,
+            links: Vec::new(),
+            data: BTreeMap::new(),
+            gnodes: Vec::new(),
+            peers: BTreeMap::new(),
+        }));
+    }
+}
+
+/// Who a node is.
+pub(super) fn identity(site: usize, node: usize) -> Identity {
+    Identity { site: format!("s{site:03}"), node: format!("n{node}") }
+}
+
+/// And back.
+pub(super) fn number(identity: &Identity, nodes: usize) -> Option<u16> {
+    let site: usize = identity.site.get(1..)?.parse().ok()?;
+    let node: usize = identity.node.get(1..)?.parse().ok()?;
+    Some((site * nodes + node) as u16)
+}
+
+/// Where it is reached.
+pub(super) fn address(gnode: u16) -> String {
+    gnode.to_string()
+}
+
+impl Region {
+    /// A node's mesh begins.
+    pub(super) fn mesh_starts(&mut self, node: usize) {
+        let now = self.now();
+        let gnode = self.gnode(node);
+        let all = (self.plan.sites * self.plan.nodes) as u16;
+        let introduce = |other: u16| {
+            let (site, there) = self.node_of(other);
+            let Identity { site, node } = identity(site, there);
+            Introduction { site, node, addresses: vec![address(other)] }
+        };
+        let lives = u64::from(self.nodes[node].lives);
+        let policy = MeshPolicy {
+            me: identity(self.me, node),
+            advertise: vec![address(gnode)],
+            join: Vec::new(),
+            known: (0..all).filter(|other| *other != gnode).map(introduce).collect(),
+            incarnation: 1_000 * lives,
+            seed: self.draws.bits(gnode.into(), Purpose::Seed, 1_000 + lives),
+            rules: self.plan.mesh_rules,
+        };
+        let local = self.local(node);
+        let Some(life) = &mut self.nodes[node].life else { return };
+        if life.mesh.is_some() {
+            return;
+        }
+        life.local = local;
+        life.mesh = Some(Mesh::new(&policy, now));
+        self.look(node);
+    }
+
+    fn local(&self, node: usize) -> Local {
+        let Some(life) = &self.nodes[node].life else { return Local::default() };
+        let broker = |b: u16| LocalBroker {
+            key: broker_key(self.me, b),
+            capacity: None,
+            state: BrokerSeen::Up,
+            flows: 0,
+            share: 0,
+        };
+        let service = LocalService {
+            name: self.policy.name.clone(),
+            members: (0..self.plan.brokers).map(BrokerId).collect(),
+            addresses: vec![format!("203.0.113.{}:1883", self.me % 250)],
+            ..LocalService::default()
+        };
+        let mut local = Local {
+            draining: false,
+            brokers: (0..self.plan.brokers).map(broker).collect(),
+            services: vec![service],
+        };
+        sees(&mut local, &life.pool, self.now());
+        local
+    }
+
+    /// Ten times a second: what the node carries, for its mesh.
+    pub(super) fn look(&mut self, node: usize) {
+        let now = self.now();
+        let Some(life) = &mut self.nodes[node].life else { return };
+        let mut local = std::mem::take(&mut life.local);
+        if sees(&mut local, &life.pool, now) || life.beat == Time::NEVER {
+            self.feed(node, Input::Local(&local));
+        }
+        if let Some(life) = &mut self.nodes[node].life {
+            life.local = local;
+        }
+        let key = self.node_key(node);
+        self.agenda.push(now + LOOK, key, Event::Look(node as u8));
+    }
+
+    pub(super) fn beat(&mut self, node: usize) {
+        let now = self.now();
+        if self.nodes[node].life.as_ref().is_some_and(|life| life.beat == now) {
+            self.feed(node, Input::Tick);
+        }
+    }
+
+    /// One fact for a node's mesh, and what it does about it.
+    pub(super) fn feed(&mut self, node: usize, input: Input<'_>) {
+        let now = self.now();
+        let Some(mesh) = self.nodes[node].life.as_mut().and_then(|life| life.mesh.as_mut()) else {
+            return;
+        };
+        mesh.handle(now, input);
+        let mut given = Vec::new();
+        while let Some(output) = self.nodes[node]
+            .life
+            .as_mut()
+            .and_then(|life| life.mesh.as_mut())
+            .and_then(Mesh::poll_output)
+        {
+            given.extend(self.effect(node, output));
+        }
+        let Some(life) = &mut self.nodes[node].life else { return };
+        let due = life.mesh.as_ref().and_then(Mesh::poll_timeout).unwrap_or(Time::NEVER);
+        if due != life.beat {
+            life.beat = due;
+            let key = self.node_key(node);
+            self.agenda.push(due, key, Event::Beat(node as u8));
+        }
+        for (peer, broker, n) in given {
+            // Nothing is asked for by a gift.
+            self.feed(node, Input::GivePlaces { peer, broker, n });
+        }
+    }
+
+    /// What follows; places that are given to a sibling.
+    fn effect(&mut self, node: usize, output: Output) -> Option<(PeerId, BrokerKey, u32)> {
+        let now = self.now();
+        match output {
+            Output::Send { to, channel, message } => {
+                let mut scratch = std::mem::take(&mut self.scratch);
+                let mut frames: Vec<Arc<[u8]>> = Vec::with_capacity(1);
+                news::encode_all(&message, channel, &mut scratch, |frame| {
+                    frames.push(frame.into())
+                })
+                .expect("core keeps to the limits of frames");
+                self.scratch = scratch;
+                self.sends_frames(node, &to, channel, &frames);
+            }
+            Output::Dial { dial, addresses, peer, purpose } => {
+                self.dials(node, dial, &addresses, peer.as_ref(), purpose);
+            }
+            Output::Close { link, reason } => self.closes(node, link, reason),
+            Output::Publish(outlook) => {
+                let Some(life) = &mut self.nodes[node].life else { return None };
+                life.pool.handle_candidates(now, S, outlook.candidates(S));
+                life.outlook = outlook;
+                self.dirty |= 1 << node;
+            }
+            Output::Siblings(siblings) => {
+                let Some(life) = &mut self.nodes[node].life else { return None };
+                life.pool.handle_siblings(now, &siblings);
+                self.dirty |= 1 << node;
+            }
+            Output::PlacesAsked { peer, broker, n } => {
+                let Some(life) = &mut self.nodes[node].life else { return None };
+                let given = life.pool.give_places(now, peer, broker, n);
+                self.dirty |= 1 << node;
+                return (given > 0).then(|| (peer, broker_key(self.me, broker.0), given));
+            }
+            Output::PlacesGiven { peer, broker, n } => {
+                let Some(life) = &mut self.nodes[node].life else { return None };
+                life.pool.take_places(now, peer, broker, n);
+                self.dirty |= 1 << node;
+            }
+            // Clients here have no ids that another might have too.
+            Output::Taken(_) => {}
+            Output::Notice(notice) => self.told(node, &notice),
+        }
+        None
+    }
+
+    fn told(&mut self, node: usize, notice: &Notice) {
+        match notice {
+            Notice::Standing { site, to, .. } => {
+                self.tally.standings += 1;
+                self.agenda.note(u64::from(site.0) << 8 | *to as u64);
+            }
+            Notice::NodeLost(peer) => {
+                // Once the machine has said all that it has to say.
+                if let Some(far) = self.gnode_of(node, *peer) {
+                    let key = self.node_key(node);
+                    let lost = Event::Lost { node: node as u8, far };
+                    self.agenda.push(self.now(), key, lost);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// A node among all, as this one numbers it and its site.
+    pub(super) fn peer_of(&mut self, node: usize, gnode: u16) -> Option<(PeerId, SiteId)> {
+        let (site, there) = self.node_of(gnode);
+        let life = self.nodes[node].life.as_mut()?;
+        if let Some(known) = life.peers.get(&gnode) {
+            return Some(*known);
+        }
+        let identity = identity(site, there);
+        let mesh = life.mesh.as_ref()?;
+        let found = (mesh.find(&identity)?, mesh.find_site(&identity.site)?);
+        life.peers.insert(gnode, found);
+        Some(found)
+    }
+}
+
+/// Writes down what a pool carries; whether that is news.
+fn sees(local: &mut Local, pool: &Pool, now: Time) -> bool {
+    let load = pool.load(now, S);
+    let mut news = false;
+    for (to, from) in local.brokers.iter_mut().zip(&load.brokers) {
+        let state = match (from.admin, from.state) {
+            (AdminState::Maint, _) | (_, BrokerState::Down) => BrokerSeen::Down,
+            (AdminState::Drain, _) => BrokerSeen::Draining,
+            (AdminState::Ready, BrokerState::Full) => BrokerSeen::Full,
+            (AdminState::Ready, BrokerState::Up) => BrokerSeen::Up,
+        };
+        let seen = LocalBroker {
+            key: to.key,
+            capacity: from.capacity,
+            state,
+            flows: from.flows,
+            share: from.share,
+        };
+        news |= *to != seen;
+        *to = seen;
+    }
+    if let Some(service) = local.services.first_mut() {
+        let now = (load.flows, load.room, load.reserve, load.admit_per_second);
+        let before = (service.flows, service.room, service.reserve, service.admit_per_second);
+        news |= now != before;
+        (service.flows, service.room, service.reserve, service.admit_per_second) = now;
+    }
+    news
+}

@@ -1,0 +1,266 @@
+//! The wires between a site's nodes and its brokers: nothing is lost on them, and it takes its
+//! time.
+
+use std::time::Duration;
+
+use super::place::Seat;
+use super::terms::Event;
+use super::{Region, class};
+use crate::engine::broker::{Conn, Segment, Signal};
+use crate::engine::draw::Purpose;
+use crate::engine::wheel::Key;
+
+/// From a node to a broker or back.
+const ONE_WAY: Duration = Duration::from_micros(100);
+/// A SYN is sent again after this, then twice as long, as Linux does.
+const SYN_AGAIN: Duration = Duration::from_secs(1);
+
+/// Who on a node holds a connection.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Owner {
+    Flow(Seat),
+    /// Node, kind.
+    Probe(u8, u8),
+    /// It was hung up, and its FIN is on the way.
+    Nobody,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum State {
+    Asked,
+    Stands,
+    Closed,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Line {
+    life: u32,
+    broker: u16,
+    owner: Owner,
+    state: State,
+    count: u32,
+    used: bool,
+}
+
+/// Connections in the making, and those of probes.
+#[derive(Debug, Default)]
+pub(crate) struct Lines {
+    lines: Vec<Line>,
+    free: Vec<u32>,
+}
+
+impl Lines {
+    fn open(&mut self, broker: u16, owner: Owner) -> Conn {
+        let slot = self.free.pop().unwrap_or_else(|| {
+            let (owner, state) = (Owner::Nobody, State::Closed);
+            self.lines.push(Line { life: 0, broker: 0, owner, state, count: 0, used: false });
+            (self.lines.len() - 1) as u32
+        });
+        let line = &mut self.lines[slot as usize];
+        (line.broker, line.owner, line.state, line.used) = (broker, owner, State::Asked, true);
+        Conn { slot, life: line.life }
+    }
+
+    fn at(&mut self, conn: Conn) -> Option<&mut Line> {
+        let line = self.lines.get_mut(conn.slot as usize)?;
+        (line.used && line.life == conn.life).then_some(line)
+    }
+
+    fn close(&mut self, conn: Conn) {
+        if let Some(line) = self.at(conn) {
+            line.used = false;
+            line.life = line.life.wrapping_add(1);
+            self.free.push(conn.slot);
+        }
+    }
+
+    fn of(&self, broker: u16) -> Vec<Conn> {
+        let lines = self.lines.iter().enumerate();
+        let here = lines.filter(|(_, line)| line.used && line.broker == broker);
+        here.map(|(slot, line)| Conn { slot: slot as u32, life: line.life }).collect()
+    }
+}
+
+impl Region {
+    fn line_key(&mut self, conn: Conn) -> Key {
+        let Some(line) = self.lines.lines.get_mut(conn.slot as usize) else { return Key(0) };
+        line.count += 1;
+        Key::new(class::LINE, conn.slot, line.count)
+    }
+
+    fn broker_key(&mut self, broker: u16) -> Key {
+        let count = &mut self.brokers[usize::from(broker)].count;
+        *count += 1;
+        Key::new(class::BROKER, u32::from(broker), *count)
+    }
+
+    /// Opens a connection.
+    pub(super) fn dial(&mut self, broker: u16, owner: Owner) -> Conn {
+        let conn = self.lines.open(broker, owner);
+        self.to_broker(conn, Segment::Syn(0), ONE_WAY);
+        conn
+    }
+
+    /// Sends something on a connection.
+    pub(super) fn to_broker(&mut self, conn: Conn, segment: Segment, after: Duration) {
+        let key = self.line_key(conn);
+        self.agenda.push(self.now() + after, key, Event::Reaches(conn, segment));
+    }
+
+    pub(super) fn send_hello(&mut self, conn: Conn) {
+        self.to_broker(conn, Segment::Hello, ONE_WAY);
+    }
+
+    pub(super) fn send_ping(&mut self, conn: Conn) {
+        self.to_broker(conn, Segment::Ping, ONE_WAY);
+    }
+
+    /// Ends a connection, and hears no more of it.
+    pub(super) fn hang_up(&mut self, conn: Conn) {
+        if let Some(line) = self.lines.at(conn) {
+            line.owner = Owner::Nobody;
+            self.to_broker(conn, Segment::Fin, ONE_WAY);
+        }
+    }
+
+    /// A flow is committed on this connection: it is one of many from now on.
+    pub(super) fn stands(&mut self, conn: Conn) {
+        self.lines.close(conn);
+    }
+
+    /// One of those that stand is closed by the node.
+    pub(super) fn leaves_broker(&mut self, broker: u16) {
+        let key = self.broker_key(broker);
+        let life = self.brokers[usize::from(broker)].life;
+        self.agenda.push(self.now() + ONE_WAY, key, Event::Leaves { broker, life });
+    }
+
+    pub(super) fn leaves(&mut self, broker: u16, life: u32) {
+        if self.brokers[usize::from(broker)].life == life {
+            let none = Conn { slot: u32::MAX, life: 0 };
+            self.brokers[usize::from(broker)].receive(none, Segment::Leave);
+            self.works(broker);
+        }
+    }
+
+    /// Something reaches a broker.
+    pub(super) fn reaches(&mut self, conn: Conn, segment: Segment) {
+        let Some(line) = self.lines.at(conn) else { return };
+        let (broker, owner) = (line.broker, line.owner);
+        let there = &mut self.brokers[usize::from(broker)];
+        match segment {
+            // It was given up before this SYN was sent again.
+            Segment::Syn(n) if n > 0 && owner == Owner::Nobody => {}
+            Segment::Syn(n) => match there.knock(conn) {
+                Some(signal) => self.from_broker(conn, signal),
+                None => {
+                    let again = SYN_AGAIN * (1 << u32::from(n.min(5)));
+                    self.to_broker(conn, Segment::Syn(n.saturating_add(1)), again);
+                }
+            },
+            segment => {
+                if !there.receive(conn, segment) && segment == Segment::Fin {
+                    self.lines.close(conn);
+                }
+            }
+        }
+        self.works(broker);
+    }
+
+    fn from_broker(&mut self, conn: Conn, signal: Signal) {
+        let key = self.line_key(conn);
+        self.agenda.push(self.now() + ONE_WAY, key, Event::Hears(conn, signal));
+    }
+
+    /// A broker begins its next piece of work, if it can.
+    fn works(&mut self, broker: u16) {
+        if let Some(cost) = self.brokers[usize::from(broker)].begin() {
+            let key = self.broker_key(broker);
+            let entity = (self.me as u64) << 16 | u64::from(broker);
+            let there = &self.brokers[usize::from(broker)];
+            let (life, count) = (there.life, u64::from(there.count));
+            let more = self.draws.within(cost / 4, entity, Purpose::Work, count);
+            self.agenda.push(self.now() + cost + more, key, Event::Worked { broker, life });
+        }
+    }
+
+    /// And has done it.
+    pub(super) fn worked(&mut self, broker: u16, life: u32) {
+        let there = &mut self.brokers[usize::from(broker)];
+        if there.life != life {
+            return;
+        }
+        if let Some((conn, segment)) = there.finish() {
+            match segment {
+                Segment::Leave => there.leave(),
+                segment => self.does(conn, segment),
+            }
+        }
+        self.works(broker);
+    }
+
+    fn does(&mut self, conn: Conn, segment: Segment) {
+        let Some(line) = self.lines.at(conn) else { return };
+        let there = &mut self.brokers[usize::from(line.broker)];
+        match (segment, line.state) {
+            (Segment::Syn(_), _) => {
+                if there.accept() {
+                    line.state = State::Stands;
+                } else {
+                    line.state = State::Closed;
+                    self.from_broker(conn, Signal::Closed);
+                }
+            }
+            (Segment::Hello, State::Stands) => {
+                there.hellos += 1;
+                self.from_broker(conn, Signal::Connack);
+            }
+            (Segment::Ping, State::Stands) => self.from_broker(conn, Signal::Pong),
+            (Segment::Hello | Segment::Ping, _) => self.from_broker(conn, Signal::Closed),
+            (Segment::Fin, state) => {
+                if state == State::Stands {
+                    there.leave();
+                }
+                self.lines.close(conn);
+            }
+            (Segment::Leave, _) => {}
+        }
+    }
+
+    /// Something reaches a node.
+    pub(super) fn hears(&mut self, conn: Conn, signal: Signal) {
+        let Some(line) = self.lines.at(conn) else { return };
+        let (owner, broker) = (line.owner, line.broker);
+        let over = matches!(signal, Signal::Refused | Signal::Closed | Signal::Reset);
+        if over && owner != Owner::Nobody {
+            self.lines.close(conn);
+        }
+        match owner {
+            Owner::Flow(seat) => self.flow_hears(seat, signal),
+            Owner::Probe(node, kind) => self.probe_hears(usize::from(node), broker, kind, signal),
+            Owner::Nobody => {}
+        }
+    }
+
+    /// A broker is no more: who is connected is told, or not.
+    pub(super) fn broker_is_gone(&mut self, broker: u16, told: bool) {
+        for conn in self.lines.of(broker) {
+            let Some(line) = self.lines.at(conn) else { continue };
+            line.state = State::Closed;
+            match line.owner {
+                Owner::Nobody => self.lines.close(conn),
+                Owner::Flow(_) | Owner::Probe(..) if told => self.from_broker(conn, Signal::Reset),
+                Owner::Flow(_) | Owner::Probe(..) => {}
+            }
+        }
+    }
+
+    /// The nodes are no more, and nobody on them holds anything.
+    pub(super) fn lines_are_gone(&mut self) {
+        for broker in 0..self.plan.brokers {
+            for conn in self.lines.of(broker) {
+                self.lines.close(conn);
+            }
+        }
+    }
+}
