@@ -9,6 +9,10 @@ use std::time::{Duration, Instant};
 use isobar_sim::engine::plan::{Blow, Fault, Plan};
 use isobar_sim::engine::planet::Planet;
 
+/// As the binary has it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() {
     let mut args = std::env::args().skip(1);
     let mut number = |default: u64| args.next().and_then(|arg| arg.parse().ok()).unwrap_or(default);
