@@ -53,6 +53,10 @@ pub enum Blow {
     Reset,
     /// All is started again, on machines that know nothing of before.
     Return,
+    /// One broker is killed: resets, then refusals.
+    Crash(u16),
+    /// It is started again.
+    Mend(u16),
 }
 
 /// A blow, where, and when.

@@ -86,3 +86,6 @@ impl Planet {
         self.shards.all().iter().for_each(Region::check);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -15,6 +15,8 @@ impl Region {
             Blow::Silent => self.ends_all(Machine::Vanished),
             Blow::Reset => self.ends_all(Machine::Dead),
             Blow::Return => self.returns(),
+            Blow::Crash(broker) => self.crashes(broker),
+            Blow::Mend(broker) => self.brokers[usize::from(broker)].mend(),
         }
     }
 
@@ -70,6 +72,33 @@ impl Region {
         let key = self.node_key(node);
         let at = self.now() + self.client_way(usize::from(who.site));
         self.send(usize::from(who.site), at, key, Letter::Stir(who));
+    }
+
+    /// Flows on that broker end, and their clients hear so.
+    fn crashes(&mut self, broker: u16) {
+        let there = |sitter: &Sitter| {
+            let token = match sitter {
+                Sitter::Holds(held) => held.token.as_ref(),
+                _ => None,
+            };
+            token.is_some_and(|token| token.broker().0 == broker)
+        };
+        for seat in self.seats.find(there) {
+            self.ends(seat);
+        }
+        for no in 0..self.clients.len() as u32 {
+            let client = self.clients[no as usize];
+            let here = usize::from(client.site) == self.me
+                && (client.seat, client.broker) == (NOWHERE, broker);
+            if here && client.is_connected() && !client.lost {
+                self.frees(no);
+                let who = Who { site: self.me as u16, no, turn: client.flow };
+                self.reply(who, usize::from(client.node), Reply::Closed, NOWHERE);
+            }
+        }
+        // Its life ends last: what was sent to it above finds nobody.
+        self.brokers[usize::from(broker)].die(Process::Dead);
+        self.broker_is_gone(broker);
     }
 
     fn returns(&mut self) {

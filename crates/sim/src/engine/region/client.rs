@@ -227,12 +227,7 @@ impl Region {
                 }
                 self.notices(no);
             }
-            Reply::Pong if client.mood == Mood::Asking => {
-                let client = &mut self.clients[no as usize];
-                client.feels(Mood::Served);
-                client.lost = false;
-            }
-            Reply::Sorry | Reply::Closed | Reply::Pong => {}
+            Reply::Sorry | Reply::Closed => {}
         }
     }
 

@@ -90,8 +90,6 @@ pub(crate) enum Reply {
     Sorry,
     /// RST, or FIN without a word.
     Closed,
-    /// PINGRESP.
-    Pong,
 }
 
 /// From one region to another, or from node to node in one.

@@ -242,15 +242,14 @@ impl Region {
         }
     }
 
-    /// A broker is no more: who is connected is told, or not.
-    pub(super) fn broker_is_gone(&mut self, broker: u16, told: bool) {
+    /// A broker is no more: whose connection was in the making is told.
+    pub(super) fn broker_is_gone(&mut self, broker: u16) {
         for conn in self.lines.of(broker) {
             let Some(line) = self.lines.at(conn) else { continue };
             line.state = State::Closed;
             match line.owner {
                 Owner::Nobody => self.lines.close(conn),
-                Owner::Flow(_) | Owner::Probe(..) if told => self.from_broker(conn, Signal::Reset),
-                Owner::Flow(_) | Owner::Probe(..) => {}
+                Owner::Flow(_) | Owner::Probe(..) => self.from_broker(conn, Signal::Reset),
             }
         }
     }
