@@ -182,8 +182,10 @@ impl Mesh {
     fn hear_mask(&mut self, now: Time, id: LinkId, raw: u64) {
         let link = &self.links[&id];
         let (peer, site, deaf) = (link.peer, self.roster.peer(link.peer).site, link.deaf);
-        let mask = self.translated(id, site, raw);
-        self.links.get_mut(&id).expect("the caller has it").mask = mask;
+        let known = link.theirs.mask.filter(|(as_said, _)| *as_said == raw);
+        let mask = known.map_or_else(|| self.translated(id, site, raw), |(_, mask)| mask);
+        let link = self.links.get_mut(&id).expect("the caller has it");
+        (link.mask, link.theirs.mask) = (mask, Some((raw, mask)));
         self.vouch_for(now, site, mask);
         if site != HOME && self.is_any_buried(site, mask) {
             self.tell_of_graves(now, id, site);

@@ -61,6 +61,8 @@ pub(crate) struct Theirs {
     pub(crate) services: BTreeMap<u16, u16>,
     /// Nodes by their places in the sender's eyes.
     pub(crate) slots: BTreeMap<(SiteId, u8), PeerId>,
+    /// The mask that the last heartbeat had, and what it means: nearly always the next one's too.
+    pub(crate) mask: Option<(u64, u64)>,
 }
 
 impl Theirs {
@@ -68,6 +70,7 @@ impl Theirs {
     pub(crate) fn forget(&mut self, peer: PeerId) {
         self.owners.retain(|_, owner| *owner != peer);
         self.slots.retain(|_, owner| *owner != peer);
+        self.mask = None;
     }
 }
 

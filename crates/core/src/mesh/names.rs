@@ -66,6 +66,7 @@ impl Mesh {
         if theirs.owners.len() < most || theirs.owners.contains_key(&name.number) {
             theirs.owners.insert(name.number, peer);
             theirs.slots.insert((site, name.slot), peer);
+            theirs.mask = None;
         }
     }
 

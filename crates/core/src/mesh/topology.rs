@@ -12,7 +12,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::Mesh;
-use super::dialing::{DIALS_MAX, PATIENCE, Target, Try};
+use super::dialing::{DIALS_MAX, PATIENCE, Target, Topology, Try};
 use super::roster::{HOME, ME, hash};
 use super::terms::{CloseReason, Identity, LinkId, Output, Purpose};
 use crate::id::{PeerId, SiteId};
@@ -174,6 +174,9 @@ impl Mesh {
     }
 
     fn dial_wanted(&mut self, now: Time) {
+        if self.is_everyone_linked() {
+            return;
+        }
         let due: Vec<(Purpose, Identity)> = self
             .topology
             .wanted
@@ -202,6 +205,17 @@ impl Mesh {
             let peer = Some(identity);
             self.outputs.push_back(Output::Dial { dial, addresses, peer, purpose });
         }
+    }
+
+    /// Nobody is missing, as nearly always: seen without a name being looked up.
+    fn is_everyone_linked(&self) -> bool {
+        let news = self.links.values().filter(|link| link.purpose == Purpose::News && !link.renew);
+        let mut linked: Vec<PeerId> = news.map(|link| link.peer).collect();
+        linked.sort_unstable();
+        let Topology { wanted, wanted_peers, wanted_data, .. } = &self.topology;
+        wanted.len() == wanted_peers.len() + wanted_data.len()
+            && wanted_peers.iter().all(|peer| linked.binary_search(peer).is_ok())
+            && wanted_data.iter().all(|peer| !self.roster.peer(*peer).data.is_empty())
     }
 
     fn is_linked(&self, purpose: Purpose, identity: &Identity) -> bool {
