@@ -40,7 +40,7 @@ use super::crowd::Client;
 use super::draw::{Draws, Purpose};
 use super::plan::{BEGIN, LAN, Plan};
 use super::shards::{Agenda, Shard};
-use super::tally::Tally;
+use super::tally::{Stand, Tally};
 use super::wheel::Key;
 
 /// The one service.
@@ -65,6 +65,8 @@ pub(crate) struct Region {
     me: usize,
     plan: Arc<Plan>,
     policy: ServicePolicy,
+    /// Round trips from here.
+    rtts: Vec<Duration>,
     draws: Draws,
     agenda: Agenda<Event, Letter>,
     count: u32,
@@ -85,6 +87,8 @@ pub(crate) struct Region {
     tunnels: BTreeMap<(u16, Seat, u32), Seat>,
     resolver: Resolver,
     tally: Tally,
+    /// Kept as it changes: there are too many clients to be counted each second.
+    stand: Stand,
     scratch: Vec<u8>,
 }
 
@@ -95,6 +99,7 @@ impl Region {
         let mut region = Region {
             me,
             policy: plan.service_policy(),
+            rtts: (0..plan.sites).map(|to| plan.rtt(me, to)).collect(),
             draws,
             agenda: Agenda::new(lookahead),
             count: 0,
@@ -112,6 +117,7 @@ impl Region {
             tunnels: BTreeMap::new(),
             resolver: Resolver::new(plan, me),
             tally: Tally::new(plan.sites),
+            stand: Stand { unserved: plan.clients, ..Stand::default() },
             scratch: Vec::new(),
             plan: Arc::clone(plan),
         };
@@ -160,6 +166,9 @@ impl Region {
 
     /// Books that must agree whenever it is asked.
     pub(crate) fn check(&self) {
+        let served = |client: &&Client| client.is_connected() && !client.lost;
+        let served = self.clients.iter().filter(served).count();
+        assert_eq!(served as u32, self.stand.home + self.stand.abroad, "who is served is counted");
         for node in &self.nodes {
             if let Some(life) = &node.life {
                 life.pool.check_books();
@@ -206,7 +215,7 @@ impl Region {
         if to == self.me {
             return LAN;
         }
-        let half = self.plan.rtt(self.me, to) / 2;
+        let half = self.rtts[to] / 2;
         let most = half * self.plan.jitter_percent / 100;
         let count = u64::from(self.nodes[node].count);
         half + self.draws.within(most, self.gnode(node).into(), Purpose::Jitter, count)
@@ -258,15 +267,7 @@ impl Region {
     }
 
     fn sample(&mut self) {
-        let mut stand = super::tally::Stand::default();
-        for client in &self.clients {
-            match (client.is_connected() && !client.lost, usize::from(client.by) == self.me) {
-                (true, true) => stand.home += 1,
-                (true, false) => stand.abroad += 1,
-                (false, _) => stand.unserved += 1,
-            }
-        }
-        self.tally.stands.push(stand);
+        self.tally.stands.push(self.stand);
         let key = self.key();
         self.agenda.push(self.now() + Duration::from_secs(1), key, Event::Sample);
     }

@@ -51,13 +51,22 @@ impl Region {
             return;
         }
         client.lost = true;
-        self.tally.affected += 1;
+        self.loses(no);
         let keepalive = self.plan.manners.keepalive;
         let phase = self.draws.within(keepalive, self.gclient(no), Purpose::Phase, 0);
         let (now, every) = (self.now(), keepalive.as_nanos() as u64);
         let since = now.0 - phase.as_nanos() as u64;
         let next = now.0 + (every - since % every);
         self.feels(no, Mood::Stirred, Time(next));
+    }
+
+    /// It is not served any more, whether it knows or not.
+    fn loses(&mut self, no: u32) {
+        let by = usize::from(self.clients[no as usize].by);
+        let from = if by == self.me { &mut self.stand.home } else { &mut self.stand.abroad };
+        *from -= 1;
+        self.stand.unserved += 1;
+        self.tally.affected += 1;
     }
 
     /// It has waited for something.
@@ -110,7 +119,7 @@ impl Region {
 
     /// From a client of this region to a site, or back.
     pub(super) fn client_way(&self, to: usize) -> Duration {
-        let far = if to == self.me { Duration::ZERO } else { self.plan.rtt(self.me, to) / 2 };
+        let far = if to == self.me { Duration::ZERO } else { self.rtts[to] / 2 };
         self.plan.access + far
     }
 
@@ -222,8 +231,8 @@ impl Region {
             }
             Reply::Closed if client.is_connected() && client.flow == turn => {
                 if !client.lost {
-                    self.tally.affected += 1;
                     self.clients[no as usize].lost = true;
+                    self.loses(no);
                 }
                 self.notices(no);
             }
@@ -242,6 +251,10 @@ impl Region {
             client.noticed = 0;
         }
         let home = usize::from(client.site) == self.me;
+        let to =
+            if usize::from(by) == self.me { &mut self.stand.home } else { &mut self.stand.abroad };
+        *to += 1;
+        self.stand.unserved -= 1;
         self.agenda.note(u64::from(no) << 16 | u64::from(by));
         if home {
             self.settles(no, slot);

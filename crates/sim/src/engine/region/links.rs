@@ -133,8 +133,7 @@ impl Region {
         (end.open, end.heard) = (true, now);
         let (far, purpose, dial) = (end.far, end.purpose, end.dial);
         let (site, there) = self.node_of(far);
-        let (peer, remote, rtt) =
-            (identity(site, there), address(far), self.plan.rtt(self.me, site));
+        let (peer, remote, rtt) = (identity(site, there), address(far), self.rtts[site]);
         if purpose == For::Data
             && let Some(life) = &mut self.nodes[node].life
         {
@@ -199,7 +198,7 @@ impl Region {
         let (far, theirs) = (end.far, end.theirs);
         let Some(theirs) = theirs else { return };
         let (site, there) = self.node_of(far);
-        let again = self.plan.rtt(self.me, site) * 3 / 2;
+        let again = self.rtts[site] * 3 / 2;
         let late = if self.is_lost(node, far) { again } else { Duration::ZERO };
         let key = self.node_key(node);
         let mut at = self.now() + self.way(site, node) + late;

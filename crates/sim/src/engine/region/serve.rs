@@ -83,6 +83,8 @@ impl Region {
             let client = &mut self.clients[no];
             client.mood = Mood::Served;
             (client.node, client.broker) = (node as u8, broker.0);
+            self.stand.home += 1;
+            self.stand.unserved -= 1;
         }
     }
 

@@ -30,7 +30,7 @@ impl Region {
         // Without a data connection it pays a handshake more.
         let cold = !self.is_warm(node, to);
         let (site, there) = self.node_of(to);
-        let shake = if cold { self.plan.rtt(self.me, site) } else { Duration::ZERO };
+        let shake = if cold { self.rtts[site] } else { Duration::ZERO };
         if cold {
             self.warms(node, to);
         }

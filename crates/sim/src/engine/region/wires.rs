@@ -97,29 +97,29 @@ impl Region {
     /// Opens a connection.
     pub(super) fn dial(&mut self, broker: u16, owner: Owner) -> Conn {
         let conn = self.lines.open(broker, owner);
-        self.to_broker(conn, Segment::Syn(0), ONE_WAY);
+        self.tells_broker(conn, Segment::Syn(0), ONE_WAY);
         conn
     }
 
     /// Sends something on a connection.
-    pub(super) fn to_broker(&mut self, conn: Conn, segment: Segment, after: Duration) {
+    pub(super) fn tells_broker(&mut self, conn: Conn, segment: Segment, after: Duration) {
         let key = self.line_key(conn);
         self.agenda.push(self.now() + after, key, Event::Reaches(conn, segment));
     }
 
     pub(super) fn send_hello(&mut self, conn: Conn) {
-        self.to_broker(conn, Segment::Hello, ONE_WAY);
+        self.tells_broker(conn, Segment::Hello, ONE_WAY);
     }
 
     pub(super) fn send_ping(&mut self, conn: Conn) {
-        self.to_broker(conn, Segment::Ping, ONE_WAY);
+        self.tells_broker(conn, Segment::Ping, ONE_WAY);
     }
 
     /// Ends a connection, and hears no more of it.
     pub(super) fn hang_up(&mut self, conn: Conn) {
         if let Some(line) = self.lines.at(conn) {
             line.owner = Owner::Nobody;
-            self.to_broker(conn, Segment::Fin, ONE_WAY);
+            self.tells_broker(conn, Segment::Fin, ONE_WAY);
         }
     }
 
@@ -152,10 +152,10 @@ impl Region {
             // It was given up before this SYN was sent again.
             Segment::Syn(n) if n > 0 && owner == Owner::Nobody => {}
             Segment::Syn(n) => match there.knock(conn) {
-                Some(signal) => self.from_broker(conn, signal),
+                Some(signal) => self.answers(conn, signal),
                 None => {
                     let again = SYN_AGAIN * (1 << u32::from(n.min(5)));
-                    self.to_broker(conn, Segment::Syn(n.saturating_add(1)), again);
+                    self.tells_broker(conn, Segment::Syn(n.saturating_add(1)), again);
                 }
             },
             segment => {
@@ -167,7 +167,7 @@ impl Region {
         self.works(broker);
     }
 
-    fn from_broker(&mut self, conn: Conn, signal: Signal) {
+    fn answers(&mut self, conn: Conn, signal: Signal) {
         let key = self.line_key(conn);
         self.agenda.push(self.now() + ONE_WAY, key, Event::Hears(conn, signal));
     }
@@ -208,15 +208,15 @@ impl Region {
                     line.state = State::Stands;
                 } else {
                     line.state = State::Closed;
-                    self.from_broker(conn, Signal::Closed);
+                    self.answers(conn, Signal::Closed);
                 }
             }
             (Segment::Hello, State::Stands) => {
                 there.hellos += 1;
-                self.from_broker(conn, Signal::Connack);
+                self.answers(conn, Signal::Connack);
             }
-            (Segment::Ping, State::Stands) => self.from_broker(conn, Signal::Pong),
-            (Segment::Hello | Segment::Ping, _) => self.from_broker(conn, Signal::Closed),
+            (Segment::Ping, State::Stands) => self.answers(conn, Signal::Pong),
+            (Segment::Hello | Segment::Ping, _) => self.answers(conn, Signal::Closed),
             (Segment::Fin, state) => {
                 if state == State::Stands {
                     there.leave();
@@ -249,7 +249,7 @@ impl Region {
             line.state = State::Closed;
             match line.owner {
                 Owner::Nobody => self.lines.close(conn),
-                Owner::Flow(_) | Owner::Probe(..) => self.from_broker(conn, Signal::Reset),
+                Owner::Flow(_) | Owner::Probe(..) => self.answers(conn, Signal::Reset),
             }
         }
     }
