@@ -94,6 +94,8 @@ impl Region {
     }
 
     fn arm(&mut self, seat: Seat, until: Time) {
+        // What should have been by now is due at once.
+        let until = until.max(self.now());
         let Some(chair) = self.seats.at(seat) else { return };
         chair.steps += 1;
         let key = Key::new(class::LATE, seat.slot, chair.steps);
