@@ -7,7 +7,7 @@
 //!
 //! Read on: `greet` (links come and go, two processes with one identity), `hear` (what messages
 //! do), `talk` (what is said when), `detector` and `standing` (is a site gone?), `topology`
-//! (whom to dial), `view` (what services read), `siblings` (what the nodes of a site share),
+//! (whom to dial), `view` (what services read), `entrance` (where clients may be told to go), `siblings` (what the nodes of a site share),
 //! `digest` (why order does not matter).
 
 use alloc::collections::{BTreeMap, VecDeque};
@@ -15,6 +15,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use self::dialing::Topology;
+use self::digest::Spot;
 use self::link::Link;
 use self::message::{Message, Places};
 use self::own::Own;
@@ -29,6 +30,7 @@ use crate::time::Time;
 pub mod detector;
 mod dialing;
 mod digest;
+mod entrance;
 mod greet;
 mod hear;
 mod link;
@@ -230,8 +232,13 @@ impl Mesh {
     /// Writes down what is new of ourselves, to be said at the next beat.
     fn state(&mut self, now: Time) {
         let record = &mut self.roster.peer_mut(ME).record;
+        let mut told = false;
         for spot in self.own.state(now, record) {
+            told |= !matches!(spot, Spot::Counts(_));
             self.relay.own(spot);
+        }
+        if told {
+            self.stale(HOME);
         }
         self.relay.urgent |= core::mem::take(&mut self.own.urgent);
     }

@@ -2,9 +2,11 @@
 //!
 //! The mesh publishes a new one whenever an answer changes, under one generation number;
 //! services, DNS and the page read it without the mesh's lock. It says what is, and chooses
-//! nothing: choosing is `spill`'s.
+//! nothing: choosing is `spill`'s for flows that are here, and `entry`'s for clients that ask
+//! where to go.
 
 use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::time::Duration;
 
@@ -78,20 +80,52 @@ pub struct Candidate {
     pub doors: Vec<Door>,
 }
 
-/// All sites but our own, for all services.
+/// A site as clients find it for one service, who may be told to go there: our own as well, and
+/// those that are Dead with their nodes' last words.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Entrance {
+    /// The site.
+    pub site: SiteId,
+    /// What we hold of it. Our own is reachable or draining.
+    pub standing: Standing,
+    /// Brokers that are alive, full or not, and that the operator has not taken out.
+    pub brokers_up: u32,
+    /// Flows that its brokers would still take from clients that come to it, the reserve among
+    /// them: it is kept for such clients. Where no limit is known, what its nodes say, or as many
+    /// again as there are.
+    pub free: u32,
+    /// Flows that its brokers take in all. Where no limit is known, what is there and free.
+    pub capacity: u32,
+    /// When the words came.
+    pub heard: Heard,
+    /// Where clients reach its nodes that take new ones, as they told it: `host:port`, ordered,
+    /// each once, at most [`ENTRANCE_ADDRESSES_MAX`]. Shared, for they seldom change.
+    pub addresses: Arc<[String]>,
+}
+
+/// Addresses of one [`Entrance`].
+pub const ENTRANCE_ADDRESSES_MAX: usize = 64;
+
+/// All sites, for all services.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Outlook {
     /// Grows with every change; DNS answers and pages carry it too.
     pub generation: u64,
-    /// Names of sites by [`SiteId`], our own among them.
+    /// Names of sites by [`SiteId`], our own first.
     pub sites: Vec<String>,
     /// Candidates by [`ServiceId`], ordered by site. Sites that are Dead are left out.
     pub services: Vec<Vec<Candidate>>,
+    /// Entrances by [`ServiceId`], ordered by site.
+    pub entrances: Vec<Vec<Entrance>>,
 }
 
 impl Outlook {
     /// Candidates for a service; none where there is no mesh.
     pub fn candidates(&self, service: ServiceId) -> &[Candidate] {
         self.services.get(service.index()).map_or(&[], Vec::as_slice)
+    }
+    /// Where a service's clients may be told to go; none before our own first digest.
+    pub fn entrances(&self, service: ServiceId) -> &[Entrance] {
+        self.entrances.get(service.index()).map_or(&[], Vec::as_slice)
     }
 }

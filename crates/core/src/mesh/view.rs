@@ -6,10 +6,10 @@ use core::time::Duration;
 
 use super::Mesh;
 use super::message::{BrokerSeen, ServiceShape};
-use super::roster::ME;
+use super::roster::{HOME, ME};
 use super::terms::Output;
 use crate::id::{PeerId, ServiceId, SiteId};
-use crate::outlook::{Candidate, Door, Heard, Standing};
+use crate::outlook::{Candidate, Door, Entrance, Heard, Standing};
 use crate::time::Time;
 
 /// Between two publications, unless a standing has changed.
@@ -29,6 +29,10 @@ pub(super) struct Sum {
     /// What its usable brokers take, each counted once; `None` where one has no known limit.
     pub(super) capacity: Option<u32>,
     pub(super) reserve: u32,
+    /// Brokers that are alive, full or not.
+    pub(super) brokers_up: u32,
+    /// Those of them that are not full.
+    pub(super) brokers_open: u32,
     /// When the words came that this is the sum of.
     pub(super) heard: Heard,
 }
@@ -58,6 +62,11 @@ impl Brokers {
         }
     }
 
+    /// Brokers in that state or a better one.
+    fn count(&self, worst: BrokerSeen) -> u32 {
+        self.0.values().filter(|(state, _)| *state <= worst).count() as u32
+    }
+
     fn capacity(&self) -> Option<u32> {
         let usable = self.0.values().filter(|(state, _)| *state <= BrokerSeen::Full);
         usable.map(|(_, capacity)| *capacity).try_fold(0u32, |sum, c| Some(sum.saturating_add(c?)))
@@ -67,16 +76,18 @@ impl Brokers {
 impl Mesh {
     /// What a site has of a service; nodes that do not live or want no flows are left out.
     pub(super) fn sum(&self, site: SiteId, number: u16) -> Sum {
+        let nodes = self.roster.site(site).nodes.iter().copied();
+        self.sum_of(nodes.filter(|&peer| self.roster.peer(peer).living), number)
+    }
+
+    /// What these nodes of one site have of a service; those that want no flows give no room.
+    pub(super) fn sum_of(&self, nodes: impl Iterator<Item = PeerId>, number: u16) -> Sum {
         let mut sum = Sum::default();
         let mut brokers = Brokers::default();
         let mut heard = None;
-        for &peer in &self.roster.site(site).nodes {
+        for peer in nodes {
             let p = self.roster.peer(peer);
-            if !p.living {
-                continue;
-            }
-            let mut shapes = p.record.shapes().flat_map(|page| &page.services);
-            let Some(shape) = shapes.find(|s| s.service == number) else { continue };
+            let Some(shape) = self.shape_of(peer, number) else { continue };
             sum.nodes += 1;
             // Each node keeps its part, of the places that it holds.
             sum.reserve = sum.reserve.saturating_add(shape.reserve);
@@ -94,8 +105,16 @@ impl Mesh {
             }
         }
         sum.capacity = brokers.capacity();
+        sum.brokers_up = brokers.count(BrokerSeen::Full);
+        sum.brokers_open = brokers.count(BrokerSeen::Up);
         sum.heard = heard.unwrap_or_default();
         sum
+    }
+
+    /// What a node last said of a service's brokers and addresses.
+    pub(super) fn shape_of(&self, peer: PeerId, number: u16) -> Option<&ServiceShape> {
+        let record = &self.roster.peer(peer).record;
+        record.shapes().flat_map(|page| &page.services).find(|shape| shape.service == number)
     }
 
     /// What a site's usable brokers take, of all services together.
@@ -124,7 +143,7 @@ impl Mesh {
         }
         self.outlook_stale = false;
         self.published_at = now;
-        self.survey();
+        self.survey(now);
         let changed = core::mem::take(&mut self.outlook_changed);
         self.outlook.generation += u64::from(changed == Some(Change::Meaning));
         if changed.is_some() {
@@ -133,47 +152,54 @@ impl Mesh {
     }
 
     /// Looks again at those sites of which something changed.
-    fn survey(&mut self) {
+    fn survey(&mut self, now: Time) {
         for site in self.roster.sites.iter().skip(self.outlook.sites.len()) {
             self.outlook.sites.push(site.name.clone());
             self.outlook_changed = Some(Change::Meaning);
         }
         self.outlook.services.resize_with(self.own.numbers.len(), Vec::new);
-        for site in self.roster.site_ids().skip(1) {
+        self.outlook.entrances.resize_with(self.own.numbers.len(), Vec::new);
+        for site in self.roster.site_ids() {
             if !core::mem::take(&mut self.roster.sites[site.index()].stale) {
                 continue;
             }
+            let nodes = self.attending(site);
             for at in 0..self.own.numbers.len() {
-                let candidate = self.candidate(site, ServiceId(at as u16));
+                let service = ServiceId(at as u16);
+                let sum = self.sum_of(nodes.iter().copied(), self.own.numbers[at]);
+                let entrance = self.entrance(now, (site, &nodes), service, &sum);
+                let changed = put(&mut self.outlook.entrances[at], site, entrance);
+                self.outlook_changed = self.outlook_changed.max(changed);
+                if site == HOME {
+                    continue;
+                }
+                let candidate = self.candidate(site, service, &sum);
                 let changed = put(&mut self.outlook.services[at], site, candidate);
                 self.outlook_changed = self.outlook_changed.max(changed);
             }
         }
     }
 
-    fn candidate(&self, site: SiteId, service: ServiceId) -> Option<Candidate> {
+    /// `sum` is of the site's living nodes, where there are any.
+    fn candidate(&self, site: SiteId, service: ServiceId, sum: &Sum) -> Option<Candidate> {
         let standing = self.roster.site(site).standing?;
         if standing == Standing::Dead {
             return None;
         }
         let number = self.own.numbers[service.index()];
-        let sum = self.sum(site, number);
         let doors = self.doors(site, number);
         if doors.is_empty() {
             return None;
         }
         let rtt = Duration::from_millis(self.roster.site(site).rtt().as_millis() as u64);
-        let (headroom, Sum { admit_per_second, heard, .. }) = (sum.headroom(), sum);
+        let (headroom, Sum { admit_per_second, heard, .. }) = (sum.headroom(), *sum);
         Some(Candidate { site, standing, rtt, headroom, heard, admit_per_second, doors })
     }
 
     /// Living nodes that offer the service and want flows, warm ones first.
     fn doors(&self, site: SiteId, number: u16) -> Vec<Door> {
-        let offers = |peer: PeerId| {
-            let p = self.roster.peer(peer);
-            let mut shapes = p.record.shapes().flat_map(|page| &page.services);
-            p.living && shapes.any(|s| s.service == number)
-        };
+        let offers =
+            |peer: PeerId| self.roster.peer(peer).living && self.shape_of(peer, number).is_some();
         let living = self.roster.site(site).nodes.iter().copied().filter(|&peer| offers(peer));
         let mut doors: Vec<(bool, Door)> = living
             .map(|peer| {
@@ -199,20 +225,46 @@ pub(super) enum Change {
     Meaning,
 }
 
-/// Replaces what is said of a site among candidates ordered by site; what that changes.
-fn put(candidates: &mut Vec<Candidate>, site: SiteId, new: Option<Candidate>) -> Option<Change> {
-    match (candidates.binary_search_by_key(&site, |c| c.site), new) {
-        (Ok(at), Some(new)) => {
-            let heard = core::mem::replace(&mut candidates[at].heard, new.heard);
-            if candidates[at] == new {
-                return (heard != new.heard).then_some(Change::Words);
+/// What is said of one site.
+trait OfSite: PartialEq {
+    fn site(&self) -> SiteId;
+    fn heard(&mut self) -> &mut Heard;
+}
+
+impl OfSite for Candidate {
+    fn site(&self) -> SiteId {
+        self.site
+    }
+
+    fn heard(&mut self) -> &mut Heard {
+        &mut self.heard
+    }
+}
+
+impl OfSite for Entrance {
+    fn site(&self) -> SiteId {
+        self.site
+    }
+
+    fn heard(&mut self) -> &mut Heard {
+        &mut self.heard
+    }
+}
+
+/// Replaces what is said of a site among `all`, ordered by site; what that changes.
+fn put<T: OfSite>(all: &mut Vec<T>, site: SiteId, new: Option<T>) -> Option<Change> {
+    match (all.binary_search_by_key(&site, T::site), new) {
+        (Ok(at), Some(mut new)) => {
+            let heard = core::mem::replace(all[at].heard(), *new.heard());
+            if all[at] == new {
+                return (heard != *new.heard()).then_some(Change::Words);
             }
-            candidates[at] = new;
+            all[at] = new;
         }
         (Ok(at), None) => {
-            candidates.remove(at);
+            all.remove(at);
         }
-        (Err(at), Some(new)) => candidates.insert(at, new),
+        (Err(at), Some(new)) => all.insert(at, new),
         (Err(_), None) => return None,
     }
     Some(Change::Meaning)
