@@ -15,6 +15,7 @@ pub mod broker;
 pub mod bucket;
 pub mod committed;
 pub mod ending;
+pub mod entry;
 mod failback;
 pub mod flow;
 pub mod fullness;

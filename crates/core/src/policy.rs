@@ -7,6 +7,8 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::time::Duration;
 
+use crate::entry::{Networks, Place};
+
 /// How much of the client's protocol a service understands.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Mode {
@@ -146,6 +148,48 @@ pub struct ServicePolicy {
     pub spill: SpillPolicy,
     /// The brokers, with weights.
     pub members: Vec<Member>,
+}
+
+/// By what rule clients are told where to go.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
+pub enum Ranking {
+    /// The nearest site first.
+    #[default]
+    Nearest,
+    /// By chance, in proportion to what each site has free.
+    Headroom,
+    /// In a fixed order.
+    Failover,
+}
+
+/// What clients are told when no site is left.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
+pub enum AllDown {
+    /// The sites that were good when last any was.
+    #[default]
+    LastGood,
+    /// All sites.
+    All,
+    /// That it cannot be answered.
+    ServFail,
+}
+
+/// How clients find a site.
+#[derive(Clone, Debug, Default)]
+pub struct EntryPolicy {
+    /// The rule.
+    pub ranking: Ranking,
+    /// When no site is left.
+    pub all_down: AllDown,
+    /// How long an answer may be kept while no change is near; 1 second to 1 hour.
+    pub ttl: Duration,
+    /// Sites by name: the order of failover, and of sites that are equally near. Those not named
+    /// come behind, by name.
+    pub order: Vec<String>,
+    /// Where sites are.
+    pub places: Vec<(String, Place)>,
+    /// Where clients are.
+    pub networks: Networks,
 }
 
 /// Limits on one source address. Zero is no limit.
