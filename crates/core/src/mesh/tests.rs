@@ -15,6 +15,7 @@ use crate::outlook::Standing;
 
 extern crate std;
 
+mod entrances;
 mod nonsense;
 mod siblings;
 
@@ -38,6 +39,7 @@ struct Node {
     asked: Vec<(PeerId, BrokerId, u32)>,
     given: Vec<(PeerId, BrokerId, u32)>,
     taken: Vec<Taken>,
+    outlook: Outlook,
 }
 
 impl Node {
@@ -64,6 +66,7 @@ impl Node {
             asked: Vec::new(),
             given: Vec::new(),
             taken: Vec::new(),
+            outlook: Outlook::default(),
         };
         let mqtt = LocalService { name: "mqtt".to_string(), ..LocalService::default() };
         let broker = |key| LocalBroker {
@@ -88,7 +91,7 @@ impl Node {
                 Output::Notice(notice) => self.notices.push(notice),
                 Output::Dial { .. } => self.dials += 1,
                 Output::Siblings(siblings) => self.siblings = siblings,
-                Output::Publish(_) => {}
+                Output::Publish(outlook) => self.outlook = outlook,
                 Output::PlacesAsked { peer, broker, n } => self.asked.push((peer, broker, n)),
                 Output::PlacesGiven { peer, broker, n } => self.given.push((peer, broker, n)),
                 Output::Taken(taken) => self.taken.extend(taken),
