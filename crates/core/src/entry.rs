@@ -143,6 +143,10 @@ impl Entry {
         if !open.is_empty() {
             return Ok((open, None));
         }
+        let will_do: Vec<&Site> = roll.sites().filter(|site| site.will_do()).collect();
+        if !will_do.is_empty() {
+            return Ok((will_do, None));
+        }
         let why = match self.policy.all_down {
             AllDown::LastGood => Why::LastGood,
             AllDown::All => Why::AllNamed,

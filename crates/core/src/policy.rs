@@ -192,6 +192,13 @@ pub struct EntryPolicy {
     pub networks: Networks,
 }
 
+impl EntryPolicy {
+    /// Where the site of that name is.
+    pub fn place(&self, site: &str) -> Option<Place> {
+        self.places.iter().find(|(name, _)| name == site).map(|(_, place)| *place)
+    }
+}
+
 /// Limits on one source address. Zero is no limit.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct SourceLimits {

@@ -39,10 +39,13 @@ impl Origin {
         match (found, client.located) {
             (Some(Locality::Place(place)), _) => (at(*place), reach),
             (Some(Locality::Site(name)), _) => {
-                let first = roll.named(name).map(|site| site.id);
-                let place = policy.places.iter().find(|(of, _)| **of == **name);
-                let place = place.map(|(_, place)| *place);
-                let known = first.is_some() || place.is_some();
+                let site = roll.named(name);
+                let place = match site {
+                    Some(site) => site.place,
+                    None => policy.place(name),
+                };
+                let known = site.is_some() || place.is_some();
+                let first = site.map(|site| site.id);
                 let origin = Origin { first, place, why_first, why };
                 (if known { origin } else { Origin::home(roll) }, reach)
             }

@@ -24,7 +24,7 @@ const NEARLY_FULL: u32 = 10;
 #[derive(Clone, Debug)]
 pub(super) struct Site {
     pub(super) id: SiteId,
-    pub(super) name: String,
+    pub(super) name: Arc<str>,
     pub(super) place: Option<Place>,
     /// Its turn in the fixed order; those that it does not name come last.
     pub(super) turn: usize,
@@ -42,11 +42,11 @@ pub(super) struct Site {
 
 impl Site {
     fn new(entrance: &Entrance, name: &str, policy: &EntryPolicy) -> Site {
-        let place = policy.places.iter().find(|(of, _)| of == name).map(|(_, place)| *place);
+        let place = policy.place(name);
         let turn = policy.order.iter().position(|of| of == name).unwrap_or(usize::MAX);
         Site {
             id: entrance.site,
-            name: String::from(name),
+            name: Arc::from(name),
             place,
             turn,
             standing: entrance.standing,
@@ -91,6 +91,11 @@ impl Site {
                 }
             }
         }
+    }
+
+    /// It may be named, were there no better one.
+    pub(super) fn will_do(&self) -> bool {
+        self.barred() == Some(PassedOver::StillFull) && !self.addresses.is_empty()
     }
 
     /// We cannot hear it: it may be gone.
@@ -159,7 +164,7 @@ impl Roll {
             self.sites.push(site);
         }
         let mut by_name: Vec<u16> = (0..self.sites.len() as u16).collect();
-        by_name.sort_by_key(|&at| self.sites[usize::from(at)].name.as_str());
+        by_name.sort_by_key(|&at| &*self.sites[usize::from(at)].name);
         self.by_name = by_name;
     }
 
@@ -173,9 +178,7 @@ impl Roll {
     }
 
     pub(super) fn named(&self, name: &str) -> Option<&Site> {
-        let at = self
-            .by_name
-            .binary_search_by_key(&name, |&at| self.sites[usize::from(at)].name.as_str());
+        let at = self.by_name.binary_search_by_key(&name, |&at| &*self.sites[usize::from(at)].name);
         at.ok().map(|at| &self.sites[usize::from(self.by_name[at])])
     }
 

@@ -49,7 +49,8 @@ pub const ENDPOINTS_MAX: usize = 64;
 /// Where to go, or why nowhere.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Answer {
-    /// Of the news that it is made from; see [`Outlook::generation`](crate::outlook::Outlook).
+    /// Of the news that it is made from: [`Outlook::generation`](crate::outlook::Outlook). Each
+    /// node counts for itself, from its start.
     pub generation: u64,
     /// How long it may be kept; at least a second.
     pub ttl: Duration,
