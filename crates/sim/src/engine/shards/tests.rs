@@ -169,7 +169,7 @@ fn mean(of: &[f64]) -> (f64, f64) {
 fn against_theory(percent: u64, customers: u32) {
     let mut shards = network(16, percent, customers, 7);
     let until = shards.all()[0].until;
-    shards.run(until, 2);
+    shards.run(until, 1);
     let (load, service) = (percent as f64 / 100.0, SERVICE.as_secs_f64());
     let (mut numbers, mut times) = (Vec::new(), Vec::new());
     for queue in shards.all() {
@@ -206,7 +206,7 @@ fn threads_do_not_matter() {
         (shards.hash(), shards.happened())
     };
     let one = hash(1, 1);
-    for (threads, pieces) in [(2, 1), (3, 1), (10, 1), (1, 7), (2, 13)] {
+    for (threads, pieces) in [(2, 1), (3, 1), (1, 7), (2, 3)] {
         assert_eq!(hash(threads, pieces), one, "{threads} threads, {pieces} pieces");
     }
     // Pinned, so that debug and release, and machines, are held to the same.
