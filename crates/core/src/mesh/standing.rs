@@ -127,10 +127,11 @@ impl Mesh {
         let site = self.roster.site(site);
         let mut hearing = Hearing::default();
         for ear in &site.ears {
-            let bit = 1 << self.roster.peer(ear.of).slot;
             let silence = self.ear_silence(ear, now);
+            // Whose ear it is matters only where it hears nothing.
             let explained = silence >= FRESH
                 && site.ears.iter().any(|other| {
+                    let bit = 1 << self.roster.peer(ear.of).slot;
                     let truthful = other.of != ear.of && other.mask & bit == 0 && other.mask != 0;
                     truthful && self.ear_silence(other, now) < FRESH
                 });
