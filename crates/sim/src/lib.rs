@@ -24,6 +24,7 @@ mod look;
 pub mod mesh;
 mod node;
 mod probe;
+pub mod rehearsal;
 mod relay;
 mod site;
 mod sites;

@@ -1,0 +1,71 @@
+//! A drill being run, in whichever world: what happens is brought about at its time, what is seen
+//! is judged, and what came of it is written down.
+//!
+//! [`Stage`] is what a world must be able to do; the simulated one and real processes are two. A
+//! [`Scene`] is how things stand at one moment, a [`Finale`] what is known only in the end.
+
+mod finale;
+pub mod record;
+mod scene;
+mod times;
+
+use std::time::Duration;
+
+pub use self::finale::{CrowdFinale, Detection, FINDINGS_MAX, Finale, Finding, SiteFinale};
+pub use self::scene::{
+    Became, BrokerScene, Crowd, EntryScene, FlowScene, MeshScene, NodeScene, Scene, SinceNotice,
+    SiteScene,
+};
+pub use self::times::Times;
+use crate::drill::metric::{ClientMetric, Metric};
+use crate::drill::{Drill, Kind, Strike};
+
+/// Between two looks at a world.
+pub const LOOK: Duration = Duration::from_millis(100);
+
+/// A world in which a drill is run.
+pub trait Stage {
+    /// What can go wrong with the world itself.
+    type Error;
+
+    /// Lets time pass until then, since the drill began.
+    fn pass_until(&mut self, at: Duration) -> Result<(), Self::Error>;
+
+    /// A strike begins now. Its number names it to [`Stage::end`].
+    fn begin(&mut self, number: usize, strike: &Strike) -> Result<(), Self::Error>;
+
+    /// A strike that began is undone now.
+    fn end(&mut self, number: usize) -> Result<(), Self::Error>;
+
+    /// How things stand now.
+    fn look(&mut self) -> Result<Scene, Self::Error>;
+
+    /// What sites have become since this was last asked, in order of time.
+    fn became(&mut self) -> Vec<Became>;
+
+    /// Whether a strike that began has struck anything: it stopped something that ran, cut what
+    /// was whole, or dropped what was connected.
+    fn took_effect(&self, number: usize) -> bool;
+
+    /// The drill is over.
+    fn finish(&mut self) -> Result<Finale, Self::Error>;
+}
+
+/// The times for which [`Crowd::since_notice`] is kept, in order, each once: the `within` of every
+/// expectation of `served_since_notice`.
+pub fn withins(drill: &Drill) -> Vec<Duration> {
+    let mut all: Vec<Duration> = drill
+        .expectations
+        .iter()
+        .filter(|expected| {
+            matches!(expected.bound.metric, Metric::Clients(_, ClientMetric::ServedSinceNotice))
+        })
+        .filter_map(|expected| match expected.kind {
+            Kind::Recover { within, .. } => Some(within),
+            Kind::Sustain { .. } | Kind::Total => None,
+        })
+        .collect();
+    all.sort_unstable();
+    all.dedup();
+    all
+}
