@@ -6,7 +6,7 @@
 
 use std::time::{Duration, Instant};
 
-use isobar_sim::engine::plan::{Blow, Fault, Plan};
+use isobar_sim::drill::Drill;
 use isobar_sim::engine::planet::Planet;
 
 /// As the binary has it.
@@ -19,16 +19,18 @@ fn main() {
     let (sites, clients) = (number(50) as usize, number(200_000) as u32);
     let (seconds, threads) = (number(180), number(2) as usize);
     let what = args.next().unwrap_or_else(|| String::from("loss"));
-    let plan = Plan::of(sites, clients).with(|plan| {
-        plan.adopted = what != "all";
-        if what == "loss" {
-            let at = Duration::from_secs(20);
-            plan.faults.push(Fault { at, site: 3 % sites, blow: Blow::Silent });
+    let drill = Drill::plain(sites, clients).with(|drill| {
+        if what == "all" {
+            drill.clients.arrive = Duration::from_secs(1);
         }
     });
     let (begun, cpu) = (Instant::now(), cpu());
-    let mut planet = Planet::new(plan, threads);
+    let mut planet = Planet::new(&drill, 1, threads);
     println!("built: {:.1?}, cpu {:.1?}, {} MB", begun.elapsed(), self::cpu() - cpu, resident());
+    if what == "loss" {
+        planet.run_until(Duration::from_secs(20));
+        planet.loses_site((3 % sites) as u16);
+    }
     for tenth in 1..=10 {
         planet.run_until(Duration::from_secs(seconds * tenth / 10));
         let (windows, pending, bytes, seats) = planet.engine();

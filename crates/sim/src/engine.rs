@@ -15,5 +15,6 @@ pub mod plan;
 pub mod planet;
 mod region;
 pub mod shards;
+pub mod stage;
 pub mod tally;
 pub mod wheel;

@@ -15,6 +15,7 @@ pub mod metric;
 mod misread;
 mod moment;
 mod pattern;
+mod plain;
 pub mod quantity;
 mod rule;
 mod selector;

@@ -1,4 +1,4 @@
-//! Clients, one by one and in 24 bytes each: a connected idle client has nothing to come, and is
+//! Clients, one by one and in 32 bytes each: a connected idle client has nothing to come, and is
 //! asked for nothing until something befalls the place that serves it.
 
 use super::region::place::NOWHERE;
@@ -19,13 +19,32 @@ pub(crate) enum Mood {
     Resolving,
     /// From its SYN to its CONNACK.
     Opening,
+    /// It wants no connection for a while, or for good.
+    Away,
+}
+
+/// Something that is so of a client, or not.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub(crate) enum Trait {
+    /// What it was connected to does not know it any more.
+    Lost = 1,
+    /// A fault took away what it was connected through, or it came with a surge.
+    Affected = 2,
+    /// It lost a connection, and has none since: it did not merely arrive.
+    Bereft = 4,
 }
 
 /// A client.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Client {
-    /// When it noticed that it was not served, in ms of the planet's time; 0 if it is.
+    /// When it began to want a connection that it does not have, as far as it knows, in ms of the
+    /// planet's time; 0 if it has one.
     pub(crate) noticed: u32,
+    /// When it lost what served it, known to it or not, in ms; 0 if it has lost nothing.
+    pub(crate) lost_at: u32,
+    /// When its last SYN went out, in wrapping microseconds.
+    pub(crate) opened: u32,
     /// The seat of its flow at its home site's node, if that is kept: the flow is in the making, or
     /// another site carries it.
     pub(crate) seat: u32,
@@ -41,8 +60,7 @@ pub(crate) struct Client {
     /// Tries since it noticed.
     pub(crate) tries: u8,
     pub(crate) mood: Mood,
-    /// What it was connected to does not know it any more.
-    pub(crate) lost: bool,
+    traits: u8,
 }
 
 impl Client {
@@ -50,6 +68,8 @@ impl Client {
     pub(crate) fn new(home: usize) -> Client {
         Client {
             noticed: 0,
+            lost_at: 0,
+            opened: 0,
             seat: NOWHERE,
             site: home as u16,
             by: home as u16,
@@ -58,14 +78,27 @@ impl Client {
             flow: 0,
             node: 0,
             tries: 0,
-            mood: Mood::Resting,
-            lost: false,
+            mood: Mood::Away,
+            traits: 0,
         }
     }
 
     /// Whether it is connected, as far as it knows.
     pub(crate) fn is_connected(&self) -> bool {
         matches!(self.mood, Mood::Served | Mood::Stirred | Mood::Asking)
+    }
+
+    /// Whether it is connected, in truth.
+    pub(crate) fn is_served(&self) -> bool {
+        self.is_connected() && !self.is(Trait::Lost)
+    }
+
+    pub(crate) fn is(&self, what: Trait) -> bool {
+        self.traits & what as u8 != 0
+    }
+
+    pub(crate) fn set(&mut self, what: Trait, so: bool) {
+        self.traits = if so { self.traits | what as u8 } else { self.traits & !(what as u8) };
     }
 
     /// A new mood.
@@ -82,6 +115,18 @@ mod tests {
 
     #[test]
     fn a_client_is_small() {
-        assert_eq!(size_of::<Client>(), 24);
+        assert_eq!(size_of::<Client>(), 32);
+    }
+
+    #[test]
+    fn traits_are_kept_apart() {
+        let mut client = Client::new(1);
+        client.set(Trait::Affected, true);
+        client.set(Trait::Lost, true);
+        client.set(Trait::Lost, false);
+        assert_eq!(
+            [Trait::Lost, Trait::Affected, Trait::Bereft].map(|what| client.is(what)),
+            [false, true, false]
+        );
     }
 }

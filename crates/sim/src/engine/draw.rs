@@ -43,6 +43,20 @@ pub enum Purpose {
     Service = 13,
     /// Which of several.
     Choice = 14,
+    /// What a question to a resolver's server draws on.
+    Entry = 15,
+    /// Which kind of client one is.
+    Kind = 16,
+    /// Whether its password is wrong.
+    Rejected = 17,
+    /// How long a client stays.
+    Stay = 18,
+    /// How long it is away.
+    Away = 19,
+    /// Which version of MQTT it speaks.
+    Level = 20,
+    /// Whether its session outlives its connection.
+    Persistent = 21,
 }
 
 /// A seed, and the draws it stands for.

@@ -1,195 +1,147 @@
-//! What a planet is made of: how many of what, how far apart, with which habits, and what befalls
-//! them.
+//! What a planet is made of: a drill's world with a seed, and what all regions look up in it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use isobar_core::entry::{Locality, Networks, Prefix};
 use isobar_core::mesh::MeshRules;
-use isobar_core::policy::{
-    BrokerPolicy, CheckKind, CheckPolicy, Rules, ServicePolicy, SpillPolicy,
-};
-use isobar_core::rng::mix;
+use isobar_core::policy::{self, Ranking, Rules};
 use isobar_core::time::Time;
 
 use crate::broker::Habits;
-use crate::site::service;
+use crate::drill::{AllDown, Drill, EntryPolicy, Site, SiteNo};
 
 /// When a planet's time begins: pools are a minute old by then, and past their slow start.
 pub const BEGIN: Time = Time(60_000_000_000);
-/// Between two nodes of a site, one way.
-pub const LAN: Duration = Duration::from_micros(200);
-
-/// How long a client waits before it tries again.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Backoff {
-    /// Anything up to the first time, then up to twice that, and so on up to the second.
-    FullJitter(Duration, Duration),
-    /// The first time, then twice that, and so on up to the second.
-    Exponential(Duration, Duration),
-    /// Always so long, all alike.
-    Fixed(Duration),
-}
-
-/// What clients do.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Manners {
-    /// Between two PINGREQs of an idle client.
-    pub keepalive: Duration,
-    /// How long one waits for a PINGRESP: between these two, each client its own time.
-    pub pong: (Duration, Duration),
-    /// How long one waits from its SYN to its CONNACK.
-    pub patience: Duration,
-    /// Before it tries again.
-    pub backoff: Backoff,
-    /// So many percent of clients try their old address first, this often.
-    pub stale: (u64, u8),
-}
-
-/// What befalls a site.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Blow {
-    /// Its machines are gone: nothing comes back, not even a refusal.
-    Silent,
-    /// Its processes are killed: resets at once, then refusals.
-    Reset,
-    /// All is started again, on machines that know nothing of before.
-    Return,
-    /// One broker is killed: resets, then refusals.
-    Crash(u16),
-    /// It is started again.
-    Mend(u16),
-}
-
-/// A blow, where, and when.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Fault {
-    /// From the beginning.
-    pub at: Duration,
-    /// Which site.
-    pub site: usize,
-    /// What.
-    pub blow: Blow,
-}
+/// What a broker takes beyond its `maxconn` where its own limit is not given: nodes' probes.
+const PROBES: u32 = 3;
 
 /// All of it.
 #[derive(Clone, Debug)]
 pub struct Plan {
     /// Everything random follows from it.
     pub seed: u64,
-    /// Sites; at most 1,000.
-    pub sites: usize,
-    /// Nodes in each; at most 32.
-    pub nodes: usize,
-    /// Brokers in each.
-    pub brokers: u16,
-    /// `maxconn` of each broker, which is also its own limit.
-    pub maxconn: u32,
-    /// Clients that have their home at each site.
-    pub clients: u32,
-    /// They are there already when time begins; otherwise all come within a second.
-    pub adopted: bool,
-    /// Round trips between sites are drawn from here; the lesser one is the engine's lookahead.
-    pub rtt: (Duration, Duration),
-    /// From a client to the site it is near, one way.
-    pub access: Duration,
-    /// By how much a packet between sites may take longer.
-    pub jitter_percent: u32,
-    /// Packets between sites lost in a million.
-    pub loss_ppm: u32,
-    /// What brokers do while they are well.
-    pub habits: Habits,
-    /// What clients do.
-    pub manners: Manners,
-    /// How sites help each other.
-    pub spill: SpillPolicy,
-    /// Time to live of what resolvers know.
-    pub ttl: Duration,
-    /// What happens.
-    pub faults: Vec<Fault>,
-    /// Rules of core, for tests that switch one off.
-    pub rules: Rules,
+    /// The world, and what happens.
+    pub drill: Drill,
+    /// Rules of core.
+    pub(super) rules: Rules,
     /// The same, of the mesh.
-    pub mesh_rules: MeshRules,
+    pub(super) mesh_rules: MeshRules,
+    /// How clients find a site.
+    pub(super) entry: Arc<policy::EntryPolicy>,
+    /// How many nodes there are before those of each site, and in all.
+    first: Vec<u16>,
+    /// The site of each node.
+    sites_of: Vec<u16>,
 }
 
 impl Plan {
-    /// So many sites of two nodes, 20 brokers and so many clients, with a quarter more places than
-    /// clients; 20 to 200 ms apart. Brokers take 1,000 clients a second each.
-    pub fn of(sites: usize, clients: u32) -> Plan {
-        let brokers = 20;
-        let maxconn = (clients / u32::from(brokers)) * 5 / 4;
-        let ms = Duration::from_millis;
-        let secs = Duration::from_secs;
-        Plan {
-            seed: 1,
-            sites,
-            nodes: 2,
-            brokers,
-            maxconn,
-            clients,
-            adopted: true,
-            rtt: (ms(20), ms(200)),
-            access: ms(5),
-            jitter_percent: 5,
-            loss_ppm: 100,
-            habits: Habits {
-                // Its own probes are two more.
-                max_connections: Some(maxconn + 16),
-                accept_cost: Duration::from_micros(50),
-                connect_cost: Duration::from_micros(800),
-                ..Habits::default()
-            },
-            manners: Manners {
-                keepalive: secs(60),
-                pong: (secs(10), secs(30)),
-                patience: secs(10),
-                backoff: Backoff::FullJitter(secs(1), secs(60)),
-                stale: (20, 1),
-            },
-            spill: SpillPolicy { accept_per_second: 2_000, ..SpillPolicy::default() },
-            ttl: secs(30),
-            faults: Vec::new(),
-            rules: Rules::default(),
-            mesh_rules: MeshRules::default(),
+    /// A drill with this seed.
+    pub fn new(drill: Drill, seed: u64) -> Plan {
+        let (rules, mesh_rules) = drill.rules();
+        let (mut first, mut sites_of) = (vec![0], Vec::new());
+        for (number, site) in (0..).zip(&drill.topology.sites) {
+            sites_of.extend((0..site.nodes).map(|_| number));
+            first.push(sites_of.len() as u16);
         }
+        let entry = Arc::new(entry_policy(&drill));
+        Plan { seed, drill, rules, mesh_rules, entry, first, sites_of }
     }
 
-    /// With something changed.
-    pub fn with(mut self, change: impl FnOnce(&mut Plan)) -> Plan {
-        change(&mut self);
-        self
+    /// How many sites.
+    pub fn sites(&self) -> usize {
+        self.drill.topology.sites.len()
     }
 
-    /// Round trip between two sites.
+    pub(super) fn site(&self, site: usize) -> &Site {
+        &self.drill.topology.sites[site]
+    }
+
+    pub(super) fn nodes(&self, site: usize) -> usize {
+        usize::from(self.site(site).nodes)
+    }
+
+    /// All nodes.
+    pub(super) fn all_nodes(&self) -> u16 {
+        self.sites_of.len() as u16
+    }
+
+    /// The number of a node among all.
+    pub(super) fn gnode(&self, site: usize, node: usize) -> u16 {
+        self.first[site] + node as u16
+    }
+
+    /// The site of a node among all, and its number there.
+    pub(super) fn node_of(&self, gnode: u16) -> (usize, usize) {
+        let site = usize::from(self.sites_of[usize::from(gnode)]);
+        (site, usize::from(gnode - self.first[site]))
+    }
+
+    /// Round trip between two sites, or within one.
     pub fn rtt(&self, a: usize, b: usize) -> Duration {
-        if a == b {
-            return LAN * 2;
+        self.drill.topology.rtt(a as SiteNo, b as SiteNo)
+    }
+
+    /// From a client to the site it is near, one way.
+    pub(super) fn access(&self) -> Duration {
+        self.drill.clients.access / 2
+    }
+
+    /// What the brokers of a site do while they are well.
+    pub(super) fn habits(&self, site: usize) -> Habits {
+        let Site { broker, nodes, .. } = self.site(site);
+        let probes = u32::from(*nodes) * PROBES;
+        let own = broker.maxconn.map(|most| most.saturating_add(probes));
+        Habits {
+            max_connections: broker.max_connections.or(own),
+            backlog: broker.backlog as usize,
+            connect_cost: broker.connect_cost() * 4 / 5,
+            accept_cost: broker.connect_cost() / 20,
+            ..Habits::default()
         }
-        let (least, most) = self.rtt;
-        let range = (most - least).as_micros() as u64 + 1;
-        let pair = (a.min(b) * 10_007 + a.max(b)) as u64;
-        least + Duration::from_micros(mix(self.seed ^ mix(pair)) % range)
     }
+}
 
-    pub(super) fn broker_policies(&self) -> Vec<BrokerPolicy> {
-        let check = CheckPolicy {
-            kind: CheckKind::Mqtt,
-            inter: Duration::from_secs(2),
-            fastinter: Duration::from_secs(1),
-            rise: 2,
-            fall: 3,
-        };
-        let broker = |b: u16| BrokerPolicy {
-            name: format!("serv{b}"),
-            maxconn: Some(self.maxconn),
-            check: Some(check),
-            slow_start: Duration::from_secs(30),
-        };
-        (0..self.brokers).map(broker).collect()
-    }
+/// Regions stand for networks: a resolver of site 3 asks from `10.0.3.0/24`, where that site is.
+pub(super) fn network(site: usize) -> Prefix {
+    let [_, _, high, low] = (site as u32).to_be_bytes();
+    let address = std::net::Ipv4Addr::new(10, high, low, 0);
+    Prefix::new(address.into(), 24).expect("24 bits of 32")
+}
 
-    pub(super) fn service_policy(&self) -> ServicePolicy {
-        let mut policy = service("mqtt", self.brokers);
-        policy.spill = self.spill;
-        policy
+/// What a site is called among nodes: by number, so that names take no more room than they must.
+pub(super) fn site_name(site: usize) -> String {
+    format!("s{site:03}")
+}
+
+/// And back.
+pub(super) fn site_number(name: &str) -> Option<usize> {
+    name.get(1..)?.parse().ok()
+}
+
+fn entry_policy(drill: &Drill) -> policy::EntryPolicy {
+    let sites = 0..drill.topology.sites.len();
+    let networks =
+        sites.clone().map(|site| (network(site), Locality::Site(site_name(site).into())));
+    let spots = sites.clone().filter_map(|site| {
+        let spot = drill.topology.sites[site].spot?;
+        let place = isobar_core::entry::Place::at_microdegrees(spot.latitude, spot.longitude);
+        Some((site_name(site), place))
+    });
+    policy::EntryPolicy {
+        ranking: match drill.entry.policy {
+            EntryPolicy::Nearest => Ranking::Nearest,
+            EntryPolicy::Headroom => Ranking::Headroom,
+            EntryPolicy::Failover => Ranking::Failover,
+        },
+        all_down: match drill.entry.all_down {
+            AllDown::LastGood => policy::AllDown::LastGood,
+            AllDown::All => policy::AllDown::All,
+            AllDown::Servfail => policy::AllDown::ServFail,
+        },
+        ttl: drill.entry.ttl,
+        order: sites.map(site_name).collect(),
+        places: spots.collect(),
+        networks: Networks::new(networks.collect()).expect("each site's network is its own"),
     }
 }

@@ -5,8 +5,11 @@ use std::time::Duration;
 
 use super::plan::{BEGIN, Plan};
 use super::region::Region;
+use super::region::blow::Blow;
 use super::shards::{Shard, Shards};
 use super::tally::Tally;
+use crate::drill::{Drill, SiteNo};
+use crate::rehearsal::Scene;
 
 /// Many sites and their clients, in virtual time.
 pub struct Planet {
@@ -17,14 +20,14 @@ pub struct Planet {
 
 impl Planet {
     /// A planet at its beginning, to be run by so many threads. Regions are built by as many.
-    pub fn new(plan: Plan, threads: usize) -> Planet {
-        let plan = Arc::new(plan);
-        let pairs = (0..plan.sites).flat_map(|a| (0..a).map(move |b| (a, b)));
+    pub fn new(drill: &Drill, seed: u64, threads: usize) -> Planet {
+        let plan = Arc::new(Plan::new(drill.clone(), seed));
+        let pairs = (0..plan.sites()).flat_map(|a| (0..a).map(move |b| (a, b)));
         let least = pairs.map(|(a, b)| plan.rtt(a, b) / 2).min();
         let lookahead = least.unwrap_or(Duration::from_secs(1));
-        let threads = threads.clamp(1, plan.sites);
+        let threads = threads.clamp(1, plan.sites());
         let build = |first: usize| {
-            let mine = (first..plan.sites).step_by(threads);
+            let mine = (first..plan.sites()).step_by(threads);
             mine.map(|site| (site, Region::new(&plan, site, lookahead))).collect::<Vec<_>>()
         };
         let mut regions: Vec<(usize, Region)> = std::thread::scope(|scope| {
@@ -44,6 +47,16 @@ impl Planet {
     pub fn run_until(&mut self, time: Duration) -> &mut Planet {
         self.shards.run(BEGIN + time, self.threads);
         self
+    }
+
+    /// Something befalls a site now.
+    pub(crate) fn strikes(&mut self, site: SiteNo, blow: Blow) {
+        self.shards.all_mut()[usize::from(site)].strikes(blow);
+    }
+
+    /// A site is lost in silence now.
+    pub fn loses_site(&mut self, site: SiteNo) {
+        self.strikes(site, Blow::Silent);
     }
 
     /// All that has happened, hashed: the same for any number of threads.
@@ -67,9 +80,15 @@ impl Planet {
         (windows, pending, bytes, seats)
     }
 
+    /// How things stand now.
+    pub(crate) fn scene(&self) -> Scene {
+        let at = self.shards.all().first().map_or(BEGIN, Region::now).since(BEGIN);
+        Scene { at, sites: self.shards.all().iter().map(Region::scene).collect() }
+    }
+
     /// What became of everyone.
     pub fn tally(&self) -> Tally {
-        let mut all = Tally::new(self.plan.sites);
+        let mut all = Tally::new(self.plan.sites());
         for region in self.shards.all() {
             all.sum_up(&region.tally());
         }

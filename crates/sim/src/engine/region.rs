@@ -8,7 +8,7 @@
 //! brokers, `probe` their checks, `links` and `mesh` the nodes' talk, `dns` how clients find a
 //! site, `blow` what befalls them.
 
-mod blow;
+pub(crate) mod blow;
 mod client;
 mod dns;
 mod flow;
@@ -29,6 +29,7 @@ use isobar_core::id::ServiceId;
 use isobar_core::policy::ServicePolicy;
 use isobar_core::time::Time;
 
+use self::blow::Blow;
 use self::dns::Resolver;
 use self::mesh::Node;
 use self::place::{Seat, Seats, Who};
@@ -38,10 +39,13 @@ use self::wires::Lines;
 use super::broker::Broker;
 use super::crowd::Client;
 use super::draw::{Draws, Purpose};
-use super::plan::{BEGIN, LAN, Plan};
+use super::plan::{BEGIN, Plan};
 use super::shards::{Agenda, Shard};
 use super::tally::{Stand, Tally};
 use super::wheel::Key;
+use crate::drill::SiteNo;
+use crate::drill::quantity::MILLION;
+use crate::rehearsal::SiteScene;
 
 /// The one service.
 const S: ServiceId = ServiceId(0);
@@ -58,6 +62,8 @@ mod class {
     pub(super) const RESOLVER: u8 = 7;
     pub(super) const LINE: u8 = 8;
     pub(super) const ABROAD: u8 = 9;
+    pub(super) const PARTS: u8 = 10;
+    pub(super) const BLOW: u8 = 11;
 }
 
 /// A site and the clients around it.
@@ -72,7 +78,7 @@ pub(crate) struct Region {
     count: u32,
     nodes: Vec<Node>,
     /// Nodes whose pools have been spoken to since they were last listened to.
-    dirty: u32,
+    dirty: u64,
     brokers: Vec<Broker>,
     lines: Lines,
     seats: Seats,
@@ -83,6 +89,8 @@ pub(crate) struct Region {
     clients: Vec<Client>,
     /// The seats of other regions' clients, before they are welcomed.
     strangers: BTreeMap<Who, u32>,
+    /// What befalls it, as far as that has come.
+    blows: Vec<Blow>,
     /// Flows of other sites, by who sent them and the number of their tunnel.
     tunnels: BTreeMap<(u16, Seat, u32), Seat>,
     resolver: Resolver,
@@ -95,33 +103,35 @@ pub(crate) struct Region {
 impl Region {
     pub(crate) fn new(plan: &Arc<Plan>, me: usize, lookahead: Duration) -> Region {
         let draws = Draws(plan.seed);
-        let nodes = (0..plan.nodes).map(|_| Node::gone()).collect();
+        let site = plan.site(me);
+        let nodes = (0..site.nodes).map(|_| Node::gone()).collect();
         let mut region = Region {
             me,
-            policy: plan.service_policy(),
-            rtts: (0..plan.sites).map(|to| plan.rtt(me, to)).collect(),
+            policy: plan.drill.service(me as SiteNo),
+            rtts: (0..plan.sites()).map(|to| plan.rtt(me, to)).collect(),
             draws,
             agenda: Agenda::new(lookahead),
             count: 0,
             nodes,
             dirty: 0,
-            brokers: (0..plan.brokers).map(|_| Broker::new(plan.habits)).collect(),
+            brokers: (0..site.brokers).map(|_| Broker::new(plan.habits(me))).collect(),
             lines: Lines::default(),
             seats: Seats::default(),
             mails: Vec::new(),
             mails_free: Vec::new(),
             letters: Vec::new(),
             letters_free: Vec::new(),
-            clients: vec![Client::new(me); plan.clients as usize],
+            clients: vec![Client::new(me); site.clients as usize],
             strangers: BTreeMap::new(),
+            blows: Vec::new(),
             tunnels: BTreeMap::new(),
             resolver: Resolver::new(plan, me),
-            tally: Tally::new(plan.sites),
-            stand: Stand { unserved: plan.clients, ..Stand::default() },
+            tally: Tally::new(plan.sites()),
+            stand: Stand::default(),
             scratch: Vec::new(),
             plan: Arc::clone(plan),
         };
-        for node in 0..plan.nodes {
+        for node in 0..region.nodes.len() {
             region.starts(node, Time::ZERO);
         }
         region.begin();
@@ -130,7 +140,7 @@ impl Region {
 
     /// Everything that is certain to happen.
     fn begin(&mut self) {
-        for node in 0..self.plan.nodes {
+        for node in 0..self.nodes.len() {
             let wait = self.draws.within(
                 Duration::from_millis(500),
                 self.gnode(node).into(),
@@ -140,25 +150,15 @@ impl Region {
             let key = self.node_key(node);
             self.agenda.push(BEGIN + wait, key, Event::Start(node as u8));
         }
-        for (f, fault) in self.plan.faults.clone().into_iter().enumerate() {
-            if fault.site == self.me {
-                let key = self.key();
-                self.agenda.push(BEGIN + fault.at, key, Event::Blow(f as u16));
-            }
-        }
         let key = self.key();
         self.agenda.push(BEGIN, key, Event::Sample);
-        if self.plan.adopted {
-            self.adopts();
-        } else {
-            self.everyone_comes();
-        }
+        self.clients_begin();
     }
 
     /// What became of its clients, and what its nodes did.
     pub(crate) fn tally(&self) -> Tally {
         let mut tally = self.tally.clone();
-        for client in self.clients.iter().filter(|client| client.is_connected() && !client.lost) {
+        for client in self.clients.iter().filter(|client| client.is_served()) {
             tally.served_by[usize::from(client.by)] += 1;
         }
         tally
@@ -166,8 +166,7 @@ impl Region {
 
     /// Books that must agree whenever it is asked.
     pub(crate) fn check(&self) {
-        let served = |client: &&Client| client.is_connected() && !client.lost;
-        let served = self.clients.iter().filter(served).count();
+        let served = self.clients.iter().filter(|client| client.is_served()).count();
         assert_eq!(served as u32, self.stand.home + self.stand.abroad, "who is served is counted");
         for node in &self.nodes {
             if let Some(life) = &node.life {
@@ -185,18 +184,23 @@ impl Region {
         self.seats.taken()
     }
 
-    fn now(&self) -> Time {
+    /// How its site stands, and the clients at home there.
+    pub(crate) fn scene(&self) -> SiteScene {
+        SiteScene::default()
+    }
+
+    pub(crate) fn now(&self) -> Time {
         self.agenda.now()
     }
 
     /// The number of a node of this site among all.
     fn gnode(&self, node: usize) -> u16 {
-        (self.me * self.plan.nodes + node) as u16
+        self.plan.gnode(self.me, node)
     }
 
     /// The site of a node among all, and its number there.
     fn node_of(&self, gnode: u16) -> (usize, usize) {
-        (usize::from(gnode) / self.plan.nodes, usize::from(gnode) % self.plan.nodes)
+        self.plan.node_of(gnode)
     }
 
     fn key(&mut self) -> Key {
@@ -213,10 +217,10 @@ impl Region {
     /// One way between two sites, for the packet with this number of one of our nodes.
     fn way(&self, to: usize, node: usize) -> Duration {
         if to == self.me {
-            return LAN;
+            return self.rtts[to] / 2;
         }
         let half = self.rtts[to] / 2;
-        let most = half * self.plan.jitter_percent / 100;
+        let most = part(half, self.plan.drill.topology.wan.jitter_ppm);
         let count = u64::from(self.nodes[node].count);
         half + self.draws.within(most, self.gnode(node).into(), Purpose::Jitter, count)
     }
@@ -262,7 +266,7 @@ impl Region {
             Letter::Stir(who) => self.stirs(who.no),
             Letter::Node(said) => self.hears_node(said),
             Letter::Query { from, number } => self.asked(from, number),
-            Letter::Answer { number, sites } => self.resolved(number, sites),
+            Letter::Answer { number, told } => self.resolved(number, told),
         }
     }
 
@@ -308,7 +312,8 @@ impl Shard for Region {
             Event::Start(node) => self.mesh_starts(usize::from(node)),
             Event::Letter(slot) => self.letter(slot),
             Event::Unresolved(number) => self.unresolved(number),
-            Event::Blow(fault) => self.blow(usize::from(fault)),
+            Event::Blow(number) => self.blow(number as usize),
+            Event::Parts { node, broker, lives } => self.parts(usize::from(node), broker, lives),
             Event::Sample => self.sample(),
         }
         while self.dirty != 0 {
@@ -321,4 +326,9 @@ impl Shard for Region {
     fn unpack(&mut self, letter: Letter) -> Event {
         self.park(letter)
     }
+}
+
+/// So many millionths of a time.
+fn part(of: Duration, ppm: u32) -> Duration {
+    Duration::from_nanos((of.as_nanos() * u128::from(ppm) / u128::from(MILLION)) as u64)
 }

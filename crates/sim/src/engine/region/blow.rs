@@ -1,16 +1,40 @@
 //! What befalls a site: its machines vanish, or its processes are killed, or all is started again.
 
 use super::Region;
+use super::class;
 use super::mesh::Machine;
 use super::place::{NOWHERE, Sitter, Who, Whose};
 use super::terms::{Event, Letter, Reply};
 use crate::engine::broker::Process;
-use crate::engine::plan::Blow;
+use crate::engine::wheel::Key;
+
+/// What befalls a site, or something in it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Blow {
+    /// Its machines are gone: nothing comes back, not even a refusal.
+    Silent,
+    /// Its processes are killed: resets at once, then refusals.
+    Reset,
+    /// All is started again, on machines that know nothing of before.
+    Return,
+    /// One broker is killed: resets, then refusals.
+    Crash(u16),
+    /// It is started again.
+    Mend(u16),
+}
 
 impl Region {
-    pub(super) fn blow(&mut self, fault: usize) {
-        let blow = self.plan.faults[fault].blow;
-        self.agenda.note(fault as u64);
+    /// Something befalls this site now, before anything else that is to happen.
+    pub(crate) fn strikes(&mut self, blow: Blow) {
+        let number = self.blows.len() as u32;
+        self.blows.push(blow);
+        let key = Key::new(class::BLOW, self.me as u32, number);
+        self.agenda.push(self.now(), key, Event::Blow(number));
+    }
+
+    pub(super) fn blow(&mut self, number: usize) {
+        let blow = self.blows[number];
+        self.agenda.note(number as u64);
         match blow {
             Blow::Silent => self.ends_all(Machine::Vanished),
             Blow::Reset => self.ends_all(Machine::Dead),
@@ -90,7 +114,7 @@ impl Region {
             let client = self.clients[no as usize];
             let here = usize::from(client.site) == self.me
                 && (client.seat, client.broker) == (NOWHERE, broker);
-            if here && client.is_connected() && !client.lost {
+            if here && client.is_served() {
                 self.frees(no);
                 let who = Who { site: self.me as u16, no, turn: client.flow };
                 self.reply(who, usize::from(client.node), Reply::Closed, NOWHERE);

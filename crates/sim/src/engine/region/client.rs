@@ -4,32 +4,70 @@ use std::time::Duration;
 
 use isobar_core::time::Time;
 
+use super::dns::Door;
 use super::place::{NOWHERE, Who};
 use super::terms::{Event, Letter, Reply};
 use super::{Region, class};
-use crate::engine::crowd::Mood;
-use crate::engine::draw::Purpose;
-use crate::engine::plan::{BEGIN, Backoff};
+use crate::drill::Backoff;
+use crate::drill::quantity::MILLION;
+use crate::engine::crowd::{Mood, Trait};
+use crate::engine::draw::{Draws, Purpose};
+use crate::engine::plan::BEGIN;
 use crate::engine::wheel::Key;
 
 /// A resolver that says nothing for so long is of no use.
 const RESOLVES: Duration = Duration::from_secs(5);
 
+/// A client's number among all.
+pub(super) fn gclient(home: usize, no: u32) -> u64 {
+    (home as u64) << 32 | u64::from(no)
+}
+
+/// Whether something is so of a client, as it is of so many of a million.
+pub(super) fn is_of(draws: Draws, ppm: u32, client: u64, what: Purpose) -> bool {
+    draws.happens(ppm, client, what, 0)
+}
+
 impl Region {
-    /// A client's number among all.
     fn gclient(&self, no: u32) -> u64 {
-        (self.me as u64) << 32 | u64::from(no)
+        gclient(self.me, no)
     }
 
-    /// Nobody is connected when time begins.
-    pub(super) fn everyone_comes(&mut self) {
+    pub(super) fn is_rejected(&self, no: u32) -> bool {
+        let ppm = self.plan.drill.clients.rejected_ppm;
+        is_of(self.draws, ppm, self.gclient(no), Purpose::Rejected)
+    }
+
+    /// How clients are when time begins: connected, or still to come.
+    pub(super) fn clients_begin(&mut self) {
+        let arrive = self.plan.drill.clients.arrive;
+        if arrive.is_zero() {
+            self.adopts();
+        }
         for no in 0..self.clients.len() as u32 {
-            let second = Duration::from_secs(1);
-            let wait = self.draws.within(second, self.gclient(no), Purpose::Start, 0);
-            self.clients[no as usize].noticed = self.ms(BEGIN + wait);
-            self.tally.affected += 1;
-            self.tally.noticed += 1;
-            self.feels(no, Mood::Resting, BEGIN + wait);
+            if self.clients[no as usize].is_served() {
+                self.stays(no, BEGIN);
+            } else {
+                let over = if arrive.is_zero() { Duration::from_secs(1) } else { arrive };
+                let wait = self.draws.within(over, self.gclient(no), Purpose::Start, 0);
+                self.arrives(no, BEGIN + wait);
+            }
+        }
+    }
+
+    /// It wants a connection from then on.
+    pub(super) fn arrives(&mut self, no: u32, at: Time) {
+        self.feels(no, Mood::Away, at);
+    }
+
+    /// It is served, for as long as it wants to be.
+    fn stays(&mut self, no: u32, now: Time) {
+        let turn = self.clients[no as usize].feels(Mood::Served);
+        if let Some(mean) = self.plan.drill.clients.stay {
+            let (who, count) = (self.gclient(no), u64::from(self.ms(now)));
+            let wait = self.draws.exponential(mean, who, Purpose::Stay, count);
+            let key = Key::new(class::CLIENT, no, u32::from(turn));
+            self.agenda.push(now + wait, key, Event::Client(no, turn));
         }
     }
 
@@ -40,29 +78,36 @@ impl Region {
         self.agenda.push(until, key, Event::Client(no, turn));
     }
 
-    fn ms(&self, at: Time) -> u32 {
+    pub(super) fn ms(&self, at: Time) -> u32 {
         (at.since(BEGIN).as_millis() as u32).max(1)
     }
 
     /// What it is connected to is no more: its next PINGREQ matters. Its own phase says when.
     pub(super) fn stirs(&mut self, no: u32) {
-        let client = &mut self.clients[no as usize];
-        if !client.is_connected() || client.lost {
+        if !self.clients[no as usize].is_served() {
             return;
         }
-        client.lost = true;
         self.loses(no);
-        let keepalive = self.plan.manners.keepalive;
+        let keepalive = self.plan.drill.clients.keepalive;
+        if keepalive.is_zero() {
+            return;
+        }
         let phase = self.draws.within(keepalive, self.gclient(no), Purpose::Phase, 0);
         let (now, every) = (self.now(), keepalive.as_nanos() as u64);
-        let since = now.0 - phase.as_nanos() as u64;
+        let since = now.0 - phase.as_nanos() as u64 % now.0.max(1);
         let next = now.0 + (every - since % every);
         self.feels(no, Mood::Stirred, Time(next));
     }
 
     /// It is not served any more, whether it knows or not.
     fn loses(&mut self, no: u32) {
-        let by = usize::from(self.clients[no as usize].by);
+        let now = self.ms(self.now());
+        let client = &mut self.clients[no as usize];
+        client.set(Trait::Lost, true);
+        client.set(Trait::Bereft, true);
+        client.set(Trait::Affected, true);
+        client.lost_at = now;
+        let by = usize::from(client.by);
         let from = if by == self.me { &mut self.stand.home } else { &mut self.stand.abroad };
         *from -= 1;
         self.stand.unserved += 1;
@@ -76,7 +121,7 @@ impl Region {
             return;
         }
         match client.mood {
-            Mood::Served => {}
+            Mood::Served => self.goes_away(no),
             Mood::Stirred => self.pings(no),
             Mood::Asking => self.notices(no),
             Mood::Resting => self.resolves(no),
@@ -88,13 +133,47 @@ impl Region {
                 self.client_says(no, site, Letter::Gone(who, slot));
                 self.fails(no);
             }
+            Mood::Away => self.wants(no),
         }
     }
 
+    /// It wants to be connected from now on.
+    fn wants(&mut self, no: u32) {
+        if !self.is_rejected(no) {
+            self.stand.unserved += 1;
+        }
+        let now = self.ms(self.now());
+        let client = &mut self.clients[no as usize];
+        (client.noticed, client.lost_at, client.tries) = (now, 0, 0);
+        client.set(Trait::Bereft, false);
+        self.resolves(no);
+    }
+
+    /// It goes by its own will, with a DISCONNECT, and comes back later.
+    fn goes_away(&mut self, no: u32) {
+        let client = self.clients[no as usize];
+        let by = usize::from(client.by);
+        let from = if by == self.me { &mut self.stand.home } else { &mut self.stand.abroad };
+        *from -= 1;
+        let (node, broker) = (client.node, client.broker);
+        if usize::from(client.site) == self.me && client.seat == NOWHERE {
+            let lives = self.nodes[usize::from(node)].lives;
+            let key = Key::new(class::PARTS, no, u32::from(client.turn));
+            let at = self.now() + self.client_way(self.me);
+            self.agenda.push(at, key, Event::Parts { node, broker, lives });
+        } else {
+            let who = Who { site: self.me as u16, no, turn: client.flow };
+            self.client_says(no, usize::from(client.site), Letter::Gone(who, client.seat));
+        }
+        let (who, now) = (self.gclient(no), self.now());
+        let mean = self.plan.drill.clients.away;
+        let wait = self.draws.exponential(mean, who, Purpose::Away, u64::from(self.ms(now)));
+        self.clients[no as usize].seat = NOWHERE;
+        self.feels(no, Mood::Away, now + wait);
+    }
+
     fn pings(&mut self, no: u32) {
-        let (least, most) = self.plan.manners.pong;
-        let more = self.draws.within(most - least, self.gclient(no), Purpose::Patience, 0);
-        let until = self.now() + least + more;
+        let until = self.now() + self.plan.drill.clients.ping_timeout;
         self.feels(no, Mood::Asking, until);
         let client = self.clients[no as usize];
         let who = Who { site: self.me as u16, no, turn: client.flow };
@@ -120,7 +199,7 @@ impl Region {
     /// From a client of this region to a site, or back.
     pub(super) fn client_way(&self, to: usize) -> Duration {
         let far = if to == self.me { Duration::ZERO } else { self.rtts[to] / 2 };
-        self.plan.access + far
+        self.plan.access() + far
     }
 
     /// It knows now that nobody serves it, and how it came to know does not matter any more.
@@ -144,31 +223,47 @@ impl Region {
 
     fn rests(&mut self, no: u32) {
         let tries = u32::from(self.clients[no as usize].tries);
-        let doubled = |first: Duration, most: Duration| most.min(first * (1 << tries.min(16)));
-        let wait = match self.plan.manners.backoff {
-            Backoff::FullJitter(first, most) => {
+        let backoff = self.backoff(no);
+        let most = backoff.bound(tries);
+        let wait = match backoff {
+            Backoff::FullJitter { .. } => {
                 let count = u64::from(self.clients[no as usize].noticed) << 8 | u64::from(tries);
-                let most = doubled(first, most);
                 self.draws.within(most, self.gclient(no), Purpose::Backoff, count)
             }
-            Backoff::Exponential(first, most) => doubled(first, most),
-            Backoff::Fixed(time) => time,
+            Backoff::Exponential { .. } | Backoff::Fixed { .. } => most,
         };
         let until = self.now() + wait;
         self.feels(no, Mood::Resting, until);
     }
 
+    /// The one of its kind.
+    fn backoff(&self, no: u32) -> Backoff {
+        let all = &self.plan.drill.clients.backoff;
+        let mut drawn = match all.len() {
+            1 => 0,
+            _ => self.draws.below(u64::from(MILLION), self.gclient(no), Purpose::Kind, 0) as u32,
+        };
+        for (share, backoff) in all {
+            match drawn.checked_sub(*share) {
+                None => return *backoff,
+                Some(rest) => drawn = rest,
+            }
+        }
+        all.last().map(|(_, backoff)| *backoff).expect("a drill says how clients come back")
+    }
+
     /// Looks for an address: its old one, if it is of those who do; or what the resolver says.
     fn resolves(&mut self, no: u32) {
-        let (percent, times) = self.plan.manners.stale;
         let client = self.clients[no as usize];
-        let stale = client.tries < times
-            && self.draws.below(100, self.gclient(no), Purpose::Stale, 0) < percent;
-        if stale {
-            return self.opens_at(no, usize::from(client.site));
+        let ppm = self.plan.drill.clients.stale_dns_ppm;
+        if client.tries == 0 && is_of(self.draws, ppm, self.gclient(no), Purpose::Stale) {
+            let nodes = self.plan.nodes(usize::from(client.site)) as u64;
+            let count = u64::from(client.turn);
+            let node = self.draws.below(nodes, self.gclient(no), Purpose::Choice, count) as u8;
+            return self.opens_at(no, Door { site: client.site, node });
         }
         match self.resolver.known(self.now()) {
-            Some(sites) => self.goes_by(no, sites),
+            Some(doors) => self.goes_by(no, doors),
             None => {
                 let until = self.now() + RESOLVES;
                 self.feels(no, Mood::Resolving, until);
@@ -178,10 +273,20 @@ impl Region {
         }
     }
 
-    /// By an answer: the first address, and at later tries the others in turn.
-    pub(super) fn goes_by(&mut self, no: u32, sites: [u16; 2]) {
-        let tries = usize::from(self.clients[no as usize].tries);
-        self.opens_at(no, usize::from(sites[tries % 2]));
+    /// By an answer: one of the addresses, and at later tries the others in turn.
+    pub(super) fn goes_by(&mut self, no: u32, doors: [Option<Door>; 2]) {
+        let named = doors.iter().flatten().count();
+        if named == 0 {
+            // SERVFAIL.
+            return self.fails(no);
+        }
+        let client = self.clients[no as usize];
+        let count = u64::from(client.noticed);
+        let first = self.draws.below(named as u64, self.gclient(no), Purpose::Choice, count);
+        let at = (first as usize + usize::from(client.tries)) % named;
+        if let Some(door) = doors.into_iter().flatten().nth(at) {
+            self.opens_at(no, door);
+        }
     }
 
     /// Whether it still waits for the resolver.
@@ -189,19 +294,15 @@ impl Region {
         self.clients[no as usize].mood == Mood::Resolving
     }
 
-    fn opens_at(&mut self, no: u32, site: usize) {
-        let until = self.now() + self.plan.manners.patience;
-        self.feels(no, Mood::Opening, until);
+    fn opens_at(&mut self, no: u32, door: Door) {
+        let now = self.now();
+        self.feels(no, Mood::Opening, now + self.plan.drill.clients.patience);
         self.tally.knocks += 1;
-        let gclient = self.gclient(no);
         let client = &mut self.clients[no as usize];
-        let count = u64::from(client.turn);
-        let nodes = self.plan.nodes as u64;
-        let node = self.draws.below(nodes, gclient, Purpose::Choice, count) as u8;
-        (client.site, client.node, client.seat) = (site as u16, node, NOWHERE);
-        client.flow = client.turn;
+        (client.site, client.node, client.seat) = (door.site, door.node, NOWHERE);
+        (client.flow, client.opened) = (client.turn, micros(now));
         let who = Who { site: self.me as u16, no, turn: client.turn };
-        self.client_says(no, site, Letter::Knock(who, node));
+        self.client_says(no, usize::from(door.site), Letter::Knock(who, door.node));
     }
 
     /// A node of the site `from` has spoken to a client; `slot` is the seat of its flow there, if
@@ -230,8 +331,7 @@ impl Region {
                 self.fails(no);
             }
             Reply::Closed if client.is_connected() && client.flow == turn => {
-                if !client.lost {
-                    self.clients[no as usize].lost = true;
+                if client.is_served() {
                     self.loses(no);
                 }
                 self.notices(no);
@@ -241,23 +341,31 @@ impl Region {
     }
 
     fn welcomed(&mut self, no: u32, by: u16, slot: u32) {
-        let now = self.ms(self.now());
+        let now = self.now();
         self.tally.welcomes += 1;
+        let ms = self.ms(now);
         let client = &mut self.clients[no as usize];
-        client.feels(Mood::Served);
-        (client.by, client.lost) = (by, false);
+        client.by = by;
+        client.set(Trait::Lost, false);
         if client.noticed > 0 {
-            self.tally.served_after.add(now - client.noticed);
-            client.noticed = 0;
+            self.tally.served_after.add(ms - client.noticed);
         }
+        (client.noticed, client.lost_at) = (0, 0);
+        client.set(Trait::Bereft, false);
         let home = usize::from(client.site) == self.me;
         let to =
             if usize::from(by) == self.me { &mut self.stand.home } else { &mut self.stand.abroad };
         *to += 1;
         self.stand.unserved -= 1;
         self.agenda.note(u64::from(no) << 16 | u64::from(by));
+        self.stays(no, now);
         if home {
             self.settles(no, slot);
         }
     }
+}
+
+/// A time for short spans, in wrapping microseconds.
+fn micros(at: Time) -> u32 {
+    (at.0 / 1_000) as u32
 }

@@ -1,23 +1,44 @@
-//! How clients find a site: one resolver a region, which asks the nodes of some sites.
+//! How clients find a site: one resolver a region, which asks the nodes of some sites, and these
+//! ask `core::entry`.
 //!
-//! A stand-in for `core::entry`, and to be replaced by it: a node answers with the two sites
-//! nearest to who asks that it does not hold dead and that have room, by its own outlook; a
-//! resolver keeps an answer for its time to live, and the last good one where nobody answers.
+//! A resolver keeps an answer for its time to live, and asks another server where one is silent. It
+//! turns the order of addresses, as resolvers do, so that of those named each is first for as many.
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
-use isobar_core::outlook::Standing;
+use isobar_core::entry::{self, Ask, Form};
 use isobar_core::time::Time;
 
 use super::terms::{Event, Letter};
 use super::{Region, S, class};
-use crate::engine::plan::Plan;
+use crate::engine::draw::Purpose;
+use crate::engine::plan::{Plan, network};
 use crate::engine::wheel::Key;
 
 /// A server that says nothing for so long is not asked again.
 const ANSWERS: Duration = Duration::from_millis(800);
-/// Servers that a resolver knows.
+/// Sites whose nodes a resolver asks: the near one and others.
 const SERVERS: usize = 3;
+/// Addresses in an answer.
+const NAMED: usize = 2;
+/// Where the devices of MQTT connect.
+const PORT: u16 = 1883;
+
+/// A node of a site, as an address in an answer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Door {
+    pub(crate) site: u16,
+    pub(crate) node: u8,
+}
+
+/// An answer: addresses, how long it may be kept, and whether a site in it was held dead by who
+/// gave it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Told {
+    pub(crate) doors: [Option<Door>; NAMED],
+    pub(crate) ttl: Duration,
+}
 
 /// A region's resolver.
 pub(crate) struct Resolver {
@@ -26,7 +47,7 @@ pub(crate) struct Resolver {
     servers: Vec<usize>,
     /// Which of them is asked.
     turn: usize,
-    sites: [u16; 2],
+    doors: [Option<Door>; NAMED],
     until: Time,
     /// Questions, and whether one is not answered yet.
     number: u32,
@@ -36,12 +57,13 @@ pub(crate) struct Resolver {
 
 impl Resolver {
     pub(super) fn new(plan: &Plan, me: usize) -> Resolver {
-        let apart = (plan.sites / SERVERS).max(1);
+        let sites = plan.sites();
+        let apart = (sites / SERVERS).max(1);
         Resolver {
             me: me as u32,
-            servers: (0..SERVERS).map(|n| n * apart % plan.sites).collect(),
-            turn: me,
-            sites: [me as u16, me as u16],
+            servers: (0..SERVERS.min(sites)).map(|n| (me + n * apart) % sites).collect(),
+            turn: 0,
+            doors: [None; NAMED],
             until: Time::ZERO,
             number: 0,
             asking: false,
@@ -49,8 +71,8 @@ impl Resolver {
         }
     }
 
-    pub(super) fn known(&self, now: Time) -> Option<[u16; 2]> {
-        (now < self.until).then_some(self.sites)
+    pub(super) fn known(&self, now: Time) -> Option<[Option<Door>; NAMED]> {
+        (now < self.until).then_some(self.doors)
     }
 
     pub(super) fn waits(&mut self, client: u32) {
@@ -60,6 +82,19 @@ impl Resolver {
     fn key(&self) -> Key {
         Key::new(class::RESOLVER, self.me, self.number << 1)
     }
+}
+
+/// What a node of a site publishes as its address for clients.
+pub(super) fn door(site: usize, node: usize) -> String {
+    let IpAddr::V4(base) = network(site).address() else { unreachable!("networks are of IPv4") };
+    let address = Ipv4Addr::from(u32::from(base) + 1 + node as u32);
+    format!("{address}:{PORT}")
+}
+
+fn door_at(address: IpAddr) -> Option<Door> {
+    let IpAddr::V4(address) = address else { return None };
+    let [_, high, low, host] = address.octets();
+    Some(Door { site: u16::from_be_bytes([high, low]), node: host.checked_sub(1)? })
 }
 
 impl Region {
@@ -100,45 +135,41 @@ impl Region {
     /// A resolver asks a node of this site.
     pub(super) fn asked(&mut self, from: u16, number: u32) {
         let Some(node) = self.nodes.iter().position(|node| node.life.is_some()) else { return };
-        let sites = self.answer(node, usize::from(from));
+        let told = self.answer(node, usize::from(from), number);
         let key = self.node_key(node);
-        let at = self.now() + self.plan.access + self.way(usize::from(from), node);
-        self.send(usize::from(from), at, key, Letter::Answer { number, sites });
+        let at = self.now() + self.plan.access() + self.way(usize::from(from), node);
+        self.send(usize::from(from), at, key, Letter::Answer { number, told });
     }
 
-    fn answer(&self, node: usize, from: usize) -> [u16; 2] {
-        let mut near: Vec<(Duration, u16)> = Vec::new();
-        let Some(life) = &self.nodes[node].life else { return [from as u16; 2] };
-        if life.local.services.first().is_some_and(|service| service.room > 0) {
-            near.push((self.plan.rtt(self.me, from), self.me as u16));
+    /// What `core::entry` says, as an A record would.
+    fn answer(&self, node: usize, from: usize, number: u32) -> Told {
+        let mut doors = [None; NAMED];
+        let Some(life) = &self.nodes[node].life else {
+            return Told { doors, ttl: Duration::from_secs(1) };
+        };
+        let entity = u64::from(self.gnode(node)) << 32 | from as u64;
+        let draw = self.draws.bits(entity, Purpose::Entry, u64::from(number));
+        let client = entry::Client { network: Some(network(from)), located: None };
+        let answer = life.entry.ask(&Ask { service: S, client, form: Form::V4, draw });
+        let named = answer.endpoints.iter().flatten();
+        let found = named.filter_map(|endpoint| door_at(endpoint.address.ip()?));
+        for (door, found) in doors.iter_mut().zip(found) {
+            *door = Some(found);
         }
-        for candidate in life.outlook.candidates(S) {
-            let fit = matches!(candidate.standing, Standing::Reachable | Standing::Avoided);
-            let name = &life.outlook.sites[candidate.site.index()];
-            let number = name.get(1..).and_then(|digits| digits.parse::<u16>().ok());
-            if let Some(site) = number.filter(|_| fit && candidate.headroom > 0) {
-                near.push((self.plan.rtt(usize::from(site), from), site));
-            }
-        }
-        near.sort_unstable();
-        match near[..] {
-            [] => [from as u16; 2],
-            [(_, one)] => [one; 2],
-            [(_, one), (_, two), ..] => [one, two],
-        }
+        Told { doors, ttl: answer.ttl }
     }
 
     /// An answer has come.
-    pub(super) fn resolved(&mut self, number: u32, sites: [u16; 2]) {
+    pub(super) fn resolved(&mut self, number: u32, told: Told) {
         if number != self.resolver.number || !self.resolver.asking {
             return;
         }
         self.resolver.asking = false;
-        self.resolver.sites = sites;
-        self.resolver.until = self.now() + self.plan.ttl;
+        self.resolver.doors = told.doors;
+        self.resolver.until = self.now() + told.ttl;
         for no in std::mem::take(&mut self.resolver.waiting) {
             if self.is_resolving(no) {
-                self.goes_by(no, sites);
+                self.goes_by(no, told.doors);
             }
         }
     }

@@ -10,20 +10,22 @@ use isobar_core::retry::{Failure, Level};
 use isobar_core::spill::{Abroad, Crossing};
 use isobar_core::time::Time;
 
+use super::client::{gclient, is_of};
 use super::mesh::Machine;
 use super::place::{Held, NOWHERE, Seat, Sitter, Task, Who, Whose};
 use super::serve::flow_id;
 use super::terms::{Event, Letter, Reply, Say};
 use super::wires::Owner;
 use super::{Region, S, class};
+use crate::drill::Clients;
 use crate::engine::broker::Signal;
 use crate::engine::crowd::Mood;
+use crate::engine::draw::{Draws, Purpose};
 use crate::engine::wheel::Key;
 
-pub(super) const OPENING: Opening =
-    Opening { client: None, persistent: false, verbatim: false, keepalive: 60 };
-pub(super) const WELCOME: Answer =
-    Answer::Connack { level: Level::V3, code: 0, reference: None, keepalive: None };
+/// "Not authorized" in MQTT 3.1.1 and in 5.0.
+const NOT_AUTHORIZED_V3: u8 = 5;
+const NOT_AUTHORIZED_V5: u8 = 0x87;
 
 /// What follows an action.
 enum Then {
@@ -41,7 +43,9 @@ impl Region {
             Machine::Dead => return self.reply(who, node, Reply::Closed, NOWHERE),
             Machine::Up => {}
         }
-        let seat = self.task(Whose::Client(who), node, Flow::new(&self.policy, self.now()));
+        let client = gclient(usize::from(who.site), who.no);
+        let flow = Flow::new(&self.policy, self.now());
+        let seat = self.task(Whose::Client(who), client, node, flow);
         if usize::from(who.site) == self.me {
             let client = &mut self.clients[who.no as usize];
             if client.turn == who.turn {
@@ -53,10 +57,12 @@ impl Region {
         self.tell(seat, Fact::Accepted);
     }
 
-    pub(super) fn task(&mut self, whose: Whose, node: usize, mut flow: Flow) -> Seat {
+    pub(super) fn task(&mut self, whose: Whose, client: u64, node: usize, mut flow: Flow) -> Seat {
         flow.set_rules(self.plan.rules);
         let task = Task {
             whose,
+            client,
+            no: None,
             node: node as u8,
             flow,
             token: None,
@@ -72,7 +78,12 @@ impl Region {
 
     /// Its CONNECT has come: a round trip after its SYN.
     pub(super) fn opens(&mut self, seat: Seat) {
-        self.tell(seat, Fact::Opened(OPENING));
+        let client = match self.seats.at(seat).map(|chair| &chair.sitter) {
+            Some(Sitter::Opens(task)) => task.client,
+            _ => return,
+        };
+        let opening = self.opening(client);
+        self.tell(seat, Fact::Opened(opening));
     }
 
     /// Its deadline has come, if it has not been put off.
@@ -146,7 +157,11 @@ impl Region {
         };
         let fact = match signal {
             Signal::SynAck => Fact::Connected,
-            Signal::Connack => Fact::Answered(WELCOME),
+            Signal::Connack => {
+                let (answer, no) = verdict(self.draws, &self.plan.drill.clients, task.client);
+                task.no = no;
+                Fact::Answered(answer)
+            }
             Signal::Pong => return,
             Signal::Refused => {
                 task.conn = None;
@@ -209,7 +224,7 @@ impl Region {
         let (now, node) = (self.now(), usize::from(task.node));
         let commits = matches!(step.action, Action::Commit(_));
         let evidence = match step.settle {
-            Some(Outcome::Failed(_) | Outcome::AtFault) => Some(evidence(task.whose)),
+            Some(Outcome::Failed(_) | Outcome::AtFault) => Some(evidence(task.client)),
             _ => None,
         };
         let Some(life) = &mut self.nodes[node].life else { return Then::Over };
@@ -343,6 +358,9 @@ impl Region {
 
     /// A flow is committed: it keeps its seat until its client knows.
     fn holds(&mut self, seat: Seat, task: Task) {
+        if let Some(code) = task.no {
+            return self.turned_down(seat, task, code);
+        }
         let Task { whose, node, token, passage, conn, tunnel, .. } = task;
         if let Some(conn) = conn {
             self.stands(conn);
@@ -362,9 +380,34 @@ impl Region {
                 self.reply_by(who, node, Reply::Welcome, seat.slot, by as u16);
             }
             Whose::Carried(far, _) => {
-                let taken = Say::Taken { seat: far.seat, tunnel: tunnel.0 };
+                let taken = Say::Taken { seat: far.seat, tunnel: tunnel.0, no: None };
                 self.say(usize::from(node), far.node, taken);
             }
+        }
+    }
+
+    /// A broker has said no to the client itself: that is passed on, and the flow is over.
+    fn turned_down(&mut self, seat: Seat, task: Task, code: u8) {
+        let node = usize::from(task.node);
+        match task.whose {
+            Whose::Client(who) => self.reply(who, node, Reply::Sorry, NOWHERE),
+            Whose::Carried(far, _) => {
+                let taken = Say::Taken { seat: far.seat, tunnel: task.tunnel.0, no: Some(code) };
+                self.say(node, far.node, taken);
+            }
+        }
+        self.over(seat, task);
+    }
+
+    /// The CONNECT of a client.
+    pub(super) fn opening(&self, client: u64) -> Opening {
+        let clients = &self.plan.drill.clients;
+        let persistent = is_of(self.draws, clients.persistent_ppm, client, Purpose::Persistent);
+        Opening {
+            client: persistent.then(|| ClientKey::of(&client.to_be_bytes())),
+            persistent,
+            verbatim: false,
+            keepalive: u16::try_from(clients.keepalive.as_secs()).unwrap_or(u16::MAX),
         }
     }
 
@@ -492,13 +535,19 @@ impl Region {
     }
 }
 
+/// What a broker says to a client, and its code if that is no.
+pub(super) fn verdict(draws: Draws, clients: &Clients, client: u64) -> (Answer, Option<u8>) {
+    let is_v5 = is_of(draws, clients.v5_ppm, client, Purpose::Level);
+    let level = if is_v5 { Level::V5 } else { Level::V3 };
+    let no = is_of(draws, clients.rejected_ppm, client, Purpose::Rejected);
+    let no = no.then_some(if is_v5 { NOT_AUTHORIZED_V5 } else { NOT_AUTHORIZED_V3 });
+    let code = no.unwrap_or(0);
+    (Answer::Connack { level, code, reference: None, keepalive: None }, no)
+}
+
 /// Who was refused, as the pool knows a client: by its id, and by its address.
-fn evidence(whose: Whose) -> Evidence {
-    let (site, no) = match whose {
-        Whose::Client(who) => (u32::from(who.site), who.no),
-        Whose::Carried(far, _) => (1 << 10 | u32::from(far.node), far.seat.slot),
-    };
-    let client = ClientKey::of(&(u64::from(site) << 32 | u64::from(no)).to_be_bytes());
+fn evidence(client: u64) -> Evidence {
+    let (site, no) = ((client >> 32) as u32, client as u32);
     let source = IpAddr::V4(Ipv4Addr::from(10 << 24 | (site ^ no.rotate_left(7)) & 0x00ff_ffff));
-    Evidence { client, source }
+    Evidence { client: ClientKey::of(&client.to_be_bytes()), source }
 }

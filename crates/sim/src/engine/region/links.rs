@@ -72,7 +72,7 @@ impl Region {
         peer: Option<&Identity>,
         purpose: For,
     ) {
-        let all = (self.plan.sites * self.plan.nodes) as u16;
+        let all = self.plan.all_nodes();
         let target = addresses.first().and_then(|at| at.parse::<u16>().ok());
         let target = target.filter(|to| *to < all).filter(|to| {
             let (site, there) = self.node_of(*to);
@@ -106,10 +106,10 @@ impl Region {
             Say::Stand { link } => self.opens_link(node, link),
             Say::Frame { link, bytes } => self.frame(node, link, &bytes),
             Say::Ends { link, cause } => self.link_ends(node, link, cause),
-            Say::Tunnel { far, tunnel, hop, left, leased } => {
-                self.tunnel_comes(node, (far, tunnel), hop, left, leased);
+            Say::Tunnel { far, tunnel, client, hop, left, leased } => {
+                self.tunnel_comes(node, (far, tunnel, client), hop, left, leased);
             }
-            Say::Taken { seat, tunnel } => self.taken(seat, tunnel),
+            Say::Taken { seat, tunnel, no } => self.taken(seat, tunnel, no),
             Say::Declined { seat, tunnel, declined } => self.declined(seat, tunnel, declined),
             Say::TunnelGone { seat, tunnel } => self.tunnel_gone(seat, tunnel),
             Say::SenderGone { far, tunnel } => self.sender_gone(far, tunnel),
@@ -189,7 +189,13 @@ impl Region {
         let (site, _) = self.node_of(to);
         let count = u64::from(self.nodes[node].count);
         let gnode = self.gnode(node).into();
-        site != self.me && self.draws.happens(self.plan.loss_ppm, gnode, Purpose::Loss, count)
+        site != self.me
+            && self.draws.happens(
+                self.plan.drill.topology.wan.loss_ppm,
+                gnode,
+                Purpose::Loss,
+                count,
+            )
     }
 
     /// On a link's stream: late where it was lost at first, never out of order.
@@ -289,7 +295,7 @@ impl Region {
         if let Some(known) = life.gnodes.get(peer.index()).copied().filter(|g| *g != u16::MAX) {
             return Some(known);
         }
-        let gnode = number(&life.mesh.as_ref()?.identity(peer), self.plan.nodes)?;
+        let gnode = number(&life.mesh.as_ref()?.identity(peer), &self.plan)?;
         let most = life.gnodes.len().max(peer.index() + 1);
         life.gnodes.resize(most, u16::MAX);
         life.gnodes[peer.index()] = gnode;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use isobar_core::entry::Entry;
 use isobar_core::id::{BrokerId, PeerId, SiteId};
 use isobar_core::mesh::message::{BrokerSeen, Introduction};
 use isobar_core::mesh::{
@@ -15,12 +16,14 @@ use isobar_core::report::{AdminState, BrokerState};
 use isobar_core::time::Time;
 use isobar_wire::frame::news;
 
+use super::dns::door;
 use super::links::Link;
 use super::probe::Probe;
 use super::serve::broker_key;
 use super::terms::Event;
 use super::{Region, S};
 use crate::engine::draw::Purpose;
+use crate::engine::plan::{Plan, site_name, site_number};
 
 /// Between two looks at what a node carries.
 const LOOK: Duration = Duration::from_millis(100);
@@ -51,6 +54,7 @@ pub(crate) struct Life {
     pub(super) mesh: Option<Mesh>,
     pub(super) local: Local,
     pub(super) outlook: Outlook,
+    pub(super) entry: Entry,
     /// Places of clients of this region on brokers of this site. Those of one broker are alike.
     pub(super) stacks: Vec<Vec<Token>>,
     pub(super) probes: Vec<[Probe; 3]>,
@@ -69,13 +73,14 @@ impl Node {
         Node { machine: Machine::Vanished, lives: 0, count: 0, life: None }
     }
 
-    pub(super) fn begins(&mut self, pool: Pool, brokers: usize) {
+    pub(super) fn begins(&mut self, pool: Pool, entry: Entry, brokers: usize) {
         self.lives += 1;
         self.life = Some(Box::new(Life {
             pool,
             mesh: None,
             local: Local::default(),
             outlook: Outlook::default(),
+            entry,
             stacks: (0..brokers).map(|_| Vec::new()).collect(),
             probes: vec![[Probe::default(); 3]; brokers],
             tick: Time::NEVER,
@@ -90,14 +95,14 @@ impl Node {
 
 /// Who a node is.
 pub(super) fn identity(site: usize, node: usize) -> Identity {
-    Identity { site: format!("s{site:03}"), node: format!("n{node}") }
+    Identity { site: site_name(site), node: format!("n{node}") }
 }
 
 /// And back.
-pub(super) fn number(identity: &Identity, nodes: usize) -> Option<u16> {
-    let site: usize = identity.site.get(1..)?.parse().ok()?;
+pub(super) fn number(identity: &Identity, plan: &Plan) -> Option<u16> {
+    let site = site_number(&identity.site)?;
     let node: usize = identity.node.get(1..)?.parse().ok()?;
-    Some((site * nodes + node) as u16)
+    Some(plan.gnode(site, node))
 }
 
 /// Where it is reached.
@@ -110,7 +115,7 @@ impl Region {
     pub(super) fn mesh_starts(&mut self, node: usize) {
         let now = self.now();
         let gnode = self.gnode(node);
-        let all = (self.plan.sites * self.plan.nodes) as u16;
+        let all = self.plan.all_nodes();
         let introduce = |other: u16| {
             let (site, there) = self.node_of(other);
             let Identity { site, node } = identity(site, there);
@@ -147,13 +152,13 @@ impl Region {
         };
         let service = LocalService {
             name: self.policy.name.clone(),
-            members: (0..self.plan.brokers).map(BrokerId).collect(),
-            addresses: vec![format!("203.0.113.{}:1883", self.me % 250)],
+            members: (0..self.brokers.len() as u16).map(BrokerId).collect(),
+            addresses: vec![door(self.me, node)],
             ..LocalService::default()
         };
         let mut local = Local {
             draining: false,
-            brokers: (0..self.plan.brokers).map(broker).collect(),
+            brokers: (0..self.brokers.len() as u16).map(broker).collect(),
             services: vec![service],
         };
         sees(&mut local, &life.pool, self.now());
@@ -231,6 +236,7 @@ impl Region {
             Output::Close { link, reason } => self.closes(node, link, reason),
             Output::Publish(outlook) => {
                 let Some(life) = &mut self.nodes[node].life else { return None };
+                life.entry.hear(&outlook);
                 life.pool.handle_candidates(now, S, outlook.candidates(S));
                 life.outlook = outlook;
                 self.dirty |= 1 << node;

@@ -49,6 +49,10 @@ pub(crate) enum Whose {
 #[derive(Debug)]
 pub(crate) struct Task {
     pub(crate) whose: Whose,
+    /// Its client among all.
+    pub(crate) client: u64,
+    /// What a broker said to it, if that was no.
+    pub(crate) no: Option<u8>,
     pub(crate) node: u8,
     pub(crate) flow: Flow,
     pub(crate) token: Option<Token>,

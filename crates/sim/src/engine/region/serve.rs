@@ -1,7 +1,9 @@
 //! A node's pool: how it starts, whom it has from the beginning, and what it wants done.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use isobar_core::entry::Entry;
 use isobar_core::id::{BrokerId, FlowId};
 use isobar_core::mesh::{BrokerKey, Input};
 use isobar_core::pool::{
@@ -14,6 +16,7 @@ use super::mesh::Machine;
 use super::place::Seat;
 use super::terms::{Event, Say};
 use super::{Region, S};
+use crate::drill::SiteNo;
 use crate::engine::crowd::Mood;
 use crate::engine::draw::Purpose;
 use crate::engine::plan::BEGIN;
@@ -49,10 +52,11 @@ impl Region {
         let lives = u64::from(self.nodes[node].lives);
         let entity = u64::from(self.gnode(node));
         let seed = self.draws.bits(entity, Purpose::Seed, lives);
-        let policies = self.plan.broker_policies();
+        let policies = self.plan.drill.brokers(self.me as SiteNo);
         let mut pool = Pool::new(policies, vec![self.policy.clone()], seed, now);
         pool.set_rules(self.plan.rules);
-        self.nodes[node].begins(pool, usize::from(self.plan.brokers));
+        let entry = Entry::new(Arc::clone(&self.plan.entry));
+        self.nodes[node].begins(pool, entry, self.brokers.len());
         self.nodes[node].machine = Machine::Up;
         self.dirty |= 1 << node;
     }
@@ -60,7 +64,10 @@ impl Region {
     /// Clients that are there already when time begins: each was placed by its node's own pool.
     pub(super) fn adopts(&mut self) {
         for no in 0..self.clients.len() {
-            let node = no % self.plan.nodes;
+            if self.is_rejected(no as u32) {
+                continue;
+            }
+            let node = no % self.nodes.len();
             let life = self.nodes[node].life.as_mut().expect("nodes run when time begins");
             let request = Request {
                 service: S,
@@ -72,19 +79,25 @@ impl Region {
                 from_budget: false,
                 carried: None,
             };
-            let Placement::Broker(mut token) = life.pool.place(BEGIN, &request) else {
-                panic!("a plan in which not even its own clients have room");
+            let mut token = match life.pool.place(BEGIN, &request) {
+                Placement::Broker(token) => token,
+                Placement::Wait(ticket) => {
+                    life.pool.leave(S, ticket);
+                    continue;
+                }
+                Placement::Rejected(_) => continue,
             };
-            life.pool.settle(BEGIN, &mut token, Outcome::Accepted, None);
             let broker = token.broker();
+            if !self.brokers[broker.index()].accept() {
+                life.pool.release(BEGIN, token);
+                continue;
+            }
+            life.pool.settle(BEGIN, &mut token, Outcome::Accepted, None);
             life.stacks[broker.index()].push(token);
-            let took = self.brokers[broker.index()].accept();
-            assert!(took, "a broker takes as many as its maxconn says");
             let client = &mut self.clients[no];
             client.mood = Mood::Served;
             (client.node, client.broker) = (node as u8, broker.0);
             self.stand.home += 1;
-            self.stand.unserved -= 1;
         }
     }
 
@@ -152,6 +165,18 @@ impl Region {
         let count = u64::from(self.nodes[node].count);
         let wait = self.draws.within(MAIL, self.gnode(node).into(), Purpose::Mail, count);
         self.agenda.push(self.now() + wait, key, Event::Mail(slot));
+    }
+
+    /// A client that had a place on a broker here has gone by itself.
+    pub(super) fn parts(&mut self, node: usize, broker: u16, lives: u32) {
+        let now = self.now();
+        let n = &mut self.nodes[node];
+        let Some(life) = n.life.as_mut().filter(|_| n.lives == lives) else { return };
+        if let Some(token) = life.stacks[usize::from(broker)].pop() {
+            life.pool.release(now, token);
+            self.dirty |= 1 << node;
+            self.leaves_broker(broker);
+        }
     }
 
     /// Takes a place back from a client of this region that a broker of this site has served.

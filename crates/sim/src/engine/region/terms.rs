@@ -6,6 +6,7 @@ use std::time::Duration;
 use isobar_core::mesh::{LinkEnd, Purpose};
 use isobar_core::pool::Declined;
 
+use super::dns::Told;
 use super::place::{Far, Seat, Who};
 use crate::engine::broker::{Conn, Segment, Signal};
 
@@ -76,7 +77,13 @@ pub(crate) enum Event {
     /// The resolver has waited long enough.
     Unresolved(u32),
     /// Something befalls the site.
-    Blow(u16),
+    Blow(u32),
+    /// A client with a place at that node and broker has gone by itself.
+    Parts {
+        node: u8,
+        broker: u16,
+        lives: u32,
+    },
     /// How things stand is written down.
     Sample,
 }
@@ -120,7 +127,7 @@ pub(crate) enum Letter {
     },
     Answer {
         number: u32,
-        sites: [u16; 2],
+        told: Told,
     },
 }
 
@@ -162,14 +169,17 @@ pub(crate) enum Say {
     Tunnel {
         far: Far,
         tunnel: u32,
+        /// Whose, among all.
+        client: u64,
         hop: u8,
         left: Duration,
         leased: bool,
     },
-    /// To the sender: taken by this seat, or not.
+    /// To the sender: committed over there, with a broker's no or without; or not taken.
     Taken {
         seat: Seat,
         tunnel: u32,
+        no: Option<u8>,
     },
     Declined {
         seat: Seat,

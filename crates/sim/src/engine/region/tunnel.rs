@@ -10,7 +10,7 @@ use isobar_core::lease::LEASE_TTL;
 use isobar_core::pool::Declined;
 use isobar_core::retry::{TunnelFailure, TunnelRefusal};
 
-use super::flow::{OPENING, WELCOME};
+use super::flow::verdict;
 use super::place::{Far, Seat, Sitter, Task, Whose};
 use super::terms::{Letter, Say, ToNode};
 use super::{Region, S};
@@ -36,7 +36,7 @@ impl Region {
         }
         let key = self.node_key(node);
         let at = self.now() + self.way(site, node) + shake;
-        let say = Say::Tunnel { far, tunnel, hop, left, leased };
+        let say = Say::Tunnel { far, tunnel, client: task.client, hop, left, leased };
         self.send(site, at, key, Letter::Node(ToNode { to: there as u8, from: far.node, say }));
     }
 
@@ -44,7 +44,7 @@ impl Region {
     pub(super) fn tunnel_comes(
         &mut self,
         node: usize,
-        (far, tunnel): (Far, u32),
+        (far, tunnel, client): (Far, u32, u64),
         hop: u8,
         left: Duration,
         leased: bool,
@@ -58,12 +58,13 @@ impl Region {
         if let Err(reason) = flow.carried(hop, left, now) {
             return self.declines(node, far, tunnel, reason);
         }
-        let seat = self.task(Whose::Carried(far, leased), node, flow);
+        let seat = self.task(Whose::Carried(far, leased), client, node, flow);
         if let Some(Sitter::Opens(task)) = self.seats.at(seat).map(|chair| &mut chair.sitter) {
             task.tunnel = (tunnel, far.node);
         }
         self.tunnels.insert((far.node, far.seat, tunnel), seat);
-        self.tell(seat, Fact::Opened(OPENING));
+        let opening = self.opening(client);
+        self.tell(seat, Fact::Opened(opening));
     }
 
     pub(super) fn declines(&mut self, node: usize, far: Far, tunnel: u32, reason: TunnelRefusal) {
@@ -86,9 +87,14 @@ impl Region {
         matches!(sitter, Some(Sitter::Opens(task)) if task.tunnel.0 == tunnel && task.passage.is_some())
     }
 
-    pub(super) fn taken(&mut self, seat: Seat, tunnel: u32) {
-        if self.waits_for(seat, tunnel) {
-            self.tell(seat, Fact::TunnelCommitted(Some(WELCOME)));
+    pub(super) fn taken(&mut self, seat: Seat, tunnel: u32, no: Option<u8>) {
+        if !self.waits_for(seat, tunnel) {
+            return;
+        }
+        if let Some(Sitter::Opens(task)) = self.seats.at(seat).map(|chair| &mut chair.sitter) {
+            let (answer, _) = verdict(self.draws, &self.plan.drill.clients, task.client);
+            task.no = no;
+            self.tell(seat, Fact::TunnelCommitted(Some(answer)));
         }
     }
 

@@ -256,7 +256,7 @@ impl Region {
 
     /// The nodes are no more, and nobody on them holds anything.
     pub(super) fn lines_are_gone(&mut self) {
-        for broker in 0..self.plan.brokers {
+        for broker in 0..self.brokers.len() as u16 {
             for conn in self.lines.of(broker) {
                 self.lines.close(conn);
             }
