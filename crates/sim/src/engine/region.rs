@@ -21,7 +21,7 @@ pub(crate) mod terms;
 mod tunnel;
 mod wires;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -89,6 +89,8 @@ pub(crate) struct Region {
     clients: Vec<Client>,
     /// The seats of other regions' clients, before they are welcomed.
     strangers: BTreeMap<Who, u32>,
+    /// Tries that wait for a CONNACK, by when they began.
+    patient: VecDeque<(Time, u32, u16)>,
     /// What befalls it, as far as that has come.
     blows: Vec<Blow>,
     /// Flows of other sites, by who sent them and the number of their tunnel.
@@ -123,6 +125,7 @@ impl Region {
             letters_free: Vec::new(),
             clients: vec![Client::new(me); site.clients as usize],
             strangers: BTreeMap::new(),
+            patient: VecDeque::new(),
             blows: Vec::new(),
             tunnels: BTreeMap::new(),
             resolver: Resolver::new(plan, me),
@@ -312,6 +315,7 @@ impl Shard for Region {
             Event::Start(node) => self.mesh_starts(usize::from(node)),
             Event::Letter(slot) => self.letter(slot),
             Event::Unresolved(number) => self.unresolved(number),
+            Event::Impatient => self.impatient(),
             Event::Blow(number) => self.blow(number as usize),
             Event::Parts { node, broker, lives } => self.parts(usize::from(node), broker, lives),
             Event::Sample => self.sample(),

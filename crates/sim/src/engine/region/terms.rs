@@ -76,6 +76,8 @@ pub(crate) enum Event {
     Letter(u32),
     /// The resolver has waited long enough.
     Unresolved(u32),
+    /// The patience of the first who waits for a CONNACK may be over.
+    Impatient,
     /// Something befalls the site.
     Blow(u32),
     /// A client with a place at that node and broker has gone by itself.
