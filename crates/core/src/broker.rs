@@ -14,7 +14,8 @@ use crate::report::{AdminState, BrokerState, LastCheck};
 use crate::share::Share;
 use crate::time::Time;
 
-/// Openings without an answer, at most, per broker: mosquitto listens with a backlog of 100.
+/// Openings without an answer, at most, per broker, of all nodes of a site together: mosquitto
+/// listens with a backlog of 100.
 pub const UNANSWERED_MAX: u32 = 64;
 /// The window of a broker that has just come up, and the smallest there is. It grows by one
 /// with each prompt answer and shrinks with late and missing ones: a slow broker (one that asks
@@ -89,8 +90,8 @@ pub(crate) struct Broker {
     /// Our part of its `maxconn`, and what siblings have there.
     pub(crate) share: Share,
     pub(crate) unanswered: u32,
-    /// How many may be unanswered at once.
-    pub(crate) window: u32,
+    /// How many may be unanswered at once, as far as the broker's pace goes.
+    window: u32,
     pub(crate) tally: Tally,
     /// The MQTT probe holds a session there.
     pub(crate) probe_in_session: bool,
@@ -154,7 +155,7 @@ impl Broker {
         if at_limit {
             return Fit::Later(Time::NEVER);
         }
-        if self.unanswered >= self.window {
+        if self.unanswered >= self.window() {
             return Fit::Later(Time::NEVER);
         }
         match &self.slow_start {
@@ -188,7 +189,7 @@ impl Broker {
     /// An answer took this long, where `patience` is given.
     pub(crate) fn answered_after(&mut self, took: Duration, patience: Duration) {
         match took < patience / 4 {
-            true => self.window = (self.window + 1).min(UNANSWERED_MAX),
+            true => self.window = (self.window + 1).min(self.widest()),
             false => self.shrink(),
         }
     }
@@ -205,8 +206,20 @@ impl Broker {
         self.shrink();
     }
 
+    /// How many openings may be without an answer at once.
+    pub(crate) fn window(&self) -> u32 {
+        self.window.min(self.widest())
+    }
+
+    /// Our part of what all nodes of the site may have unanswered there.
+    fn widest(&self) -> u32 {
+        let nodes = u32::try_from(self.share.siblings()).unwrap_or(u32::MAX).saturating_add(1);
+        (UNANSWERED_MAX / nodes).max(UNANSWERED_MIN)
+    }
+
     fn shrink(&mut self) {
-        self.window = (self.window - self.window / 8 - 1).max(UNANSWERED_MIN);
+        let window = self.window();
+        self.window = (window - window / 8 - 1).max(UNANSWERED_MIN);
     }
 
     /// Whether it answered an opening within the last few seconds.

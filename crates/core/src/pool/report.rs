@@ -65,7 +65,7 @@ impl Pool {
             admin: b.admin,
             active: b.flows.now(),
             unanswered: b.unanswered,
-            window: b.window,
+            window: b.window(),
             learned_limit: b.fullness.limit(),
             slow_start: b.in_slow_start(),
         }

@@ -121,7 +121,7 @@ impl Site {
     /// Every broker answers so many openings promptly that its window opens wide.
     fn warm(mut self) -> Site {
         for b in 0..self.pool.brokers.len() {
-            while self.pool.brokers[b].window < UNANSWERED_MAX {
+            while self.pool.brokers[b].window() < UNANSWERED_MAX {
                 let only = Some(BrokerId(b as u16));
                 match self.ask(Request { only, attempt: 1, ..request() }) {
                     Placement::Broker(token) => {

@@ -70,6 +70,29 @@ fn siblings_counts_go_into_the_balance() {
 }
 
 #[test]
+fn nodes_of_a_site_share_the_window_of_unanswered_openings() {
+    let mut site = Site::plain(1).warm();
+    let window = |site: &Site| site.pool.glance(A, site.now).window;
+    assert_eq!(window(&site), 64);
+    let count = SiblingCount { broker: A, flows: 0, share: 0 };
+    let sibling = |peer| Sibling { peer: PeerId(peer), word: 1, told: true, counts: vec![count] };
+    site.pool.handle_siblings(site.now, &[sibling(1)]);
+    assert_eq!(window(&site), 32);
+    let opened = core::iter::from_fn(|| match site.arrives() {
+        Placement::Broker(token) => Some(token),
+        _ => None,
+    });
+    let tokens: Vec<_> = opened.take(100).collect();
+    assert_eq!(tokens.len(), 32, "the other half is the sibling's");
+    site.pool.handle_siblings(site.now, &[sibling(1), sibling(2), sibling(3)]);
+    assert_eq!(window(&site), 16);
+    // Alone again, the broker is as quick as it was.
+    site.pool.handle_siblings(site.now, &[]);
+    assert_eq!(window(&site), 64);
+    tokens.into_iter().for_each(|token| site.release(token));
+}
+
+#[test]
 fn two_nodes_keep_their_brokers_balanced_and_below_maxconn() {
     let node = || {
         let brokers = ["a", "b", "c", "d"];
