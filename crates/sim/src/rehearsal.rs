@@ -2,20 +2,34 @@
 //! is judged, and what came of it is written down.
 //!
 //! [`Stage`] is what a world must be able to do; the simulated one and real processes are two. A
-//! [`Scene`] is how things stand at one moment, a [`Finale`] what is known only in the end.
+//! [`Scene`] is how things stand at one moment, a [`Finale`] what is known only in the end. [`rehearse`]
+//! runs a drill on a stage and makes a [`Record`](record::Record) of it.
 
+mod agenda;
+mod clock;
+mod curve;
 mod finale;
+mod judge;
+pub mod measure;
+mod outcome;
 pub mod record;
+mod run;
+pub mod say;
 mod scene;
+mod scope;
+mod stops;
 mod times;
+mod write;
 
 use std::time::Duration;
 
 pub use self::finale::{CrowdFinale, Detection, FINDINGS_MAX, Finale, Finding, SiteFinale};
+pub use self::run::{Progress, rehearse};
 pub use self::scene::{
     Became, BrokerScene, Crowd, EntryScene, FlowScene, MeshScene, NodeScene, Scene, SinceNotice,
     SiteScene,
 };
+pub use self::scope::Scope;
 pub use self::times::Times;
 use crate::drill::metric::{ClientMetric, Metric};
 use crate::drill::{Drill, Kind, Strike};

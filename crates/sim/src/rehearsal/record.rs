@@ -194,7 +194,7 @@ pub struct SiteRecord {
     pub name: String,
     /// Clients at home there.
     pub clients: u64,
-    /// What became of it, once a second.
+    /// What became of it, once a second; less often in a drill of more than 20 minutes.
     pub curve: Vec<Point>,
 }
 
