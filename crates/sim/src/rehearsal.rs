@@ -83,3 +83,6 @@ pub fn withins(drill: &Drill) -> Vec<Duration> {
     all.dedup();
     all
 }
+
+#[cfg(test)]
+pub(crate) mod tests;
