@@ -26,6 +26,7 @@ mod node;
 mod probe;
 pub mod rehearsal;
 mod relay;
+pub mod report;
 mod site;
 mod sites;
 mod task;
