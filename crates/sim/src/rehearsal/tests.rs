@@ -5,5 +5,6 @@ mod judging;
 mod naive;
 mod outcomes;
 pub(crate) mod script;
+mod simulated;
 mod strikes;
 mod words;
