@@ -13,10 +13,33 @@ pub(super) const AXIS: u64 = 16;
 
 /// Steps between ticks of time that a person counts in, in microseconds.
 const STEPS_OF_TIME: [u64; 27] = [
-    1_000, 2_000, 5_000, 10_000, 20_000, 50_000, 100_000, 200_000, 500_000, 1_000_000, 2_000_000,
-    5_000_000, 10_000_000, 15_000_000, 30_000_000, 60_000_000, 120_000_000, 300_000_000,
-    600_000_000, 900_000_000, 1_800_000_000, 3_600_000_000, 7_200_000_000, 14_400_000_000,
-    28_800_000_000, 86_400_000_000, 604_800_000_000,
+    1_000,
+    2_000,
+    5_000,
+    10_000,
+    20_000,
+    50_000,
+    100_000,
+    200_000,
+    500_000,
+    1_000_000,
+    2_000_000,
+    5_000_000,
+    10_000_000,
+    15_000_000,
+    30_000_000,
+    60_000_000,
+    120_000_000,
+    300_000_000,
+    600_000_000,
+    900_000_000,
+    1_800_000_000,
+    3_600_000_000,
+    7_200_000_000,
+    14_400_000_000,
+    28_800_000_000,
+    86_400_000_000,
+    604_800_000_000,
 ];
 
 /// Round times from 0 to `end`, at most so many steps.
@@ -30,7 +53,8 @@ pub(super) fn time_ticks(end: u64, most: u64) -> Vec<u64> {
 /// Round values above 0 up to `top`, at most so many.
 pub(super) fn value_ticks(top: u64, most: u64) -> Vec<u64> {
     let powers = (0..19).map(|power| 10_u64.pow(power));
-    let step = powers.flat_map(|power| [1, 2, 5].map(|n| n * power)).find(|step| top / step <= most);
+    let step =
+        powers.flat_map(|power| [1, 2, 5].map(|n| n * power)).find(|step| top / step <= most);
     multiples(step.unwrap_or(top), top).into_iter().skip(1).collect()
 }
 
@@ -46,7 +70,13 @@ pub(super) fn percent(part: u64, whole: u64) -> String {
 }
 
 /// A drawing of this height in pixels, as wide as its place, with its title and what it shows.
-pub(super) fn drawing(class: &str, height: u64, title: &str, desc: &str, content: Markup) -> Markup {
+pub(super) fn drawing(
+    class: &str,
+    height: u64,
+    title: &str,
+    desc: &str,
+    content: Markup,
+) -> Markup {
     html! {
         svg.(class) role="img" width="100%" height=(height) {
             title { (title) }
@@ -75,8 +105,15 @@ pub(super) fn curve(class: &str, path: &str) -> Markup {
 }
 
 /// Lines at round values with their words, in a frame from `y` down.
-pub(super) fn value_grid(top: u64, ticks: &[u64], y: u64, height: u64, word: fn(u64) -> String) -> Markup {
-    let lines = ticks.iter().map(|value| (y + height - super::series::scale(*value, top, height), value));
+pub(super) fn value_grid(
+    top: u64,
+    ticks: &[u64],
+    y: u64,
+    height: u64,
+    word: fn(u64) -> String,
+) -> Markup {
+    let lines =
+        ticks.iter().map(|value| (y + height - super::series::scale(*value, top, height), value));
     html! {
         @for (at, value) in lines {
             line.grid x1="0" x2="100%" y1=(at) y2=(at) {}

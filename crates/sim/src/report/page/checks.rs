@@ -69,7 +69,8 @@ fn findings(checked: &Checked) -> Markup {
 
 /// Affected clients that were never served again, by what their last try came to.
 pub(super) fn never_served(run: &Record) -> Markup {
-    let mut causes: Vec<(&String, u64)> = run.never_served.iter().map(|(cause, n)| (cause, *n)).collect();
+    let mut causes: Vec<(&String, u64)> =
+        run.never_served.iter().map(|(cause, n)| (cause, *n)).collect();
     causes.retain(|(_, n)| *n > 0);
     causes.sort_by_key(|(_, n)| std::cmp::Reverse(*n));
     let most = causes.first().map_or(0, |(_, n)| *n);
@@ -92,7 +93,11 @@ pub(super) fn never_served(run: &Record) -> Markup {
 }
 
 fn bar(n: u64, most: u64) -> Markup {
-    super::chart::decoration("bars", 10, html! {
-        rect.never width={ (scale(n, most, 100)) "%" } height="10" {}
-    })
+    super::chart::decoration(
+        "bars",
+        10,
+        html! {
+            rect.never width={ (scale(n, most, 100)) "%" } height="10" {}
+        },
+    )
 }

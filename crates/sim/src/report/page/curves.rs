@@ -47,7 +47,8 @@ impl Curves {
         let mut sums: BTreeMap<u64, (usize, Point)> = BTreeMap::new();
         for point in sites.iter().flat_map(|site| &site.curve) {
             let second = point.at_us / 1_000_000;
-            let (seen, sum) = sums.entry(second).or_insert((0, Point { capacity: Some(0), ..Point::default() }));
+            let (seen, sum) =
+                sums.entry(second).or_insert((0, Point { capacity: Some(0), ..Point::default() }));
             *seen += 1;
             sum.at_us = point.at_us;
             sum.connected += point.connected;
@@ -71,7 +72,11 @@ impl Curves {
         Curves {
             connected: most(|point| point.connected),
             guests: most(|point| point.guests),
-            capacity: points.iter().map(|point| point.capacity).max().flatten()
+            capacity: points
+                .iter()
+                .map(|point| point.capacity)
+                .max()
+                .flatten()
                 .filter(|_| points.iter().all(|point| point.capacity.is_some())),
             unserved: most(|point| point.unserved),
             refused: sum(|point| point.refused),

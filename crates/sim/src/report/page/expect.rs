@@ -132,13 +132,19 @@ fn marks(expected: &Expected) -> Markup {
         human::value(unit, values().max().unwrap_or(0)),
         human::value(unit, wanted)
     );
-    chart::drawing("dots", 18, &title, &desc, html! {
-        line.axis x1="0" x2="100%" y1="9" y2="9" {}
-        @for (_, judged) in shown {
-            @if let Some(value) = judged.value { (mark(&place(value), judged.held)) }
-        }
-        line.bound x1=(place(wanted)) x2=(place(wanted)) y1="0" y2="18" {}
-    })
+    chart::drawing(
+        "dots",
+        18,
+        &title,
+        &desc,
+        html! {
+            line.axis x1="0" x2="100%" y1="9" y2="9" {}
+            @for (_, judged) in shown {
+                @if let Some(value) = judged.value { (mark(&place(value), judged.held)) }
+            }
+            line.bound x1=(place(wanted)) x2=(place(wanted)) y1="0" y2="18" {}
+        },
+    )
 }
 
 fn mark(x: &str, held: Option<bool>) -> Markup {

@@ -111,10 +111,11 @@ fn badness(run: &Record, judged: &Judged) -> (Verdict, i128, u64) {
 /// The worst outcome; then the most that speaks against it; then the least room.
 fn worst(runs: &[&Record]) -> usize {
     let key = |run: &Record| {
-        let verdicts =
-            run.expectations.iter().map(|judged| Verdict::of_expectation(run, judged)).chain(
-                run.checks.iter().map(|checked| Verdict::of_check(run, checked)),
-            );
+        let verdicts = run
+            .expectations
+            .iter()
+            .map(|judged| Verdict::of_expectation(run, judged))
+            .chain(run.checks.iter().map(|checked| Verdict::of_check(run, checked)));
         let bad = verdicts.filter(|verdict| verdict.is_bad()).count();
         let room = run.expectations.iter().filter(|judged| !judged.must_fail).filter_map(room_ppm);
         (Reverse(run.outcome), Reverse(bad), room.min().unwrap_or(i128::MAX))

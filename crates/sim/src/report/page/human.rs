@@ -56,11 +56,15 @@ pub(super) fn time(us: u64) -> String {
         (_, 0) => format!("{ms}ms"),
         (_, 1..=59) => seconds(s, ms % 1000, 3),
         (_, 60..=3599) => format!("{}m{}", s / 60, seconds(s % 60, ms % 1000 / 100, 1)),
-        _ => format!("{}h{}", s / 3600, match (s % 3600 / 60, s % 60) {
-            (0, 0) => String::new(),
-            (minutes, 0) => format!("{minutes}m"),
-            (minutes, seconds) => format!("{minutes}m{seconds}s"),
-        }),
+        _ => format!(
+            "{}h{}",
+            s / 3600,
+            match (s % 3600 / 60, s % 60) {
+                (0, 0) => String::new(),
+                (minutes, 0) => format!("{minutes}m"),
+                (minutes, seconds) => format!("{minutes}m{seconds}s"),
+            }
+        ),
     }
 }
 

@@ -65,11 +65,15 @@ fn rows(run: &Record) -> [(&'static str, &'static str, Spread); 5] {
 
 fn bar(spread: &Spread, end: u64) -> Markup {
     let width = |us: u64| chart::percent(us, end);
-    chart::decoration("bars", 12, html! {
-        rect.track width="100%" height="12" {}
-        rect.phase y="5" width=(width(spread.p99_us)) height="2" {}
-        rect.phase y="3" width=(width(spread.p90_us)) height="6" {}
-        rect.phase width=(width(spread.p50_us)) height="12" {}
-        line.phase x1=(width(spread.max_us)) x2=(width(spread.max_us)) y1="0" y2="12" {}
-    })
+    chart::decoration(
+        "bars",
+        12,
+        html! {
+            rect.track width="100%" height="12" {}
+            rect.phase y="5" width=(width(spread.p99_us)) height="2" {}
+            rect.phase y="3" width=(width(spread.p90_us)) height="6" {}
+            rect.phase width=(width(spread.p50_us)) height="12" {}
+            line.phase x1=(width(spread.max_us)) x2=(width(spread.max_us)) y1="0" y2="12" {}
+        },
+    )
 }

@@ -33,7 +33,8 @@ pub(super) fn strip(group: &Group, told: &[usize]) -> Markup {
 fn cell(group: &Group, place: usize, told: bool) -> Markup {
     let run = group.runs[place];
     let (class, sign, word) = outcome_words(run.outcome);
-    let content = html! { span aria-hidden="true" { (sign) } " " (run.seed) span.hidden { " " (word) } };
+    let content =
+        html! { span aria-hidden="true" { (sign) } " " (run.seed) span.hidden { " " (word) } };
     let worst = place == group.worst;
     html! {
         @if told { a.seed.(class).worst[worst] href={ "#" (group.anchor(place)) } { (content) } }

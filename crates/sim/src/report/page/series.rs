@@ -76,7 +76,8 @@ impl Series {
         let mut placed: Vec<(u64, u64)> = Vec::new();
         for (at, value) in self.thinned(detail) {
             let (x, y) = (scale(at, self.end, WIDTH), HEIGHT - scale(value, self.top, HEIGHT));
-            let inner = matches!(placed[..], [.., (_, before), (_, last)] if before == y && last == y);
+            let inner =
+                matches!(placed[..], [.., (_, before), (_, last)] if before == y && last == y);
             if inner || placed.last() == Some(&(x, y)) {
                 placed.pop();
             }

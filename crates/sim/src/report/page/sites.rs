@@ -51,13 +51,8 @@ pub(super) fn brief(run: &Record) -> Markup {
 
 fn together(run: &Record) -> Markup {
     let (bands, curves) = (lanes::bands(run, None), Curves::of_all(&run.sites));
-    let frame = Frame {
-        end: lanes::end(run),
-        height: 130,
-        ticks: 6,
-        detail: Detail::FULL,
-        bands: &bands,
-    };
+    let frame =
+        Frame { end: lanes::end(run), height: 130, ticks: 6, detail: Detail::FULL, bands: &bands };
     html! {
         figure.whole {
             figcaption { b { "All " (run.sites.len()) " sites" } " " span.muted { (facts(&curves)) } }

@@ -26,7 +26,9 @@ pub(super) fn title(groups: &[Group]) -> String {
     let parts: Vec<String> = parts.into_iter().flatten().collect();
     match parts.is_empty() {
         true => "No drill was run".to_owned(),
-        false => format!("{}: {}", human::counted(groups.len(), "drill", "drills"), parts.join(", ")),
+        false => {
+            format!("{}: {}", human::counted(groups.len(), "drill", "drills"), parts.join(", "))
+        }
     }
 }
 

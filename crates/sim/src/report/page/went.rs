@@ -16,7 +16,8 @@ pub(super) fn went(run: &Record) -> Markup {
     };
     let sites = run.sites.len();
     let row_sums = (0..sites).map(|row| (row, (0..sites).map(|column| cell(row, column)).sum()));
-    let column_sums = (0..sites).map(|column| (column, (0..sites).map(|row| cell(row, column)).sum()));
+    let column_sums =
+        (0..sites).map(|column| (column, (0..sites).map(|row| cell(row, column)).sum()));
     let (rows, columns) = (Axis::of(row_sums), Axis::of(column_sums));
     if rows.own.is_empty() {
         return html! { p.muted { "Nobody was served again after a loss." } };
