@@ -6,7 +6,7 @@
 use maud::{Markup, html};
 
 use super::human;
-use super::series::{HEIGHT, WIDTH};
+use super::series::{HEIGHT, WIDTH, scale};
 
 /// Room for the words of a time axis, below what it belongs to.
 pub(super) const AXIS: u64 = 16;
@@ -65,7 +65,7 @@ fn multiples(step: u64, end: u64) -> Vec<u64> {
 
 /// Where `part` of `whole` lies, to a hundredth of a percent.
 pub(super) fn percent(part: u64, whole: u64) -> String {
-    let hundredths = super::series::scale(part, whole, 10_000);
+    let hundredths = scale(part, whole, 10_000);
     format!("{}.{:02}%", hundredths / 100, hundredths % 100)
 }
 
@@ -104,19 +104,27 @@ pub(super) fn curve(class: &str, path: &str) -> Markup {
     html! { @if !path.is_empty() { path.(class) d=(path) {} } }
 }
 
-/// Lines at round values with their words, in a frame from `y` down.
-pub(super) fn value_grid(
+/// Lines at round values, in a frame from `y` down: behind its curves.
+pub(super) fn value_lines(top: u64, ticks: &[u64], y: u64, height: u64) -> Markup {
+    html! {
+        @for value in ticks {
+            @let at = y + height - scale(*value, top, height);
+            line.grid x1="0" x2="100%" y1=(at) y2=(at) {}
+        }
+    }
+}
+
+/// The words of these lines: before the curves.
+pub(super) fn value_words(
     top: u64,
     ticks: &[u64],
     y: u64,
     height: u64,
     word: fn(u64) -> String,
 ) -> Markup {
-    let lines =
-        ticks.iter().map(|value| (y + height - super::series::scale(*value, top, height), value));
     html! {
-        @for (at, value) in lines {
-            line.grid x1="0" x2="100%" y1=(at) y2=(at) {}
+        @for value in ticks {
+            @let at = y + height - scale(*value, top, height);
             text x="3" y=(at.saturating_sub(3)) { (word(*value)) }
         }
     }
@@ -137,7 +145,7 @@ pub(super) fn time_axis(end: u64, most: u64, y: u64, height: u64) -> Markup {
 
 /// Words at an edge stay within.
 pub(super) fn anchor(at: u64, end: u64) -> &'static str {
-    match super::series::scale(at, end, 100) {
+    match scale(at, end, 100) {
         0..=2 => "first",
         95.. => "last",
         _ => "middle",

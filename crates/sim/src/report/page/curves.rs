@@ -51,12 +51,12 @@ impl Curves {
                 sums.entry(second).or_insert((0, Point { capacity: Some(0), ..Point::default() }));
             *seen += 1;
             sum.at_us = point.at_us;
-            sum.connected += point.connected;
-            sum.guests += point.guests;
+            sum.connected = sum.connected.saturating_add(point.connected);
+            sum.guests = sum.guests.saturating_add(point.guests);
             sum.capacity = sum.capacity.zip(point.capacity).map(|(a, b)| a.saturating_add(b));
-            sum.unserved += point.unserved;
-            sum.refused += point.refused;
-            sum.attempts += point.attempts;
+            sum.unserved = sum.unserved.saturating_add(point.unserved);
+            sum.refused = sum.refused.saturating_add(point.refused);
+            sum.attempts = sum.attempts.saturating_add(point.attempts);
         }
         let whole = sums.into_values().filter(|(seen, _)| *seen == sites.len());
         Curves::new(whole.map(|(_, sum)| sum).collect())
@@ -108,10 +108,12 @@ impl Curves {
         let strip = self.refused > 0;
         let below = if strip { STRIP.0 + STRIP.1 } else { 0 };
         let bottom = HEAD + height + below;
+        let (top, ticks) = (self.top(), chart::value_ticks(self.top(), 3));
         let content = html! {
             @for band in frame.bands { (band.draw(frame.end, HEAD, bottom - HEAD)) }
-            (chart::value_grid(self.top(), &chart::value_ticks(self.top(), 3), HEAD, height, human::short))
+            (chart::value_lines(top, &ticks, HEAD, height))
             (chart::stretched(HEAD, height, self.paths(frame)))
+            (chart::value_words(top, &ticks, HEAD, height, human::short))
             @if strip { (self.refusals(frame, HEAD + height + STRIP.0)) }
             (chart::time_axis(frame.end, frame.ticks, HEAD, bottom - HEAD))
         };

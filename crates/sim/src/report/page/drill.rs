@@ -24,7 +24,10 @@ pub(super) fn article(group: &Group, brief: usize) -> Markup {
                     h3 { "The other seeds" }
                     @for place in &told { (run::in_brief(group, *place)) }
                     @if further > 0 {
-                        p.muted { "Not told here: " (human::counted(further, "further seed", "further seeds")) "; the command below each with its own number tells them." }
+                        p.muted {
+                            (human::counted(further, "further seed", "further seeds"))
+                            " not told here; the command above with its number tells of each."
+                        }
                     }
                 }
             }
@@ -39,7 +42,7 @@ fn head(group: &Group) -> Markup {
             p.kind { b { (run.drill) } " · " @if run.live { "on real processes" } @else { "simulated" } @if must_fail(run) { " · must fail" } }
             h2 { (run.hypothesis) }
             p.outcome { (outcome_badge(group.outcome())) " " (lead(group)) }
-            (run::why(run))
+            (run::why(run, group.runs.len() > 1))
             (facts(run))
             (run::command(run))
         }
@@ -59,8 +62,21 @@ fn lead(group: &Group) -> Markup {
                 (human::margin(&judged.unit, judged.margin.unwrap_or(0)))
                 " (" (human::percent(ppm, 1_000_000)) " of its bound)."
             }
+        } @else if group.runs.len() > 1 {
+            "It did not pass on seed " (not_passed(group)) "."
         }
     }
+}
+
+/// The seeds that did not pass, at most some.
+fn not_passed(group: &Group) -> String {
+    const MOST: usize = 10;
+    let runs = group.runs.iter().filter(|run| run.outcome != Outcome::Passed);
+    let mut seeds: Vec<String> = runs.map(|run| run.seed.to_string()).collect();
+    let further = seeds.len().saturating_sub(MOST);
+    seeds.truncate(MOST);
+    let seeds = seeds.join(", ");
+    if further > 0 { format!("{seeds} and {further} more") } else { seeds }
 }
 
 fn facts(run: &Record) -> Markup {

@@ -11,6 +11,8 @@ use crate::rehearsal::record::Record;
 const HEIGHT: u64 = 150;
 /// Pixels above the frame.
 const HEAD: u64 = 14;
+/// Lines across it, in percent.
+const QUARTERS: [u64; 4] = [25, 50, 75, 100];
 /// Other runs drawn behind.
 const OTHERS_MAX: usize = 40;
 
@@ -30,11 +32,12 @@ pub(super) fn ecdf(group: &Group, run: &Record) -> Markup {
     let ends = others.iter().chain([&run]).filter_map(|run| run.served.last());
     let end = ends.map(|step| step.us).max().unwrap_or(0).max(1);
     let content = html! {
-        (chart::value_grid(100, &[25, 50, 75, 100], HEAD, HEIGHT, |n| format!("{n}%")))
+        (chart::value_lines(100, &QUARTERS, HEAD, HEIGHT))
         (chart::stretched(HEAD, HEIGHT, html! {
             @for other in &others { (chart::curve("other", &series(other, end).steps(Detail::BRIEF))) }
             (chart::curve("ecdf", &series(run, end).steps(Detail::FULL)))
         }))
+        (chart::value_words(100, &QUARTERS, HEAD, HEIGHT, |n| format!("{n}%")))
         (chart::time_axis(end, 5, HEAD, HEIGHT))
     };
     let desc = quantiles(run)

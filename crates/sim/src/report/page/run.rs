@@ -15,9 +15,9 @@ pub(super) fn in_full(group: &Group, place: usize) -> Markup {
     html! {
         section.run {
             h3 id=(group.anchor(place)) {
-                @if alone { "What happened" } @else { "Seed " (run.seed) ", the worst, in full" }
+                @if alone { "What happened" }
+                @else { "Seed " (run.seed) ", the worst, in full " (outcome_badge(run.outcome)) }
             }
-            @if !alone { p { (outcome_badge(run.outcome)) } (why(run)) }
             (lanes::lanes(run))
             (sites::sites(run))
             h4 { "How long clients waited" }
@@ -42,7 +42,7 @@ pub(super) fn in_brief(group: &Group, place: usize) -> Markup {
             summary { "Seed " (run.seed) " " (outcome_badge(run.outcome)) }
             // Here rather than on the element itself: a link to it then unfolds it.
             h4 id=(group.anchor(place)) { "Seed " (run.seed) }
-            (why(run))
+            (why(run, false))
             (expect::of_run(run))
             (sites::brief(run))
             (phases::table(run))
@@ -55,10 +55,16 @@ pub(super) fn in_brief(group: &Group, place: usize) -> Markup {
     }
 }
 
-/// Why it did not pass.
-pub(super) fn why(run: &Record) -> Markup {
+/// Why it did not pass; with its seed, where it is one of several.
+pub(super) fn why(run: &Record, seed: bool) -> Markup {
     html! {
-        @if !run.why.is_empty() { ul.why.bad[run.outcome == Outcome::Failed] { @for reason in &run.why { li { (reason) } } } }
+        @if !run.why.is_empty() {
+            ul.why.bad[run.outcome == Outcome::Failed] {
+                @for reason in &run.why {
+                    li { @if seed { b { "Seed " (run.seed) ":" } " " } (reason) }
+                }
+            }
+        }
     }
 }
 

@@ -85,7 +85,7 @@ fn heat(n: u64, whole: u64, home: bool) -> Markup {
     // The square root, so that small parts are told from none.
     let level = scale(n, whole, 10_000).isqrt().div_ceil(20);
     html! {
-        td.number.home[home] class={ "h" (level) } {
+        td.number.{ "h" (level) }.home[home] {
             @if n == 0 { span.muted { "·" } } @else { (human::short(n)) }
         }
     }
