@@ -100,7 +100,7 @@ impl Loss {
 
     fn went(self, served: u64, seed: u64) -> Vec<Vec<u64>> {
         let shares = self.shares(seed);
-        let all: u64 = shares.iter().sum();
+        let all: u64 = shares.iter().sum::<u64>().max(1);
         let mut went = vec![vec![0; self.sites]; self.sites];
         went[0] = shares.iter().map(|share| served * share / all).collect();
         // A few of others were guests there when it went.

@@ -64,7 +64,7 @@ impl Curves {
 
     fn new(points: Vec<Point>) -> Curves {
         let most = |of: fn(&Point) -> u64| points.iter().map(of).max().unwrap_or(0);
-        let sum = |of: fn(&Point) -> u64| points.iter().map(of).fold(0, u64::saturating_add);
+        let sum = |of: fn(&Point) -> u64| human::sum(points.iter().map(of));
         let limited = points.iter().filter_map(|point| Some((point.connected, point.capacity?)));
         let load = |(connected, room): &(u64, u64)| {
             (u128::from(*connected) * 1_000_000 / u128::from(*room), *connected)

@@ -80,7 +80,7 @@ fn not_passed(group: &Group) -> String {
 }
 
 fn facts(run: &Record) -> Markup {
-    let clients = run.sites.iter().map(|site| site.clients).fold(0, u64::saturating_add);
+    let clients = human::sum(run.sites.iter().map(|site| site.clients));
     html! {
         dl.facts {
             div { dt { "Sites" } dd { (run.sites.len()) } }

@@ -86,7 +86,7 @@ fn served(run: &Record) -> u64 {
 }
 
 fn noticed(run: &Record) -> u64 {
-    run.never_served.values().fold(served(run), |sum, count| sum.saturating_add(*count))
+    human::sum(run.never_served.values().copied().chain([served(run)]))
 }
 
 fn series(run: &Record, end: u64) -> Series {

@@ -32,6 +32,11 @@ pub(super) fn short(n: u64) -> String {
     format!("{}{part}{letter}", count(whole))
 }
 
+/// All of them, or as many as can be counted.
+pub(super) fn sum(counts: impl IntoIterator<Item = u64>) -> u64 {
+    counts.into_iter().fold(0, u64::saturating_add)
+}
+
 /// `1 site`, `20 sites`.
 pub(super) fn counted(n: usize, one: &str, many: &str) -> String {
     format!("{} {}", count(n as u64), if n == 1 { one } else { many })

@@ -76,8 +76,8 @@ fn row(run: &Record) -> Markup {
             th scope="row" { (run.seed) }
             td { (outcome_badge(run.outcome)) }
             td.number { (time(outage.p50_us)) } td.number { (time(outage.p99_us)) } td.number { (time(outage.max_us)) }
-            td.number { (human::count(run.never_served.values().sum())) }
-            td.number { (human::count(run.checks.iter().map(|checked| checked.found).sum())) }
+            td.number { (human::count(human::sum(run.never_served.values().copied()))) }
+            td.number { (human::count(human::sum(run.checks.iter().map(|checked| checked.found)))) }
             td { (super::run::hash(run)) }
         }
     }

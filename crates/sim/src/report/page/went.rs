@@ -15,15 +15,16 @@ pub(super) fn went(run: &Record) -> Markup {
         run.went.get(row).and_then(|row| row.get(column)).copied().unwrap_or(0)
     };
     let sites = run.sites.len();
-    let row_sums = (0..sites).map(|row| (row, (0..sites).map(|column| cell(row, column)).sum()));
-    let column_sums =
-        (0..sites).map(|column| (column, (0..sites).map(|row| cell(row, column)).sum()));
-    let (rows, columns) = (Axis::of(row_sums), Axis::of(column_sums));
+    let row_sum = |row| human::sum((0..sites).map(|column| cell(row, column)));
+    let column_sum = |column| human::sum((0..sites).map(|row| cell(row, column)));
+    let (rows, columns) = (Axis::of(sites, row_sum), Axis::of(sites, column_sum));
     if rows.own.is_empty() {
         return html! { p.muted { "Nobody was served again after a loss." } };
     }
     let sum = |rows: &[usize], columns: &[usize]| -> u64 {
-        rows.iter().flat_map(|row| columns.iter().map(move |column| cell(*row, *column))).sum()
+        human::sum(
+            rows.iter().flat_map(|row| columns.iter().map(move |column| cell(*row, *column))),
+        )
     };
     let all_columns: Vec<usize> = columns.own.iter().chain(&columns.others).copied().collect();
     let line = |name: &str, members: &[usize]| {
@@ -64,7 +65,8 @@ struct Axis {
 }
 
 impl Axis {
-    fn of(sums: impl Iterator<Item = (usize, u64)>) -> Axis {
+    fn of(sites: usize, sum: impl Fn(usize) -> u64) -> Axis {
+        let sums = (0..sites).map(|site| (site, sum(site)));
         let (mut busy, idle): (Vec<_>, Vec<_>) = sums.partition(|(_, sum)| *sum > 0);
         busy.sort_by_key(|(_, sum)| std::cmp::Reverse(*sum));
         // One other would take as much room under its own name.
