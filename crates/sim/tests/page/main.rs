@@ -83,7 +83,7 @@ fn every_expectation_is_told_by_its_worst_seed() {
     let points =
         format!("\u{2212}0.{} points", format!("{:06}", -worst)[2..].trim_end_matches('0'));
     assert_has(&page, &[&first.name, &points, "held on 17 of 20", "3 of 20 seeds failed"]);
-    assert_has(&page, &["It did not pass on seed 4, 11, 18."]);
+    assert_has(&page, &["Not passed: seeds 4, 11, 18."]);
     let strip = page.attributes("class", "seed bad");
     assert_eq!(strip, 3, "the worst of them is marked besides");
 }
@@ -92,7 +92,7 @@ fn every_expectation_is_told_by_its_worst_seed() {
 fn a_passed_drill_says_how_much_room_it_had() {
     let records = runs(Loss::small(), 1..=3);
     let page = parsed(&records);
-    assert_has(&page, &["All 3 seeds passed.", "Least room:", "of its bound"]);
+    assert_has(&page, &["All 3 seeds passed.", "Least room: "]);
     assert!(!page.text.contains("✗"), "nothing failed");
 }
 

@@ -78,7 +78,7 @@ pub(super) fn never_served(run: &Record) -> Markup {
     html! {
         @if causes.is_empty() { p { "✓ Every affected client was served again." } }
         @else {
-            table.small {
+            table.small.never {
                 caption.hidden { "Clients never served again, by what their last try came to" }
                 thead { tr { th scope="col" { "Last try" } th.number scope="col" { "Clients" } th.wide scope="col" { span.hidden { "Share" } } } }
                 tbody { @for (cause, n) in causes.iter().take(CAUSES_MAX) { tr {

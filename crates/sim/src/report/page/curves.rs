@@ -196,7 +196,13 @@ pub(super) fn legend() -> Markup {
             li { (line("capacity")) "room of living brokers" }
             li { (line("unserved")) "at home here and without a connection" }
             li { (area("refused")) "refused a second, own scale" }
-            li { svg.key width="28" height="12" aria-hidden="true" { rect.band width="28" height="12" {} } "fault at this site" }
+            li {
+                svg.key width="28" height="12" aria-hidden="true" {
+                    rect.band width="28" height="12" {}
+                    rect.rail width="28" height="4" {}
+                }
+                "fault at this site; dotted: elsewhere"
+            }
         }
     }
 }

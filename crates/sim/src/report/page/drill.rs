@@ -57,13 +57,12 @@ fn lead(group: &Group) -> Markup {
     html! {
         (first) (letters.as_str()) ". "
         @if group.outcome() == Outcome::Passed {
-            @if let Some((judged, ppm)) = group.tightest() {
+            @if let Some(judged) = group.tightest() {
                 "Least room: " b { (judged.name) } ", "
-                (human::margin(&judged.unit, judged.margin.unwrap_or(0)))
-                " (" (human::percent(ppm, 1_000_000)) " of its bound)."
+                (human::margin(&judged.unit, judged.margin.unwrap_or(0))) "."
             }
         } @else if group.runs.len() > 1 {
-            "It did not pass on seed " (not_passed(group)) "."
+            "Not passed: " (not_passed(group)) "."
         }
     }
 }
@@ -75,8 +74,13 @@ fn not_passed(group: &Group) -> String {
     let mut seeds: Vec<String> = runs.map(|run| run.seed.to_string()).collect();
     let further = seeds.len().saturating_sub(MOST);
     seeds.truncate(MOST);
+    let word = if seeds.len() + further == 1 { "seed" } else { "seeds" };
     let seeds = seeds.join(", ");
-    if further > 0 { format!("{seeds} and {further} more") } else { seeds }
+    if further > 0 {
+        format!("{word} {seeds} and {further} more")
+    } else {
+        format!("{word} {seeds}")
+    }
 }
 
 fn facts(run: &Record) -> Markup {

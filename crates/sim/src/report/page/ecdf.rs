@@ -8,7 +8,7 @@ use super::human;
 use super::series::{Detail, Series, scale};
 use crate::rehearsal::record::Record;
 
-const HEIGHT: u64 = 150;
+const HEIGHT: u64 = 230;
 /// Pixels above the frame.
 const HEAD: u64 = 14;
 /// Lines across it, in percent.
@@ -64,8 +64,8 @@ fn table(run: &Record) -> Markup {
     html! {
         table.small {
             caption.hidden { "Time from noticing to being served" }
-            thead { tr { @for (name, _) in quantiles(run) { th.number scope="col" { (name) } } } }
-            tbody { tr { @for (_, time) in quantiles(run) { td.number { (time) } } } }
+            thead { tr { td {} @for (name, _) in quantiles(run) { th.number scope="col" { (name) } } } }
+            tbody { tr { th scope="row" { "Served within" } @for (_, time) in quantiles(run) { td.number { (time) } } } }
         }
     }
 }

@@ -81,24 +81,33 @@ impl<'a> Group<'a> {
         Some(Expected { worst, all })
     }
 
-    /// The expectation that held with the least room, by the part of its bound.
-    pub(super) fn tightest(&self) -> Option<(&'a Judged, u64)> {
+    /// The expectation that held with the least room for its kind.
+    pub(super) fn tightest(&self) -> Option<&'a Judged> {
         let room = |expected: Expected<'a>| {
             let (run, judged) = expected.worst;
             let held = Verdict::of_expectation(run, judged) == Verdict::Held;
-            let ppm = room_ppm(judged)?;
-            (held && ppm >= 0).then_some((judged, ppm as u64))
+            held.then_some((judged, room_ppm(judged)?))
         };
-        self.expectations().into_iter().filter_map(room).min_by_key(|(_, ppm)| *ppm)
+        self.expectations()
+            .into_iter()
+            .filter_map(room)
+            .min_by_key(|(_, ppm)| *ppm)
+            .map(|(judged, _)| judged)
     }
 }
 
-/// The margin as millionths of the bound; an expectation of exactly nothing, or of exactly
-/// everything, has no room by its nature.
+/// The margin as millionths of what it could be at best: of the bound, where less is better, and of
+/// what is left up to all, where a part of all should be more. An expectation of exactly one value
+/// has no room by its nature.
 fn room_ppm(judged: &Judged) -> Option<i128> {
-    let all_or_nothing = judged.wanted == 0 || judged.bound.contains("==");
-    let ppm = |margin: i64| i128::from(margin) * 1_000_000 / i128::from(judged.wanted);
-    judged.margin.filter(|_| !all_or_nothing).map(ppm)
+    let (wanted, at_least) = (judged.wanted, judged.bound.contains('>'));
+    let best = match judged.unit.as_str() {
+        _ if judged.bound.contains("==") => return None,
+        "Ratio" if at_least => 1_000_000_u64.saturating_sub(wanted),
+        _ => wanted,
+    };
+    let ppm = |margin: i64| (i128::from(margin) * 1_000_000).checked_div(i128::from(best));
+    judged.margin.and_then(ppm)
 }
 
 /// Least first: the verdict, then the margin. What must fail is worst where it nearly holds.

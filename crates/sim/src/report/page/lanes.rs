@@ -24,20 +24,27 @@ pub(super) struct Band {
 }
 
 impl Band {
-    /// In a drawing of a run of this length.
+    /// In a drawing of a run of this length: a band with a rail on top, which no curve hides. What
+    /// is at fault elsewhere is only marked, where it begins and where it ends.
     pub(super) fn draw(&self, end: u64, y: u64, height: u64) -> Markup {
         let x = chart::percent(self.from, end);
+        let width = chart::percent(self.until.saturating_sub(self.from), end);
         html! {
             @if self.own {
-                rect.band x=(x) y=(y) height=(height)
-                    width=(chart::percent(self.until.saturating_sub(self.from), end)) {
+                rect.band x=(x) y=(y) height=(height) width=(width) {}
+                rect.rail x=(x) y=(y.saturating_sub(4)) height="4" width=(width) {
                     title { (self.name) ", " (human::time(self.from)) " to " (human::time(self.until)) }
                 }
             } @else {
-                line.mark x1=(x) x2=(x) y1=(y) y2=(y + height) {}
+                (mark(&x, y, height))
+                @if self.until < end { (mark(&chart::percent(self.until, end), y, height)) }
             }
         }
     }
+}
+
+fn mark(x: &str, y: u64, height: u64) -> Markup {
+    html! { line.mark x1=(x) x2=(x) y1=(y) y2=(y + height) {} }
 }
 
 /// The bands behind a site's curves; `None` for the curves of all sites.
@@ -95,8 +102,8 @@ fn lane(name: &str, faults: &[&Occurrence], end: u64) -> Markup {
         div.lane {
             p {
                 b { (name) } " " code { (first.deed) } " "
-                @if faults.len() == 1 { "on " (first.targets) ", " (span(first)) }
-                @else { (human::counted(faults.len(), "time", "times")) ", first on " (first.targets) ", " (span(first)) }
+                @if faults.len() == 1 { "on " (targets(first)) ", " (span(first)) }
+                @else { (human::counted(faults.len(), "time", "times")) ", first on " (targets(first)) ", " (span(first)) }
                 " "
                 @if effect == 0 { span.badge.open { "? never took effect" } }
                 @else if effect < faults.len() {
@@ -107,6 +114,16 @@ fn lane(name: &str, faults: &[&Occurrence], end: u64) -> Markup {
                 rect.track width="100%" height="12" {}
                 @for fault in faults.iter().take(BARS_MAX) { (bar(fault, end)) }
             }))
+        }
+    }
+}
+
+/// Names that do not break at their hyphens and arrows.
+fn targets(fault: &Occurrence) -> Markup {
+    html! {
+        @for (index, target) in fault.targets.split(", ").enumerate() {
+            @if index > 0 { ", " }
+            @if target.len() <= 32 { span.word { (target) } } @else { (target) }
         }
     }
 }
@@ -146,7 +163,7 @@ fn table(run: &Record) -> Markup {
                         @for fault in run.faults.iter().take(ROWS_MAX) { tr {
                             th scope="row" { (fault.fault) }
                             td { code { (fault.deed) } }
-                            td { (fault.targets) }
+                            td { (targets(fault)) }
                             td.number { (human::time(fault.begins_us)) }
                             td.number { (fault.ends_us.map_or("the end".to_owned(), human::time)) }
                             td { @if fault.took_effect { "yes" } @else { span.badge.open { "? no" } } }

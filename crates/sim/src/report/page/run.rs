@@ -39,7 +39,7 @@ pub(super) fn in_brief(group: &Group, place: usize) -> Markup {
     let run = group.runs[place];
     html! {
         details.brief {
-            summary { "Seed " (run.seed) " " (outcome_badge(run.outcome)) }
+            summary { b { "Seed " (run.seed) } " " (outcome_badge(run.outcome)) " " span.muted { (gist(run)) } }
             // Here rather than on the element itself: a link to it then unfolds it.
             h4 id=(group.anchor(place)) { "Seed " (run.seed) }
             (why(run, false))
@@ -51,6 +51,19 @@ pub(super) fn in_brief(group: &Group, place: usize) -> Markup {
             h4 { "Checks" }
             (checks::brief(run))
             (source(run))
+        }
+    }
+}
+
+/// What one asks first of a run among others.
+fn gist(run: &Record) -> String {
+    let lost = human::sum(run.never_served.values().copied());
+    match (run.why.first(), run.phases.outage) {
+        (Some(reason), _) => reason.clone(),
+        (None, outage) if outage.count == 0 => "nobody lost a connection".to_owned(),
+        (None, outage) => {
+            let (p99, lost) = (human::time(outage.p99_us), human::count(lost));
+            format!("outage p99 {p99}, {lost} never served again")
         }
     }
 }
@@ -90,12 +103,14 @@ fn metrics(run: &Record) -> Markup {
 /// What brings it about again, and how to tell that it is the same.
 fn source(run: &Record) -> Markup {
     html! {
-        (command(run))
-        p.muted {
+        div.source {
+            (command(run))
+            p.muted {
             "Isobar " (run.version) ", seed " (run.seed)
             @if run.live { ", on real processes" }
             @else { ", " (human::count(run.events)) " events, hash " (hash(run)) }
             ". Ended at " (human::time(run.ended_us)) " of " (human::time(run.duration_us)) "."
+            }
         }
     }
 }

@@ -67,26 +67,28 @@ fn row(group: &Group) -> Markup {
     }
 }
 
+/// The names that speak against it; of what must fail, those that did; else where room was least.
 fn decided(group: &Group) -> Markup {
-    let expectations = group.expectations();
-    let bad: Vec<&str> = expectations
-        .iter()
-        .filter(|expected| Verdict::of_expectation(expected.worst.0, expected.worst.1).is_bad())
-        .map(|expected| expected.worst.1.name.as_str())
-        .collect();
-    let checks: Vec<&str> = group
-        .worst_run()
-        .checks
-        .iter()
-        .filter(|checked| Verdict::of_check(group.worst_run(), checked).is_bad())
-        .map(|checked| checked.check.as_str())
-        .collect();
-    let names: Vec<&str> = bad.into_iter().chain(checks).collect();
+    let bad = named(group, Verdict::is_bad);
+    let failed = named(group, |verdict| verdict == Verdict::FailedAsItMust);
     html! {
-        @if !names.is_empty() && group.outcome() != Outcome::Passed { (names.join(", ")) }
+        @if group.outcome() != Outcome::Passed && !bad.is_empty() { (bad.join(", ")) }
         @else if let Some(reason) = group.worst_run().why.first() { (reason) }
-        @else if let Some((judged, _)) = group.tightest() {
+        @else if !failed.is_empty() { (failed.join(", ")) " failed, as it must" }
+        @else if let Some(judged) = group.tightest() {
             (judged.name) ", " (human::margin(&judged.unit, judged.margin.unwrap_or(0)))
         } @else { (seeds::tally(group)) }
     }
+}
+
+/// Expectations of which the worst came to this, and checks of the worst run.
+fn named<'a>(group: &Group<'a>, is: impl Fn(Verdict) -> bool) -> Vec<&'a str> {
+    let (run, expectations) = (group.worst_run(), group.expectations());
+    let expected = expectations.iter().map(|expected| {
+        let (run, judged) = expected.worst;
+        (judged.name.as_str(), Verdict::of_expectation(run, judged))
+    });
+    let checked = run.checks.iter();
+    let checked = checked.map(|one| (one.check.as_str(), Verdict::of_check(run, one)));
+    expected.chain(checked).filter(|(_, verdict)| is(*verdict)).map(|(name, _)| name).collect()
 }

@@ -40,7 +40,7 @@ pub(super) fn went(run: &Record) -> Markup {
     html! {
         div.scroll tabindex="0" role="region" aria-label="Who went where" {
             table.heat {
-                caption { "Clients served again after a loss: from their home (rows) to the site that served them (columns). Darker: a larger part of the row; framed: at home." }
+                caption { "Clients served again after a loss: from their home (rows) to the site that served them (columns). Stronger: a larger part of the row; framed: at home." }
                 thead { tr {
                     th scope="col" { "Home" }
                     @for column in &columns.own { th.number scope="col" { (name(*column)) } }
