@@ -40,17 +40,20 @@ pub(super) fn in_brief(group: &Group, place: usize) -> Markup {
     html! {
         details.brief {
             summary { b { "Seed " (run.seed) } " " (outcome_badge(run.outcome)) " " span.muted { (gist(run)) } }
-            // Here rather than on the element itself: a link to it then unfolds it.
-            h4 id=(group.anchor(place)) { "Seed " (run.seed) }
-            (why(run, false))
-            (expect::of_run(run))
-            (sites::brief(run))
-            (phases::table(run))
-            h4 { "Never served again" }
-            (checks::never_served(run))
-            h4 { "Checks" }
-            (checks::brief(run))
-            (source(run))
+            // The place is inside rather than the element itself: a link to it then unfolds it.
+            div id=(group.anchor(place)) {
+                (why(run, false))
+                (expect::of_run(run))
+                h4 { "The sites that give most concern" }
+                (sites::brief(run))
+                h4 { "The outage, phase by phase" }
+                (phases::table(run))
+                h4 { "Never served again" }
+                (checks::never_served(run))
+                h4 { "Checks" }
+                (checks::brief(run))
+                (source(run))
+            }
         }
     }
 }

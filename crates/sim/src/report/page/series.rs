@@ -102,6 +102,10 @@ impl Series {
                 thinned.push(*least.max(most));
             }
         }
+        // A curve begins and ends where it did.
+        if let ([first, .., last], Some(place)) = (&self.points[..], thinned.len().checked_sub(1)) {
+            (thinned[0], thinned[place]) = (*first, *last);
+        }
         thinned
     }
 }

@@ -14,6 +14,8 @@ use crate::rehearsal::record::{Record, SiteRecord};
 const ALL: usize = 9;
 /// Of more, so many.
 const SHOWN: usize = 6;
+/// Of a run told in brief.
+const BRIEF: usize = 3;
 
 /// All sites together, then one by one.
 pub(super) fn sites(run: &Record) -> Markup {
@@ -43,7 +45,7 @@ pub(super) fn brief(run: &Record) -> Markup {
     html! {
         @if !ranked.is_empty() {
             div.cards {
-                @for (site, curves) in ranked.iter().take(3) { (card(run, site, curves, Detail::BRIEF)) }
+                @for (site, curves) in ranked.iter().take(BRIEF) { (card(run, site, curves, Detail::BRIEF)) }
             }
         }
     }

@@ -38,9 +38,13 @@ pub(super) fn went(run: &Record) -> Markup {
     };
     let name = |site: usize| run.sites[site].name.as_str();
     html! {
+        p.muted.about {
+            "Clients served again after a loss: a row for each home, a column for each site that \
+             served them. Stronger: a larger part of the row. Framed: at home."
+        }
         div.scroll tabindex="0" role="region" aria-label="Who went where" {
             table.heat {
-                caption { "Clients served again after a loss: from their home (rows) to the site that served them (columns). Stronger: a larger part of the row; framed: at home." }
+                caption.hidden { "Clients served again, by their home and by the site that served them" }
                 thead { tr {
                     th scope="col" { "Home" }
                     @for column in &columns.own { th.number scope="col" { (name(*column)) } }
