@@ -17,6 +17,7 @@ mod client;
 mod desk;
 pub mod drill;
 pub mod engine;
+pub mod explore;
 mod eyes;
 mod figures;
 mod history;
