@@ -23,6 +23,9 @@ pub struct Record {
     pub hypothesis: String,
     /// The file it was read from, as typed; empty for none.
     pub file: String,
+    /// The drill's text, so that the run can be repeated without the file; empty for none.
+    #[serde(default)]
+    pub source: String,
     /// The run's seed.
     pub seed: u64,
     /// On real processes.

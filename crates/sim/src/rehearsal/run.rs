@@ -30,7 +30,8 @@ pub struct Progress<'a> {
 }
 
 /// Runs a drill with one of its seeds, from its beginning to its end, and says what came of it.
-/// `watch` is called at every look. The caller fills in [`Record::file`].
+/// `watch` is called at every look. The caller fills in [`Record::file`] and
+/// [`Record::source`].
 ///
 /// # Errors
 /// What went wrong with the world; of the drill itself, nothing can.

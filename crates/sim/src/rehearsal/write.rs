@@ -52,6 +52,7 @@ pub(super) fn record(run: Run<'_>) -> Record {
         drill: drill.name.clone(),
         hypothesis: drill.hypothesis.clone(),
         file: String::new(),
+        source: String::new(),
         seed: run.seed,
         live: run.live,
         outcome,
