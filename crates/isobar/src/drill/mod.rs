@@ -2,15 +2,33 @@
 //!
 //! The same two stages as a node's configuration, and the same machinery: `file` is the file as
 //! typed, validation makes of it an [`isobar_sim::drill::Drill`], which nothing validates again.
-//! Running it is not done here.
+//!
+//! Beside that, the commands: one file for each. They go to a world by one door, `world`, and have
+//! what came of it rendered by another, `report`.
 
 mod bounds;
+mod capacity;
 mod check;
+mod diff;
+mod exit;
+mod explore;
 mod file;
+mod files;
+mod interrupt;
+mod options;
+mod output;
+mod pool;
+mod progress;
 pub mod reference;
+mod replay;
+mod report;
+mod run;
+mod saved;
 mod validate;
 mod words;
+mod world;
 
+use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -26,6 +44,16 @@ use crate::config::{ConfigError, Finding};
 pub enum DrillCommand {
     /// Say whether drill files are good, and what each would do.
     Check(check::Args),
+    /// Run drills, and tell what came of them.
+    Run(run::Args),
+    /// Make a run again: it must come out the same.
+    Replay(replay::Args),
+    /// Tell what differs between the runs of two JSON files.
+    Diff(diff::Args),
+    /// Run scenarios that nobody wrote, and keep what fails.
+    Explore(explore::Args),
+    /// Find the largest load that a drill's world bears, also with any one or two sites gone.
+    Capacity(capacity::Args),
 }
 
 impl DrillCommand {
@@ -33,6 +61,11 @@ impl DrillCommand {
     pub fn run(&self) -> ExitCode {
         match self {
             DrillCommand::Check(args) => check::run(args),
+            DrillCommand::Run(args) => run::run(args),
+            DrillCommand::Replay(args) => replay::run(args),
+            DrillCommand::Diff(args) => diff::run(args),
+            DrillCommand::Explore(args) => explore::run(args),
+            DrillCommand::Capacity(args) => capacity::run(args),
         }
     }
 }
@@ -48,6 +81,9 @@ pub struct Loaded {
 
 const START: &str = "the least is [drill] with a hypothesis and a duration, [mesh] with sites, and an \
                      [[expect]]; see simulations/site-loss-silent.toml";
+
+/// What to do where there is no such file.
+const HELP: &str = "check the path; simulations/ has drills to begin with";
 
 const DIALECT: Dialect = Dialect {
     start: START,
@@ -67,7 +103,7 @@ const DIALECT: Dialect = Dialect {
 
 /// Reads and validates the drill at `path`.
 pub fn load(path: &Path) -> Result<Loaded, ConfigError> {
-    let text = source::read(path, "check the path; simulations/ has drills to begin with")?;
+    let text = source::read(path, HELP)?;
     parse(path, &text)
 }
 
@@ -76,4 +112,14 @@ pub fn parse(path: &Path, text: &str) -> Result<Loaded, ConfigError> {
     let source = Source::new(path, text);
     let file: file::File = typed::parse(&source, &DIALECT)?;
     validate::drill(&file, &source)
+}
+
+/// To standard output. Whoever reads it may have gone away; that says nothing about the drills.
+fn say(text: &str) {
+    let _ = std::io::stdout().lock().write_all(text.as_bytes());
+}
+
+/// To standard error, likewise.
+fn tell(text: &str) {
+    let _ = std::io::stderr().lock().write_all(text.as_bytes());
 }

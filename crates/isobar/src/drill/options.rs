@@ -1,0 +1,110 @@
+//! Options that several commands for drills have in common.
+
+use std::num::{NonZeroU32, NonZeroUsize};
+
+use isobar_sim::drill::{Drill, Seeds};
+
+use super::bounds::SEEDS_MAX;
+
+/// A drill that is larger than this has the machine for itself: several of them at once would want
+/// more memory than most machines have.
+const LARGE: u64 = 1_000_000;
+
+/// Which seeds.
+#[derive(Clone, Debug, clap::Args)]
+pub struct SeedArgs {
+    /// Run with this seed only.
+    #[arg(long, value_name = "N", conflicts_with = "seeds")]
+    pub seed: Option<u64>,
+
+    /// Run with each of these seeds, as in 1..20, instead of those that the drill names.
+    #[arg(long, value_name = "A..B", value_parser = read_seeds)]
+    pub seeds: Option<Seeds>,
+}
+
+/// How much of the machine.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub struct ThreadArgs {
+    /// How many threads to use; without it, as many as the machine has cores.
+    ///
+    /// Several runs share them, one thread each; a run alone has them all. Results are the same.
+    #[arg(long, value_name = "N", value_parser = read_threads)]
+    pub threads: Option<NonZeroUsize>,
+}
+
+impl SeedArgs {
+    /// Those asked for, or those of the drill.
+    pub(super) fn of(&self, drill: &Drill) -> Seeds {
+        let one = self.seed.map(|seed| Seeds { first: seed, last: seed });
+        one.or(self.seeds).unwrap_or(drill.seeds)
+    }
+
+    /// Whether any were asked for.
+    pub(super) fn are_given(&self) -> bool {
+        self.seed.is_some() || self.seeds.is_some()
+    }
+}
+
+impl ThreadArgs {
+    /// Those asked for, or one a core.
+    pub(super) fn count(self) -> usize {
+        let cores = std::thread::available_parallelism().ok();
+        self.threads.or(cores).map_or(2, NonZeroUsize::get)
+    }
+}
+
+/// Runs at once, and threads of each.
+pub(super) fn share(threads: usize, runs: usize, drills: &[&Drill]) -> (usize, usize) {
+    let is_large = drills.iter().any(|drill| drill.topology.clients() > LARGE);
+    if runs <= 1 || is_large { (1, threads) } else { (threads.min(runs), 1) }
+}
+
+/// Reads `1..20`, or `7` for one.
+fn read_seeds(text: &str) -> Result<Seeds, String> {
+    let (first, last) = text.split_once("..").unwrap_or((text, text));
+    match (first.trim().parse::<u64>(), last.trim().parse::<u64>()) {
+        (Ok(first), Ok(last)) if first > last => Err("the first is above the last".to_owned()),
+        (Ok(first), Ok(last)) if last - first >= SEEDS_MAX => {
+            Err(format!("at most {SEEDS_MAX} seeds"))
+        }
+        (Ok(first), Ok(last)) => Ok(Seeds { first, last }),
+        _ => Err("write 1..20, or 7 for one".to_owned()),
+    }
+}
+
+fn read_threads(text: &str) -> Result<NonZeroUsize, String> {
+    const MOST: usize = 256;
+    let threads: Option<NonZeroUsize> = text.parse().ok();
+    threads.filter(|threads| threads.get() <= MOST).ok_or(format!("1 to {MOST}"))
+}
+
+/// Reads a number that is not zero, and not endless.
+pub(super) fn read_count(text: &str) -> Result<NonZeroU32, String> {
+    const MOST: u32 = 100_000_000;
+    let count: Option<NonZeroU32> = text.replace('_', "").parse().ok();
+    count.filter(|count| count.get() <= MOST).ok_or(format!("1 to {MOST}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seeds_are_one_or_a_range() {
+        assert_eq!(read_seeds("1..20"), Ok(Seeds { first: 1, last: 20 }));
+        assert_eq!(read_seeds("7"), Ok(Seeds { first: 7, last: 7 }));
+        for wrong in ["", "..", "1..", "5..1", "a..b", "-1..2", "0..10000", "1...3"] {
+            assert!(read_seeds(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn large_worlds_are_run_one_after_the_other() {
+        let mut drill = isobar_sim::explore::draw(1);
+        assert_eq!(share(4, 1, &[&drill]), (1, 4));
+        assert_eq!(share(4, 3, &[&drill]), (3, 1));
+        assert_eq!(share(4, 20, &[&drill]), (4, 1));
+        drill.topology.sites[0].clients = 2_000_000;
+        assert_eq!(share(4, 20, &[&drill]), (1, 4));
+    }
+}

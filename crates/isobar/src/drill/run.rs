@@ -1,0 +1,262 @@
+//! `isobar drill run FILE…`: drills are run, and what came of them is told.
+
+use std::fmt::Write as _;
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use isobar_sim::rehearsal::record::{Outcome, Record};
+
+use super::exit::{CODES, Exit};
+use super::files::{self, DrillFile};
+use super::interrupt::Interrupt;
+use super::options::{SeedArgs, ThreadArgs, share};
+use super::output::Output;
+use super::progress::ProgressLine;
+use super::report;
+use super::world::{self, Unfinished, Watch};
+use super::{pool, say, tell};
+
+const AFTER_HELP: &str = "\
+Results go to standard output: a run alone is told in full, several in a line each, with what did
+not hold below it. How far it is goes to standard error, where that is a terminal.
+
+With --live the drill is run on real processes of this machine, once, with its first seed unless
+others are asked for.";
+
+/// Arguments of `drill run`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = const_format())]
+pub struct Args {
+    /// The drill files; of a folder, every *.toml in it.
+    #[arg(value_name = "FILE", required = true)]
+    pub files: Vec<PathBuf>,
+
+    /// Which seeds.
+    #[command(flatten)]
+    pub seeds: SeedArgs,
+
+    /// How much of the machine.
+    #[command(flatten)]
+    pub threads: ThreadArgs,
+
+    /// On real processes, in real time.
+    #[arg(long)]
+    pub live: bool,
+
+    /// Write a page to read in a browser.
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+
+    /// Write JUnit XML, for a build server.
+    #[arg(long, value_name = "FILE")]
+    pub junit: Option<PathBuf>,
+
+    /// Write everything that is known, as JSON.
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+
+    /// Tell only what did not pass.
+    #[arg(short, long)]
+    pub quiet: bool,
+}
+
+fn const_format() -> String {
+    format!("{AFTER_HELP}\n\n{CODES}")
+}
+
+/// Runs the drills and tells what came of them.
+pub fn run(args: &Args) -> ExitCode {
+    let drills = match files::load_all(&args.files) {
+        Ok(drills) => drills,
+        Err(errors) => {
+            errors.iter().for_each(|error| tell(&format!("{error}\n")));
+            return Exit::BadFile.code();
+        }
+    };
+    for warning in drills.iter().flat_map(|file| &file.warnings) {
+        tell(&format!("warning: {warning}\n"));
+    }
+    let begun = Papers::begin(args);
+    let (papers, interrupt) = match (begun, Interrupt::listen()) {
+        (Ok(papers), Ok(interrupt)) => (papers, interrupt),
+        (Err(wrong), _) => {
+            tell(&format!("error: {wrong}\n"));
+            return Exit::BadFile.code();
+        }
+        (_, Err(error)) => {
+            tell(&format!("error: cannot listen for Ctrl-C: {error}\n"));
+            return Exit::Failed.code();
+        }
+    };
+    let mut told = Told { quiet: args.quiet, keeps: papers.is_any(), ..Told::default() };
+    rehearse_all(args, &drills, &interrupt, &mut told);
+    let exit = told.end(interrupt.is_asked());
+    match papers.finish(&told.records) {
+        Ok(()) => exit.code(),
+        Err(wrong) => {
+            tell(&format!("error: {wrong}\n"));
+            Exit::BadFile.code()
+        }
+    }
+}
+
+fn rehearse_all(args: &Args, drills: &[DrillFile], interrupt: &Interrupt, told: &mut Told) {
+    let seeds_of = |file: &DrillFile| {
+        let seeds = args.seeds.of(&file.drill);
+        let only_first = args.live && !args.seeds.are_given();
+        seeds.first..=if only_first { seeds.first } else { seeds.last }
+    };
+    let jobs = drills.iter().flat_map(|file| seeds_of(file).map(move |seed| (file, seed)));
+    let runs = jobs.clone().count();
+    let all: Vec<_> = drills.iter().map(|file| &file.drill).collect();
+    let (at_once, threads) = match args.live {
+        true => (1, 1),
+        false => share(args.threads.count(), runs, &all),
+    };
+    told.alone = runs == 1;
+    let line = ProgressLine::new(args.quiet);
+    let finished = AtomicU64::new(0);
+    let over = || interrupt.is_asked();
+    let rehearse = |(file, seed): (&DrillFile, u64)| {
+        let progress = |progress: &isobar_sim::rehearsal::Progress<'_>| {
+            let (at, of) = (progress.at.as_millis(), progress.duration.as_millis().max(1));
+            let done = finished.load(Ordering::Relaxed);
+            let part = u64::try_from(at * 1_000 / of).unwrap_or(1_000);
+            let all = (done * 1_000 + if at_once == 1 { part } else { 0 }) / runs as u64;
+            line.show(Some(all), || {
+                let run = if runs == 1 { String::new() } else { format!("{done} of {runs}, ") };
+                format!("{run}{} seed {seed} at {} s", file.drill.name, at / 1_000)
+            });
+        };
+        let watch = Watch { progress: &progress, is_over: &over };
+        let record = rehearse(args.live, file, seed, threads, &watch);
+        finished.fetch_add(1, Ordering::Relaxed);
+        record
+    };
+    pool::in_order(at_once, jobs, rehearse, |record: Option<Record>| {
+        if let Some(record) = record {
+            line.clear();
+            told.add(record);
+        }
+    });
+    line.clear();
+}
+
+/// One run; `None` where it was interrupted.
+fn rehearse(
+    live: bool,
+    file: &DrillFile,
+    seed: u64,
+    threads: usize,
+    watch: &Watch<'_>,
+) -> Option<Record> {
+    let came = match live {
+        true => world::play(&file.drill, seed, watch),
+        false => world::simulate(&file.drill, seed, threads, watch),
+    };
+    let mut record = match came {
+        Ok(record) => record,
+        Err(Unfinished::Interrupted) => return None,
+        Err(Unfinished::Panicked(why)) => {
+            world::record_of(&file.drill, seed, live, format!("The program gave up: {why}."))
+        }
+        Err(Unfinished::Broke(why)) => world::record_of(&file.drill, seed, live, why),
+    };
+    record.file = file.path.display().to_string();
+    record.source.clone_from(&file.text);
+    Some(record)
+}
+
+/// What was told so far.
+#[derive(Default)]
+struct Told {
+    quiet: bool,
+    /// Whether records are wanted in the end.
+    keeps: bool,
+    /// There is one run only.
+    alone: bool,
+    exit: Exit,
+    passed: u64,
+    failed: u64,
+    inconclusive: u64,
+    records: Vec<Record>,
+}
+
+impl Told {
+    fn add(&mut self, record: Record) {
+        let (count, word) = match record.outcome {
+            Outcome::Passed => (&mut self.passed, "passed"),
+            Outcome::Failed => (&mut self.failed, "failed"),
+            Outcome::Inconclusive => (&mut self.inconclusive, "inconclusive"),
+        };
+        *count += 1;
+        self.exit = self.exit.max(Exit::of(record.outcome));
+        if !self.quiet || record.outcome != Outcome::Passed {
+            if self.alone && !self.quiet {
+                say(&report::text(&record));
+            } else {
+                let mut text = format!("{word:<12} {} seed {}\n", record.drill, record.seed);
+                for why in &record.why {
+                    let _ = writeln!(text, "             {why}");
+                }
+                say(&text);
+            }
+        }
+        if self.keeps {
+            self.records.push(record);
+        }
+    }
+
+    fn end(&self, interrupted: bool) -> Exit {
+        if !self.alone && !self.quiet {
+            let Told { passed, failed, inconclusive, .. } = self;
+            say(&format!("{passed} passed, {failed} failed, {inconclusive} inconclusive\n"));
+        }
+        if interrupted {
+            tell("interrupted: not everything was run\n");
+            return self.exit.max(Exit::Inconclusive);
+        }
+        self.exit
+    }
+}
+
+/// The files that were asked for.
+struct Papers {
+    html: Option<Output>,
+    junit: Option<Output>,
+    json: Option<Output>,
+}
+
+impl Papers {
+    fn begin(args: &Args) -> Result<Papers, String> {
+        let paths: Vec<&PathBuf> =
+            [&args.html, &args.junit, &args.json].into_iter().flatten().collect();
+        for (place, path) in paths.iter().enumerate() {
+            if paths[..place].contains(path) {
+                return Err(format!("{}: two reports in one file", path.display()));
+            }
+        }
+        let begin =
+            |path: &Option<PathBuf>| path.as_ref().map(|path| Output::begin(path)).transpose();
+        Ok(Papers {
+            html: begin(&args.html)?,
+            junit: begin(&args.junit)?,
+            json: begin(&args.json)?,
+        })
+    }
+
+    fn is_any(&self) -> bool {
+        self.html.is_some() || self.junit.is_some() || self.json.is_some()
+    }
+
+    fn finish(self, records: &[Record]) -> Result<(), String> {
+        // Each is written, whatever becomes of the others.
+        let json = self.json.map_or(Ok(()), |output| output.finish(&report::json(records)));
+        let junit = self.junit.map_or(Ok(()), |output| output.finish(&report::junit(records)));
+        let html = self.html.map_or(Ok(()), |output| output.finish(&report::page(records)));
+        std::io::stdout().flush().ok();
+        json.and(junit).and(html)
+    }
+}

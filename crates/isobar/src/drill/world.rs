@@ -1,0 +1,173 @@
+//! The one door to the worlds that drills are run in: a drill and a seed go in, a record comes out,
+//! or the reason why there is none.
+
+use std::any::Any;
+use std::cell::{Cell, RefCell};
+use std::convert::Infallible;
+use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
+use std::sync::Once;
+use std::time::Duration;
+
+use isobar_sim::drill::{Drill, Strike};
+use isobar_sim::engine::stage::Simulated;
+use isobar_sim::rehearsal::record::{FORMAT, Outcome, Phases, Record};
+use isobar_sim::rehearsal::{Became, Finale, Progress, Scene, Stage, rehearse};
+
+/// Why a run has no record.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum Unfinished {
+    /// Somebody did not want to wait for it.
+    Interrupted,
+    /// The program gave up: what it said, and where.
+    Panicked(String),
+    /// The world itself failed, not what is rehearsed in it.
+    Broke(String),
+}
+
+/// What a run tells while it lasts, and asks.
+pub(super) struct Watch<'a> {
+    /// Told how far it is.
+    pub progress: &'a (dyn Fn(&Progress<'_>) + Sync),
+    /// Asked whether to end it.
+    pub is_over: &'a (dyn Fn() -> bool + Sync),
+}
+
+/// Runs a drill in virtual time.
+pub(super) fn simulate(
+    drill: &Drill,
+    seed: u64,
+    threads: usize,
+    watch: &Watch<'_>,
+) -> Result<Record, Unfinished> {
+    let run = || {
+        let world = Simulated::new(drill, seed, threads);
+        let mut stage = Interruptible { world, is_over: watch.is_over };
+        rehearse(drill, seed, false, &mut stage, watch.progress)
+    };
+    listen_for_panics();
+    PLACE.take();
+    // Nothing of a run that gave up is looked at again.
+    match catch_unwind(AssertUnwindSafe(run)) {
+        Ok(Ok(record)) => Ok(record),
+        Ok(Err(Interrupted)) => Err(Unfinished::Interrupted),
+        Err(payload) => Err(Unfinished::Panicked(message(payload.as_ref()))),
+    }
+}
+
+/// Runs a drill on real processes of this machine.
+pub(super) fn play(_: &Drill, _: u64, _: &Watch<'_>) -> Result<Record, Unfinished> {
+    Err(Unfinished::Broke("this build runs drills in virtual time only".to_owned()))
+}
+
+/// Panics within are told by [`Unfinished::Panicked`] alone, and with their place.
+pub(super) fn quietly<T>(run: impl FnOnce() -> T) -> T {
+    SILENT.set(true);
+    let result = run();
+    SILENT.set(false);
+    result
+}
+
+thread_local! {
+    static SILENT: Cell<bool> = const { Cell::new(false) };
+    /// Where this thread panicked last.
+    static PLACE: RefCell<String> = const { RefCell::new(String::new()) };
+}
+
+/// Panics are told as before, but for those of a thread that is quiet; and their place is kept.
+fn listen_for_panics() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let before = take_hook();
+        set_hook(Box::new(move |info| {
+            let place = info.location().map_or_else(String::new, |at| format!(", at {at}"));
+            PLACE.set(place);
+            if !SILENT.get() {
+                before(info);
+            }
+        }));
+    });
+}
+
+/// A record of a run that has none: all that is known is why.
+pub(super) fn record_of(drill: &Drill, seed: u64, live: bool, why: String) -> Record {
+    Record {
+        format: FORMAT,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        drill: drill.name.clone(),
+        hypothesis: drill.hypothesis.clone(),
+        file: String::new(),
+        source: String::new(),
+        seed,
+        live,
+        outcome: Outcome::Failed,
+        why: vec![why],
+        duration_us: u64::try_from(drill.duration.as_micros()).unwrap_or(u64::MAX),
+        ended_us: 0,
+        hash: 0,
+        events: 0,
+        expectations: Vec::new(),
+        checks: Vec::new(),
+        faults: Vec::new(),
+        phases: Phases::default(),
+        served: Vec::new(),
+        never_served: Default::default(),
+        sites: Vec::new(),
+        went: Vec::new(),
+        metrics: Default::default(),
+    }
+}
+
+fn message(payload: &(dyn Any + Send)) -> String {
+    let text = payload.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| payload.downcast_ref::<&str>().copied()).unwrap_or("no message").to_owned()
+        + &PLACE.take()
+}
+
+struct Interrupted;
+
+impl From<Infallible> for Interrupted {
+    fn from(never: Infallible) -> Interrupted {
+        match never {}
+    }
+}
+
+/// A world that ends when it is asked to.
+struct Interruptible<'a, S> {
+    world: S,
+    is_over: &'a (dyn Fn() -> bool + Sync),
+}
+
+impl<S: Stage<Error = Infallible>> Stage for Interruptible<'_, S> {
+    type Error = Interrupted;
+
+    fn pass_until(&mut self, at: Duration) -> Result<(), Interrupted> {
+        if (self.is_over)() {
+            return Err(Interrupted);
+        }
+        Ok(self.world.pass_until(at)?)
+    }
+
+    fn begin(&mut self, number: usize, strike: &Strike) -> Result<(), Interrupted> {
+        Ok(self.world.begin(number, strike)?)
+    }
+
+    fn end(&mut self, number: usize) -> Result<(), Interrupted> {
+        Ok(self.world.end(number)?)
+    }
+
+    fn look(&mut self) -> Result<Scene, Interrupted> {
+        Ok(self.world.look()?)
+    }
+
+    fn became(&mut self) -> Vec<Became> {
+        self.world.became()
+    }
+
+    fn took_effect(&self, number: usize) -> bool {
+        self.world.took_effect(number)
+    }
+
+    fn finish(&mut self) -> Result<Finale, Interrupted> {
+        Ok(self.world.finish()?)
+    }
+}
