@@ -66,5 +66,5 @@ impl Parsed {
 }
 
 fn utf8(bytes: &[u8]) -> String {
-    std::str::from_utf8(bytes).unwrap().to_owned()
+    std::str::from_utf8(bytes).expect("a page is UTF-8").to_owned()
 }

@@ -59,6 +59,7 @@ impl Loss {
             drill: "site-loss-silent".to_owned(),
             hypothesis: "Losing Frankfurt in silence: whoever notices is served elsewhere within 45 s, and nobody else feels it".to_owned(),
             file: "simulations/site-loss-silent.toml".to_owned(),
+            source: String::new(),
             seed,
             live: false,
             outcome: if failed { Outcome::Failed } else { Outcome::Passed },
@@ -319,7 +320,11 @@ pub fn negative(seed: u64) -> Record {
     run.hypothesis = "Without a reserve, guests take the room of a site's own clients".to_owned();
     run.outcome = Outcome::Passed;
     run.why.clear();
-    let reserve = run.checks.iter_mut().find(|checked| checked.check == "keeps-reserve").unwrap();
+    let reserve = run
+        .checks
+        .iter_mut()
+        .find(|checked| checked.check == "keeps-reserve")
+        .expect("all checks are there");
     reserve.must_fail = true;
     reserve.found = 1_204;
     reserve.findings = (0..10)
