@@ -1,12 +1,12 @@
 //! Records as one HTML file: what an operator reads after a drill.
 //!
 //! It answers in the order in which questions come: did it hold, by how much, on which seed was it
-//! worst, what happened there, to which sites, and who waited how long. Style and drawings are in the
-//! file; it loads nothing, runs no script, names no date and no machine, and equal records give equal
-//! bytes. Nothing is judged here: outcomes, values and margins are the records' own.
+//! worst, what happened there, to which sites, and who waited how long. Style and drawings are in
+//! the file; it loads nothing, runs no script, names no date and no machine, and equal records give
+//! equal bytes. Nothing is judged here: outcomes, values and margins are the records' own.
 //!
-//! However much was run, a page stays of a size that a mail takes: curves are thinned, of many seeds
-//! only the most telling ones are told, and what is left out is counted.
+//! However much was run, a page stays of a size that a mail takes: curves are thinned, of many
+//! seeds only the most telling ones are told, and what is left out is counted.
 
 mod chart;
 mod checks;

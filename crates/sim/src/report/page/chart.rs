@@ -1,7 +1,8 @@
 //! What drawings share: ticks, axes, and a frame whose lines stretch while its words do not.
 //!
-//! A drawing is as wide as its place, on a phone as on a desk: what stands in it is placed by percent
-//! of the width, and curves are in an inner frame that is stretched with strokes of constant width.
+//! A drawing is as wide as its place, on a phone as on a desk: what stands in it is placed by
+//! percent of the width, and curves are in an inner frame that is stretched, with strokes of
+//! constant width.
 
 use maud::{Markup, html};
 

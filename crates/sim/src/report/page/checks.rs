@@ -21,7 +21,9 @@ pub(super) fn checks(run: &Record) -> Markup {
         @else { (table(run, &found, "Checks that found something, or must")) }
         @if !quiet.is_empty() {
             details {
-                summary { (human::counted(quiet.len(), "check that found nothing", "checks that found nothing")) }
+                summary {
+                    (human::counted(quiet.len(), "check", "checks")) " that found nothing"
+                }
                 (table(run, &quiet, "Checks that found nothing"))
             }
         }
@@ -42,9 +44,17 @@ fn table(run: &Record, checks: &[&Checked], caption: &str) -> Markup {
     html! {
         table.checks {
             caption.hidden { (caption) }
-            thead { tr { th scope="col" { "Check" } th scope="col" { "Came to" } th.number scope="col" { "Found" } } }
+            thead {
+                tr {
+                    th scope="col" { "Check" }
+                    th scope="col" { "Came to" }
+                    th.number scope="col" { "Found" }
+                }
+            }
             tbody { @for checked in checks { tr {
-                th scope="row" { code { (checked.check) } small { (checked.doc) } (findings(checked)) }
+                th scope="row" {
+                    code { (checked.check) } small { (checked.doc) } (findings(checked))
+                }
                 td { (Verdict::of_check(run, checked).badge()) }
                 td.number { (human::count(checked.found)) }
             } } }
@@ -80,14 +90,22 @@ pub(super) fn never_served(run: &Record) -> Markup {
         @else {
             table.small.never {
                 caption.hidden { "Clients never served again, by what their last try came to" }
-                thead { tr { th scope="col" { "Last try" } th.number scope="col" { "Clients" } th.wide scope="col" { span.hidden { "Share" } } } }
+                thead {
+                    tr {
+                        th scope="col" { "Last try" }
+                        th.number scope="col" { "Clients" }
+                        th.wide scope="col" { span.hidden { "Share" } }
+                    }
+                }
                 tbody { @for (cause, n) in causes.iter().take(CAUSES_MAX) { tr {
                     th scope="row" { (cause) }
                     td.number { (human::count(*n)) }
                     td.wide { (bar(*n, most)) }
                 } } }
             }
-            @if further > 0 { p.muted { (human::counted(further, "further cause", "further causes")) "." } }
+            @if further > 0 {
+                p.muted { (human::counted(further, "further cause", "further causes")) "." }
+            }
         }
     }
 }

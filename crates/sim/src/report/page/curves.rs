@@ -133,13 +133,14 @@ impl Curves {
             points: self.points.iter().map(|point| (point.at_us, of(point))).collect(),
         };
         let detail = frame.detail;
+        let capacity = series(|point| point.capacity.unwrap_or(0));
         html! {
             (chart::curve("connected", &series(|point| point.connected).area(detail)))
             @if self.guests > 0 {
                 (chart::curve("guests", &series(|point| point.guests).area(detail)))
             }
             @if self.capacity.is_some() {
-                (chart::curve("capacity", &series(|point| point.capacity.unwrap_or(0)).steps(detail)))
+                (chart::curve("capacity", &capacity.steps(detail)))
             }
             @if self.unserved > 0 {
                 (chart::curve("unserved", &series(|point| point.unserved).line(detail)))
@@ -152,7 +153,9 @@ impl Curves {
         let series = Series { end: frame.end, top: self.refused_rate, points };
         html! {
             (chart::stretched(y, STRIP.1, chart::curve("refused", &series.area(frame.detail))))
-            text.refused x="3" y=(y + 9) { "refused, up to " (human::short(self.refused_rate)) "/s" }
+            text.refused x="3" y=(y + 9) {
+                "refused, up to " (human::short(self.refused_rate)) "/s"
+            }
         }
     }
 }
@@ -187,7 +190,9 @@ pub(super) fn legend() -> Markup {
         html! { svg.key width="28" height="12" aria-hidden="true" { path.(class) d="M0 6H28" {} } }
     };
     let area = |class: &str| {
-        html! { svg.key width="28" height="12" aria-hidden="true" { path.(class) d="M0 13V3H28V13" {} } }
+        html! {
+            svg.key width="28" height="12" aria-hidden="true" { path.(class) d="M0 13V3H28V13" {} }
+        }
     };
     html! {
         ul.legend {

@@ -39,7 +39,12 @@ fn head(group: &Group) -> Markup {
     let run = group.worst_run();
     html! {
         header.drill {
-            p.kind { b { (run.drill) } " · " @if run.live { "on real processes" } @else { "simulated" } @if must_fail(run) { " · must fail" } }
+            p.kind {
+                b { (run.drill) }
+                " · "
+                @if run.live { "on real processes" } @else { "simulated" }
+                @if must_fail(run) { " · must fail" }
+            }
             h2 { (run.hypothesis) }
             p.outcome { (outcome_badge(group.outcome())) " " (lead(group)) }
             (run::why(run, group.runs.len() > 1))

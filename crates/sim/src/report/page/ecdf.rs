@@ -9,6 +9,7 @@ use super::series::{Detail, Series, scale};
 use crate::rehearsal::record::Record;
 
 const HEIGHT: u64 = 230;
+const TITLE: &str = "Part of clients served, by time since noticing";
 /// Pixels above the frame.
 const HEAD: u64 = 14;
 /// Lines across it, in percent.
@@ -34,7 +35,9 @@ pub(super) fn ecdf(group: &Group, run: &Record) -> Markup {
     let content = html! {
         (chart::value_lines(100, &QUARTERS, HEAD, HEIGHT))
         (chart::stretched(HEAD, HEIGHT, html! {
-            @for other in &others { (chart::curve("other", &series(other, end).steps(Detail::BRIEF))) }
+            @for other in &others {
+                (chart::curve("other", &series(other, end).steps(Detail::BRIEF)))
+            }
             (chart::curve("ecdf", &series(run, end).steps(Detail::FULL)))
         }))
         (chart::value_words(100, &QUARTERS, HEAD, HEIGHT, |n| format!("{n}%")))
@@ -51,10 +54,12 @@ pub(super) fn ecdf(group: &Group, run: &Record) -> Markup {
                 b { "Served, by time since noticing" } " "
                 span.muted {
                     (human::count(served(run))) " of " (human::count(noticed)) " were served again."
-                    @if !others.is_empty() { " Thin: " (human::counted(others.len(), "other seed", "other seeds")) "." }
+                    @if !others.is_empty() {
+                        " Thin: " (human::counted(others.len(), "other seed", "other seeds")) "."
+                    }
                 }
             }
-            (chart::drawing("plot", HEAD + HEIGHT + AXIS, "Part of clients served, by time since noticing", &desc, content))
+            (chart::drawing("plot", HEAD + HEIGHT + AXIS, TITLE, &desc, content))
             (table(run))
         }
     }
@@ -64,8 +69,15 @@ fn table(run: &Record) -> Markup {
     html! {
         table.small {
             caption.hidden { "Time from noticing to being served" }
-            thead { tr { td {} @for (name, _) in quantiles(run) { th.number scope="col" { (name) } } } }
-            tbody { tr { th scope="row" { "Served within" } @for (_, time) in quantiles(run) { td.number { (time) } } } }
+            thead {
+                tr { td {} @for (name, _) in quantiles(run) { th.number scope="col" { (name) } } }
+            }
+            tbody {
+                tr {
+                    th scope="row" { "Served within" }
+                    @for (_, time) in quantiles(run) { td.number { (time) } }
+                }
+            }
         }
     }
 }

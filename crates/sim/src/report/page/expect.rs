@@ -27,7 +27,10 @@ pub(super) fn of_group(group: &Group) -> Markup {
     };
     html! {
         table.expectations {
-            caption { h3 { "What was expected" } @if runs > 1 { " " span.muted { "of each the worst of " (runs) " seeds" } } }
+            caption {
+                h3 { "What was expected" }
+                @if runs > 1 { " " span.muted { "of each the worst of " (runs) " seeds" } }
+            }
             (head(runs > 1))
             tbody { @for expected in &group.expectations() { (row(expected)) } }
         }
@@ -49,7 +52,9 @@ fn head(seeds: bool) -> Markup {
     html! {
         thead { tr {
             th scope="col" { "Expectation" } th scope="col" { "Came to" }
-            th.number scope="col" { "Value" } th.number scope="col" { "Bound" } th.number scope="col" { "Margin" }
+            th.number scope="col" { "Value" }
+            th.number scope="col" { "Bound" }
+            th.number scope="col" { "Margin" }
             th scope="col" { "When" }
             @if seeds { th scope="col" { "Every seed" } }
         } }
@@ -69,13 +74,18 @@ fn cells(run: &Record, judged: &Judged, seed: Option<u64>) -> Markup {
         }
         td data-label="Came to" { (verdict.badge()) }
         td.number data-label="Value" {
-            @match judged.value { Some(value) => b { (human::value(unit, value)) }, None => span.muted { "none" } }
+            @match judged.value {
+                Some(value) => b { (human::value(unit, value)) },
+                None => span.muted { "none" }
+            }
             @if let Some(seed) = seed { small { "seed " (seed) } }
         }
         td.number data-label="Bound" { (sign(judged)) (human::value(unit, judged.wanted)) }
         td.number data-label="Margin" {
             @match judged.margin {
-                Some(margin) if verdict.is_failure() => strong.short { (human::margin(unit, margin)) },
+                Some(margin) if verdict.is_failure() => {
+                    strong.short { (human::margin(unit, margin)) }
+                },
                 Some(margin) => (human::margin(unit, margin)),
                 None => span.muted { "none" },
             }
@@ -86,9 +96,10 @@ fn cells(run: &Record, judged: &Judged, seed: Option<u64>) -> Markup {
 
 /// The comparison, as the bound spells it.
 fn sign(judged: &Judged) -> String {
-    let signs = [("==", "= "), (">=", "≥ "), ("<=", "≤ "), ("!=", "≠ "), (">", "> "), ("<", "< ")];
-    let found = signs.iter().find(|(spelt, _)| judged.bound.contains(spelt));
-    found.map_or_else(String::new, |(_, sign)| (*sign).to_owned())
+    const SIGNS: [(&str, &str); 6] =
+        [("==", "="), (">=", "≥"), ("<=", "≤"), ("!=", "≠"), (">", ">"), ("<", "<")];
+    let found = SIGNS.iter().find(|(spelt, _)| judged.bound.contains(spelt));
+    found.map_or_else(String::new, |(_, sign)| format!("{sign} "))
 }
 
 fn when(judged: &Judged) -> Markup {
@@ -101,7 +112,9 @@ fn when(judged: &Judged) -> Markup {
     };
     html! {
         @match span { Some(span) => (span), None => "at the end" }
-        @if let Some(recovered) = judged.recovered_us { small { "held after " (human::time(recovered)) } }
+        @if let Some(recovered) = judged.recovered_us {
+            small { "held after " (human::time(recovered)) }
+        }
         @if let Some(worst) = judged.worst_us { small { "worst at " (human::time(worst)) } }
     }
 }

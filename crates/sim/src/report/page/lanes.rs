@@ -33,7 +33,9 @@ impl Band {
             @if self.own {
                 rect.band x=(x) y=(y) height=(height) width=(width) {}
                 rect.rail x=(x) y=(y.saturating_sub(4)) height="4" width=(width) {
-                    title { (self.name) ", " (human::time(self.from)) " to " (human::time(self.until)) }
+                    title {
+                        (self.name) ", " (human::time(self.from)) " to " (human::time(self.until))
+                    }
                 }
             } @else {
                 (mark(&x, y, height))
@@ -89,7 +91,9 @@ pub(super) fn lanes(run: &Record) -> Markup {
             (chart::decoration("plot", AXIS + 2, chart::time_axis(end, 6, 0, 2)))
         }
         @if further > 0 {
-            p.muted { (human::counted(further, "further fault is", "further faults are")) " in the table." }
+            p.muted {
+                (human::counted(further, "further fault is", "further faults are")) " in the table."
+            }
         }
         (table(run))
     }
@@ -103,7 +107,10 @@ fn lane(name: &str, faults: &[&Occurrence], end: u64) -> Markup {
             p {
                 b { (name) } " " code { (first.deed) } " "
                 @if faults.len() == 1 { "on " (targets(first)) ", " (span(first)) }
-                @else { (human::counted(faults.len(), "time", "times")) ", first on " (targets(first)) ", " (span(first)) }
+                @else {
+                    (human::counted(faults.len(), "time", "times"))
+                    ", first on " (targets(first)) ", " (span(first))
+                }
                 " "
                 @if effect == 0 { span.badge.open { "? never took effect" } }
                 @else if effect < faults.len() {
@@ -132,10 +139,11 @@ fn targets(fault: &Occurrence) -> Markup {
 fn bar(fault: &Occurrence, end: u64) -> Markup {
     let from = fault.begins_us.min(end);
     let width = fault.ends_us.unwrap_or(end).min(end).saturating_sub(from);
+    let x = chart::percent(from, end);
     let class = if fault.took_effect { "fault" } else { "fault idle" };
     html! {
-        rect class=(class) x=(chart::percent(from, end)) height="12" width=(chart::percent(width, end)) {}
-        line class=(class) x1=(chart::percent(from, end)) x2=(chart::percent(from, end)) y1="0" y2="12" {}
+        rect class=(class) x=(x) height="12" width=(chart::percent(width, end)) {}
+        line class=(class) x1=(x) x2=(x) y1="0" y2="12" {}
     }
 }
 
@@ -156,8 +164,12 @@ fn table(run: &Record) -> Markup {
                 table {
                     caption { "Faults in order of time" }
                     thead { tr {
-                        th scope="col" { "Fault" } th scope="col" { "What" } th scope="col" { "To whom" }
-                        th scope="col" { "From" } th scope="col" { "To" } th scope="col" { "Took effect" }
+                        th scope="col" { "Fault" }
+                        th scope="col" { "What" }
+                        th scope="col" { "To whom" }
+                        th scope="col" { "From" }
+                        th scope="col" { "To" }
+                        th scope="col" { "Took effect" }
                     } }
                     tbody {
                         @for fault in run.faults.iter().take(ROWS_MAX) { tr {
@@ -166,12 +178,18 @@ fn table(run: &Record) -> Markup {
                             td { (targets(fault)) }
                             td.number { (human::time(fault.begins_us)) }
                             td.number { (fault.ends_us.map_or("the end".to_owned(), human::time)) }
-                            td { @if fault.took_effect { "yes" } @else { span.badge.open { "? no" } } }
+                            td {
+                                @if fault.took_effect { "yes" } @else { span.badge.open { "? no" } }
+                            }
                         } }
                     }
                 }
             }
-            @if further > 0 { p.muted { (human::counted(further, "further one is", "further ones are")) " left out." } }
+            @if further > 0 {
+                p.muted {
+                    (human::counted(further, "further one is", "further ones are")) " left out."
+                }
+            }
         }
     }
 }

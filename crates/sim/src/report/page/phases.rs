@@ -45,7 +45,9 @@ pub(super) fn table(run: &Record) -> Markup {
                 td.number { (human::short(spread.count)) }
                 @if spread.count == 0 { @for _ in 0..4 { td.number { "–" } } }
                 @else {
-                    @for us in [spread.p50_us, spread.p90_us, spread.p99_us, spread.max_us] { td.number { (human::time(us)) } }
+                    @for us in [spread.p50_us, spread.p90_us, spread.p99_us, spread.max_us] {
+                        td.number { (human::time(us)) }
+                    }
                 }
             } } }
         }

@@ -39,7 +39,10 @@ pub(super) fn in_brief(group: &Group, place: usize) -> Markup {
     let run = group.runs[place];
     html! {
         details.brief {
-            summary { b { "Seed " (run.seed) } " " (outcome_badge(run.outcome)) " " span.muted { (gist(run)) } }
+            summary {
+                b { "Seed " (run.seed) }
+                " " (outcome_badge(run.outcome)) " " span.muted { (gist(run)) }
+            }
             // The place is inside rather than the element itself: a link to it then unfolds it.
             div id=(group.anchor(place)) {
                 (why(run, false))
@@ -91,7 +94,9 @@ fn metrics(run: &Record) -> Markup {
     };
     html! {
         details {
-            summary { "All " (human::counted(run.metrics.len(), "metric", "metrics")) " at the end" }
+            summary {
+                "All " (human::counted(run.metrics.len(), "metric", "metrics")) " at the end"
+            }
             table.small.metrics {
                 caption.hidden { "Metrics at the end" }
                 thead { tr { th scope="col" { "Metric" } th.number scope="col" { "Value" } } }
@@ -109,10 +114,10 @@ fn source(run: &Record) -> Markup {
         div.source {
             (command(run))
             p.muted {
-            "Isobar " (run.version) ", seed " (run.seed)
-            @if run.live { ", on real processes" }
-            @else { ", " (human::count(run.events)) " events, hash " (hash(run)) }
-            ". Ended at " (human::time(run.ended_us)) " of " (human::time(run.duration_us)) "."
+                "Isobar " (run.version) ", seed " (run.seed)
+                @if run.live { ", on real processes" }
+                @else { ", " (human::count(run.events)) " events, hash " (hash(run)) }
+                ". Ended at " (human::time(run.ended_us)) " of " (human::time(run.duration_us)) "."
             }
         }
     }
@@ -124,7 +129,10 @@ pub(super) fn command(run: &Record) -> Markup {
         @if !run.file.is_empty() {
             p.repeat {
                 span { "To repeat it: " }
-                code { "isobar drill run " (quoted(&run.file)) " --seed " (run.seed) @if run.live { " --live" } }
+                code {
+                    "isobar drill run " (quoted(&run.file)) " --seed " (run.seed)
+                    @if run.live { " --live" }
+                }
             }
         }
     }
@@ -132,7 +140,10 @@ pub(super) fn command(run: &Record) -> Markup {
 
 /// Its hash, or that it has none.
 pub(super) fn hash(run: &Record) -> Markup {
-    html! { @if run.hash == 0 { span.muted { "none" } } @else { code { (format!("{:016x}", run.hash)) } } }
+    html! {
+        @if run.hash == 0 { span.muted { "none" } }
+        @else { code { (format!("{:016x}", run.hash)) } }
+    }
 }
 
 /// As a shell takes it for one word.

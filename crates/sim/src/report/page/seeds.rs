@@ -24,7 +24,12 @@ pub(super) fn strip(group: &Group, told: &[usize]) -> Markup {
                     li { (cell(group, *place, told.contains(place))) }
                 }
             }
-            @if further > 0 { p.muted { (human::counted(further, "further seed", "further seeds")) " not shown, no worse than these." } }
+            @if further > 0 {
+                p.muted {
+                    (human::counted(further, "further seed", "further seeds"))
+                    " not shown, no worse than these."
+                }
+            }
             details { summary { "Seeds as a table" } (table(group, &places)) }
         }
     }
@@ -58,7 +63,9 @@ fn table(group: &Group, places: &[usize]) -> Markup {
                 caption { "What each seed came to" }
                 thead { tr {
                     th scope="col" { "Seed" } th scope="col" { "Outcome" }
-                    th.number scope="col" { "Outage, median" } th.number scope="col" { "p99" } th.number scope="col" { "longest" }
+                    th.number scope="col" { "Outage, median" }
+                    th.number scope="col" { "p99" }
+                    th.number scope="col" { "longest" }
                     th.number scope="col" { "Never served" } th.number scope="col" { "Findings" }
                     th scope="col" { "Hash" }
                 } }
@@ -75,7 +82,9 @@ fn row(run: &Record) -> Markup {
         tr {
             th scope="row" { (run.seed) }
             td { (outcome_badge(run.outcome)) }
-            td.number { (time(outage.p50_us)) } td.number { (time(outage.p99_us)) } td.number { (time(outage.max_us)) }
+            td.number { (time(outage.p50_us)) }
+            td.number { (time(outage.p99_us)) }
+            td.number { (time(outage.max_us)) }
             td.number { (human::count(human::sum(run.never_served.values().copied()))) }
             td.number { (human::count(human::sum(run.checks.iter().map(|checked| checked.found)))) }
             td { (super::run::hash(run)) }

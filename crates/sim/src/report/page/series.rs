@@ -1,7 +1,7 @@
 //! A curve of any length as a path of few points.
 //!
-//! Of each stretch of time the lowest and the highest value are kept, so that a spike of one second in
-//! an hour is still seen, as high as it was.
+//! Of each stretch of time the lowest and the highest value are kept, so that a spike of one second
+//! in an hour is still seen, as high as it was.
 
 use std::fmt::Write;
 

@@ -33,7 +33,9 @@ pub(super) fn sites(run: &Record) -> Markup {
         @if !others.is_empty() {
             details {
                 summary { "The " (human::counted(others.len(), "other site", "other sites")) }
-                div.cards { @for (site, curves) in others { (card(run, site, curves, Detail::FULL)) } }
+                div.cards {
+                    @for (site, curves) in others { (card(run, site, curves, Detail::FULL)) }
+                }
             }
         }
     }
@@ -45,7 +47,9 @@ pub(super) fn brief(run: &Record) -> Markup {
     html! {
         @if !ranked.is_empty() {
             div.cards {
-                @for (site, curves) in ranked.iter().take(BRIEF) { (card(run, site, curves, Detail::BRIEF)) }
+                @for (site, curves) in ranked.iter().take(BRIEF) {
+                    (card(run, site, curves, Detail::BRIEF))
+                }
             }
         }
     }
@@ -57,7 +61,9 @@ fn together(run: &Record) -> Markup {
         Frame { end: lanes::end(run), height: 130, ticks: 6, detail: Detail::FULL, bands: &bands };
     html! {
         figure.whole {
-            figcaption { b { "All " (run.sites.len()) " sites" } " " span.muted { (facts(&curves)) } }
+            figcaption {
+                b { "All " (run.sites.len()) " sites" } " " span.muted { (facts(&curves)) }
+            }
             (curves.draw("All sites: connections over time", &frame))
         }
     }

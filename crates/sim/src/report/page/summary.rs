@@ -42,7 +42,9 @@ pub(super) fn table(groups: &[Group]) -> Markup {
             table.summary {
                 caption.hidden { "All drills" }
                 thead { tr {
-                    th scope="col" { "Drill" } th scope="col" { "Outcome" } th scope="col" { "Seeds" }
+                    th scope="col" { "Drill" }
+                    th scope="col" { "Outcome" }
+                    th scope="col" { "Seeds" }
                     th scope="col" { "What decided it, or has least room" }
                 } }
                 tbody { @for group in order { (row(group)) } }
@@ -61,7 +63,9 @@ fn row(group: &Group) -> Markup {
                 small { (run.hypothesis) }
             }
             td data-label="Outcome" { (outcome_badge(group.outcome())) }
-            td data-label="Seeds" { (group.count(Outcome::Passed)) " of " (group.runs.len()) " passed" }
+            td data-label="Seeds" {
+                (group.count(Outcome::Passed)) " of " (group.runs.len()) " passed"
+            }
             td data-label="Decided by" { (decided(group)) }
         }
     }

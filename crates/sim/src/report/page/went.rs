@@ -31,7 +31,9 @@ pub(super) fn went(run: &Record) -> Markup {
         let whole = sum(members, &all_columns);
         html! { tr {
             th scope="row" { (name) }
-            @for column in &columns.own { (heat(sum(members, &[*column]), whole, members == [*column])) }
+            @for column in &columns.own {
+                (heat(sum(members, &[*column]), whole, members == [*column]))
+            }
             @if !columns.others.is_empty() { (heat(sum(members, &columns.others), whole, false)) }
             td.number { b { (human::count(whole)) } }
         } }
@@ -44,7 +46,7 @@ pub(super) fn went(run: &Record) -> Markup {
         }
         div.scroll tabindex="0" role="region" aria-label="Who went where" {
             table.heat {
-                caption.hidden { "Clients served again, by their home and by the site that served them" }
+                caption.hidden { "Clients served again, by their home and by who served them" }
                 thead { tr {
                     th scope="col" { "Home" }
                     @for column in &columns.own { th.number scope="col" { (name(*column)) } }
@@ -57,7 +59,12 @@ pub(super) fn went(run: &Record) -> Markup {
                 }
             }
         }
-        @if rows.idle > 0 { p.muted { "No client of " (human::counted(rows.idle, "other site", "other sites")) " had to be served again." } }
+        @if rows.idle > 0 {
+            p.muted {
+                "No client of " (human::counted(rows.idle, "other site", "other sites"))
+                " had to be served again."
+            }
+        }
     }
 }
 
