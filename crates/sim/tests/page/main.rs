@@ -267,3 +267,13 @@ fn what_is_empty_or_absurd_has_a_page() {
     let _ = parsed(&[bare, absurd]);
     assert_has(&parsed(&[]), &["There is no record to tell of."]);
 }
+
+#[test]
+fn a_thousand_sites_are_bounded_too() {
+    let mut run = Loss { sites: 100, clients: 500, room: 600 }.run(1);
+    run.sites = (0..10).flat_map(|_| run.sites.clone()).collect();
+    run.went = vec![vec![3; 1_000]; 1_000];
+    let page = page(std::slice::from_ref(&run));
+    assert!(page.len() < 1_500_000, "{}", page.len());
+    assert_has(&Parsed::of(&page), &["844 further sites left out", "988 others"]);
+}

@@ -154,7 +154,7 @@ impl Curves {
         html! {
             (chart::stretched(y, STRIP.1, chart::curve("refused", &series.area(frame.detail))))
             text.refused x="3" y=(y + 9) {
-                "refused, up to " (human::short(self.refused_rate)) "/s"
+                "refused, ≤ " (human::short(self.refused_rate)) "/s"
             }
         }
     }

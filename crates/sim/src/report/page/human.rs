@@ -133,7 +133,7 @@ mod tests {
     #[test]
     fn values_carry_their_unit() {
         assert_eq!(value("Ratio", 989_999), "98.9999%");
-        assert_eq!(value("Ratio", u64::MAX / 2), "922,337,203T%");
+        assert_eq!(value("Ratio", u64::MAX / 2), "922T%");
         assert_eq!(value("Count", 1_234_567), "1,234,567");
         assert_eq!(value("Rate", 1000), "1,000/s");
         assert_eq!(margin("Ratio", -10_000), "\u{2212}1 points");

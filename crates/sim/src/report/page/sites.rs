@@ -14,6 +14,8 @@ use crate::rehearsal::record::{Record, SiteRecord};
 const ALL: usize = 9;
 /// Of more, so many.
 const SHOWN: usize = 6;
+/// Of very many, so many at all; the others give no more concern than these.
+const MOST: usize = 150;
 /// Of a run told in brief.
 const BRIEF: usize = 3;
 
@@ -25,6 +27,9 @@ pub(super) fn sites(run: &Record) -> Markup {
     let ranked = ranked(run);
     let shown = if ranked.len() <= ALL { ranked.len() } else { SHOWN };
     let (first, others) = ranked.split_at(shown);
+    let (others, left_out) = others.split_at(others.len().min(MOST));
+    let further = others.len() + left_out.len();
+    let folded = if others.len() > ALL * 10 { Detail::BRIEF } else { Detail::FULL };
     html! {
         @if run.sites.len() > 1 { (together(run)) }
         h4 { "Site by site" @if !others.is_empty() { ": the " (shown) " that give most concern" } }
@@ -32,9 +37,15 @@ pub(super) fn sites(run: &Record) -> Markup {
         div.cards { @for (site, curves) in first { (card(run, site, curves, Detail::FULL)) } }
         @if !others.is_empty() {
             details {
-                summary { "The " (human::counted(others.len(), "other site", "other sites")) }
+                summary { "The " (human::counted(further, "other site", "other sites")) }
                 div.cards {
-                    @for (site, curves) in others { (card(run, site, curves, Detail::FULL)) }
+                    @for (site, curves) in others { (card(run, site, curves, folded)) }
+                }
+                @if !left_out.is_empty() {
+                    p.muted {
+                        (human::counted(left_out.len(), "further site", "further sites"))
+                        " left out, of no more concern than these."
+                    }
                 }
             }
         }

@@ -74,9 +74,10 @@ fn row(group: &Group) -> Markup {
 /// The names that speak against it; of what must fail, those that did; else where room was least.
 fn decided(group: &Group) -> Markup {
     let bad = named(group, Verdict::is_bad);
+    let is_named = group.outcome() == Outcome::Failed && !bad.is_empty();
     let failed = named(group, |verdict| verdict == Verdict::FailedAsItMust);
     html! {
-        @if group.outcome() != Outcome::Passed && !bad.is_empty() { (bad.join(", ")) }
+        @if is_named { (bad.join(", ")) }
         @else if let Some(reason) = group.worst_run().why.first() { (reason) }
         @else if !failed.is_empty() { (failed.join(", ")) " failed, as it must" }
         @else if let Some(judged) = group.tightest() {
