@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use isobar_sim::drill::Drill;
 use isobar_sim::engine::planet::Planet;
+use isobar_sim::rehearsal::{Crowd, FlowScene, Times};
 
 /// As the binary has it.
 #[global_allocator]
@@ -45,46 +46,62 @@ fn main() {
         );
     }
     planet.check();
-    let tally = planet.tally();
     println!("hash {:016x}, peak {} MB", planet.hash(), peak());
+    tells(&mut planet, (what == "loss").then_some(3 % sites));
+}
+
+/// What came of it.
+fn tells(planet: &mut Planet, lost: Option<usize>) {
+    let (scene, finale, tally) = (planet.scene(), planet.finale(), planet.tally());
+    let sum = |of: fn(&Crowd) -> u64| {
+        let crowds = scene.sites.iter().flat_map(|site| [&site.affected, &site.unaffected]);
+        crowds.map(of).sum::<u64>()
+    };
+    let flow =
+        |of: fn(&FlowScene) -> u64| scene.sites.iter().map(|site| of(&site.flow)).sum::<u64>();
     println!(
-        "affected {}, noticed {}, knocks {}, welcomes {}, sorries {}, in vain {}, attempts {}",
-        tally.affected,
-        tally.noticed,
-        tally.knocks,
-        tally.welcomes,
-        tally.sorries,
-        tally.in_vain,
-        tally.attempts
+        "home {}, abroad {}, unserved {}; disconnected {}, noticed {}, attempts {}, refused {}, failed {}",
+        sum(|crowd| crowd.home.into()),
+        sum(|crowd| crowd.abroad.into()),
+        sum(|crowd| crowd.unserved.into()),
+        sum(|crowd| crowd.disconnected),
+        sum(|crowd| crowd.noticed),
+        sum(|crowd| crowd.attempts),
+        sum(|crowd| crowd.refused),
+        sum(|crowd| crowd.failed),
     );
     println!(
-        "tunnels {}, declined {:?}, refused {:?}, queries {}, standings {}, downs {}",
-        tally.tunnels, tally.declined, tally.refused, tally.queries, tally.standings, tally.downs
+        "attempts of nodes {}, tunnels {}, declined {:?}, refused {:?}, queries {}, standings {}, downs {}, frames {}",
+        flow(|flow| flow.attempts),
+        flow(|flow| flow.tunnels),
+        tally.declined,
+        tally.refused,
+        tally.queries,
+        tally.standings,
+        tally.downs,
+        tally.frames
     );
-    println!("frames {}, {} MB", tally.frames, tally.bytes >> 20);
-    let at = |permille| tally.served_after.permille(permille);
+    let mut reconnect = Times::default();
+    finale.sites.iter().for_each(|site| reconnect.sum_up(&site.affected.reconnect));
+    let at = |permille| reconnect.permille(permille);
     println!(
         "served since noticed ({}): median {:?}, p99 {:?}, p99.9 {:?}",
-        tally.served_after.count(),
+        reconnect.count(),
         at(500),
         at(990),
         at(999)
     );
-    for (second, stand) in tally.stands.iter().enumerate().step_by(((seconds / 18).max(1)) as usize)
-    {
-        println!(
-            "{second:>4} s: home {:>9} abroad {:>7} unserved {:>8}",
-            stand.home, stand.abroad, stand.unserved
-        );
+    for (check, found) in &finale.found {
+        println!("{}: {found} found", check.word());
     }
-    if what == "loss" {
-        let lost = planet.tally_of(3 % sites);
-        let mut by: Vec<(u32, usize)> =
-            lost.served_by.iter().enumerate().map(|(site, n)| (*n, site)).collect();
+    finale.findings.iter().for_each(|finding| println!("{finding:?}"));
+    if let Some(lost) = lost {
+        let mut by: Vec<(u64, usize)> =
+            finale.sites[lost].went.iter().enumerate().map(|(site, n)| (*n, site)).collect();
         by.sort_unstable_by_key(|(n, site)| (std::cmp::Reverse(*n), *site));
         let told: Vec<String> =
             by.iter().take(12).map(|(n, site)| format!("s{site:03} {n}")).collect();
-        println!("clients of the lost site are served by: {}", told.join(", "));
+        println!("clients of the lost site were served by: {}", told.join(", "));
     }
 }
 

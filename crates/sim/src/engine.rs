@@ -8,9 +8,12 @@
 //! Nothing in these three knows of sites or clients. On top of them: a [`planet`] of regions, each
 //! a site with real machines of core and a crowd of clients, as a [`plan`] says.
 
+mod account;
+mod beliefs;
 mod broker;
 mod crowd;
 pub mod draw;
+mod notices;
 pub mod plan;
 pub mod planet;
 mod region;

@@ -11,7 +11,7 @@ mod paths;
 mod plan;
 mod pools;
 mod script;
-mod size;
+pub(crate) mod size;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;

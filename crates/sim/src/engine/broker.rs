@@ -8,6 +8,8 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use isobar_core::time::Time;
+
 use crate::broker::Habits;
 
 /// A connection in the making, or a probe's.
@@ -69,7 +71,19 @@ pub(crate) struct Broker {
     pub(crate) dropped: u64,
     pub(crate) silenced: u64,
     pub(crate) hellos: u64,
+    /// Of the connections, those of nodes' probes.
+    pub(crate) probes: u32,
+    /// CONNECTs of clients that are not answered, and most at once.
+    unanswered: u32,
+    pub(crate) unanswered_max: u32,
+    /// CONNECTs of clients in each of the last tenths of a second, and most within a second.
+    tenths: [u32; TENTHS],
+    tenth: u64,
+    pub(crate) connects_max: u32,
 }
+
+/// Of a second.
+const TENTHS: usize = 10;
 
 impl Broker {
     pub(crate) fn new(habits: Habits) -> Broker {
@@ -86,6 +100,12 @@ impl Broker {
             dropped: 0,
             silenced: 0,
             hellos: 0,
+            probes: 0,
+            unanswered: 0,
+            unanswered_max: 0,
+            tenths: [0; TENTHS],
+            tenth: 0,
+            connects_max: 0,
         }
     }
 
@@ -156,6 +176,32 @@ impl Broker {
         self.connections -= 1;
     }
 
+    /// The CONNECT of a client has come.
+    pub(crate) fn asked(&mut self, now: Time) {
+        self.unanswered += 1;
+        self.unanswered_max = self.unanswered_max.max(self.unanswered);
+        let tenth = now.0 / 100_000_000;
+        for past in self.tenth + 1..=tenth.min(self.tenth + TENTHS as u64) {
+            self.tenths[past as usize % TENTHS] = 0;
+        }
+        if tenth > self.tenth + TENTHS as u64 {
+            self.tenths = [0; TENTHS];
+        }
+        self.tenth = tenth;
+        self.tenths[tenth as usize % TENTHS] += 1;
+        self.connects_max = self.connects_max.max(self.tenths.iter().sum());
+    }
+
+    /// One of those that have come is dealt with; a probe's is none of them.
+    pub(crate) fn answered(&mut self, probe: bool) {
+        self.unanswered = self.unanswered.saturating_sub(u32::from(!probe));
+    }
+
+    /// Connections of clients.
+    pub(crate) fn of_clients(&self) -> u32 {
+        self.connections.saturating_sub(self.probes)
+    }
+
     pub(crate) fn die(&mut self, how: Process) {
         self.process = how;
         self.life += 1;
@@ -163,6 +209,7 @@ impl Broker {
         self.inbox.clear();
         self.backlog = 0;
         self.connections = 0;
+        (self.probes, self.unanswered) = (0, 0);
     }
 
     /// Starts anew.

@@ -1,6 +1,8 @@
 //! Clients, one by one and in 32 bytes each: a connected idle client has nothing to come, and is
 //! asked for nothing until something befalls the place that serves it.
 
+use isobar_core::flow::Refusal;
+
 use super::region::place::NOWHERE;
 
 /// What a client is about; always one thing.
@@ -33,6 +35,38 @@ pub(crate) enum Trait {
     Affected = 2,
     /// It lost a connection, and has none since: it did not merely arrive.
     Bereft = 4,
+    /// It was welcomed after the first fault had begun; without faults, ever.
+    Since = 128,
+}
+
+/// What a client's last try came to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Last {
+    /// There was none since it last had a connection.
+    None,
+    /// Nobody told it an address.
+    Nameless,
+    /// No answer came, or none in time.
+    Silence,
+    /// It was closed without a word.
+    Closed,
+    /// A CONNACK of a node's, or of a broker's that does not take this client.
+    Refused(Option<Refusal>),
+}
+
+impl Last {
+    /// For reports.
+    pub(crate) fn label(self, knows: bool) -> &'static str {
+        match self {
+            Last::None if knows => "has not tried yet",
+            Last::None => "does not know yet",
+            Last::Nameless => "no address",
+            Last::Silence => "no answer in time",
+            Last::Closed => "closed without a word",
+            Last::Refused(Some(refusal)) => refusal.label(),
+            Last::Refused(None) => "refused by the broker",
+        }
+    }
 }
 
 /// A client.
@@ -60,6 +94,7 @@ pub(crate) struct Client {
     /// Tries since it noticed.
     pub(crate) tries: u8,
     pub(crate) mood: Mood,
+    pub(crate) last: Last,
     traits: u8,
 }
 
@@ -79,6 +114,7 @@ impl Client {
             node: 0,
             tries: 0,
             mood: Mood::Away,
+            last: Last::None,
             traits: 0,
         }
     }

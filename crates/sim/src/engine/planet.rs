@@ -3,19 +3,24 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::beliefs::{Beliefs, SiteTruth, Turn};
 use super::plan::{BEGIN, Plan};
 use super::region::Region;
 use super::region::blow::Blow;
 use super::shards::{Shard, Shards};
 use super::tally::Tally;
 use crate::drill::{Drill, SiteNo};
-use crate::rehearsal::Scene;
+use crate::rehearsal::{Became, Finale, Scene, SiteScene};
 
 /// Many sites and their clients, in virtual time.
 pub struct Planet {
     plan: Arc<Plan>,
     shards: Shards<Region>,
     threads: usize,
+    beliefs: Beliefs,
+    /// When a strike last changed what is so, and when things were last looked at.
+    struck: Duration,
+    looked: Duration,
 }
 
 impl Planet {
@@ -39,8 +44,11 @@ impl Planet {
             all
         });
         regions.sort_unstable_by_key(|(site, _)| *site);
-        let shards = regions.into_iter().map(|(_, region)| region).collect();
-        Planet { shards: Shards::new(shards, lookahead), plan, threads }
+        let shards: Vec<Region> = regions.into_iter().map(|(_, region)| region).collect();
+        let truth: Vec<SiteTruth> = shards.iter().map(Region::truth).collect();
+        let (beliefs, shards) = (Beliefs::new(&truth), Shards::new(shards, lookahead));
+        let (struck, looked) = (Duration::ZERO, Duration::ZERO);
+        Planet { shards, plan, threads, beliefs, struck, looked }
     }
 
     /// Lets time pass until so long after the beginning.
@@ -51,6 +59,7 @@ impl Planet {
 
     /// Something befalls a site now.
     pub(crate) fn strikes(&mut self, site: SiteNo, blow: Blow) {
+        self.struck();
         self.shards.all_mut()[usize::from(site)].strikes(blow);
     }
 
@@ -80,15 +89,75 @@ impl Planet {
         (windows, pending, bytes, seats)
     }
 
+    /// A strike begins or ends now.
+    fn struck(&mut self) {
+        self.struck = self.now();
+        self.shards.all_mut().iter_mut().for_each(Region::fault_begins);
+    }
+
+    /// Time since the beginning.
+    fn now(&self) -> Duration {
+        self.shards.all().first().map_or(BEGIN, Region::now).since(BEGIN)
+    }
+
     /// How things stand now.
-    pub(crate) fn scene(&self) -> Scene {
-        let at = self.shards.all().first().map_or(BEGIN, Region::now).since(BEGIN);
-        Scene { at, sites: self.shards.all().iter().map(Region::scene).collect() }
+    pub fn scene(&mut self) -> Scene {
+        let at = self.now();
+        self.looks(at);
+        let mut sites: Vec<SiteScene> =
+            self.shards.all_mut().iter_mut().map(Region::scene).collect();
+        for (site, mesh) in sites.iter_mut().zip(&self.beliefs.scenes) {
+            site.mesh = *mesh;
+        }
+        Scene { at, sites }
+    }
+
+    /// What is so, and what nodes hold of it.
+    fn looks(&mut self, at: Duration) {
+        let truth: Vec<SiteTruth> = self.shards.all().iter().map(Region::truth).collect();
+        let mut turns: Vec<Turn> =
+            self.shards.all_mut().iter_mut().flat_map(Region::turns).collect();
+        turns.sort_by_key(|turn| (turn.at, turn.by));
+        let changed = if self.struck >= self.looked { self.struck } else { at };
+        self.beliefs.look(at, changed, &truth, &turns);
+        if at.as_secs() != self.looked.as_secs() {
+            self.hears_names();
+        }
+        self.looked = at;
+    }
+
+    /// Once a second: which sites some node would name to some client.
+    fn hears_names(&mut self) {
+        let mut named = vec![false; self.plan.sites()];
+        for site in self.shards.all().iter().flat_map(Region::may_name) {
+            named[site] = true;
+        }
+        for (region, named) in self.shards.all_mut().iter_mut().zip(named) {
+            region.named = named;
+        }
+    }
+
+    /// What sites have become since this was last asked.
+    pub(crate) fn became(&mut self) -> Vec<Became> {
+        self.beliefs.became()
+    }
+
+    /// All that is known in the end.
+    pub fn finale(&mut self) -> Finale {
+        let at = self.now();
+        self.looks(at);
+        Finale {
+            sites: self.shards.all_mut().iter_mut().map(Region::finale).collect(),
+            detections: self.beliefs.detections.clone(),
+            hash: self.hash(),
+            events: self.happened(),
+            ..Finale::default()
+        }
     }
 
     /// What became of everyone.
     pub fn tally(&self) -> Tally {
-        let mut all = Tally::new(self.plan.sites());
+        let mut all = Tally::default();
         for region in self.shards.all() {
             all.sum_up(&region.tally());
         }

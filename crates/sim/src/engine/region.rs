@@ -6,8 +6,9 @@
 //!
 //! `client` is what clients do, `flow` and `tunnel` what nodes do with flows, `wires` the way to
 //! brokers, `probe` their checks, `links` and `mesh` the nodes' talk, `dns` how clients find a
-//! site, `blow` what befalls them.
+//! site, `blow` what befalls them, `affected` whom that concerns, `scene` how all of it stands.
 
+mod affected;
 pub(crate) mod blow;
 mod client;
 mod dns;
@@ -16,6 +17,7 @@ mod links;
 mod mesh;
 pub(crate) mod place;
 mod probe;
+mod scene;
 mod serve;
 pub(crate) mod terms;
 mod tunnel;
@@ -36,16 +38,18 @@ use self::place::{Seat, Seats, Who};
 use self::serve::Mail;
 use self::terms::{Event, Letter, Say, ToNode};
 use self::wires::Lines;
+use super::account::Account;
+use super::beliefs::Turn;
 use super::broker::Broker;
 use super::crowd::Client;
 use super::draw::{Draws, Purpose};
 use super::plan::{BEGIN, Plan};
 use super::shards::{Agenda, Shard};
-use super::tally::{Stand, Tally};
+use super::tally::Tally;
 use super::wheel::Key;
 use crate::drill::SiteNo;
 use crate::drill::quantity::MILLION;
-use crate::rehearsal::SiteScene;
+use crate::rehearsal::{EntryScene, FlowScene, withins};
 
 /// The one service.
 const S: ServiceId = ServiceId(0);
@@ -97,8 +101,18 @@ pub(crate) struct Region {
     tunnels: BTreeMap<(u16, Seat, u32), Seat>,
     resolver: Resolver,
     tally: Tally,
-    /// Kept as it changes: there are too many clients to be counted each second.
-    stand: Stand,
+    /// How its nodes' beliefs have turned since the last look.
+    turns: Vec<Turn>,
+    /// Kept as it changes: there are too many clients to be counted at each look.
+    account: Account,
+    flow: FlowScene,
+    entry: EntryScene,
+    /// Flows placed on each broker by all nodes together, beyond its `maxconn`, so far.
+    over_limit: Vec<u64>,
+    /// Whether some answer names this site, as far as the planet has told it.
+    pub(crate) named: bool,
+    /// The first fault has begun, or there is none.
+    since_fault: bool,
     scratch: Vec<u8>,
 }
 
@@ -129,8 +143,14 @@ impl Region {
             blows: Vec::new(),
             tunnels: BTreeMap::new(),
             resolver: Resolver::new(plan, me),
-            tally: Tally::new(plan.sites()),
-            stand: Stand::default(),
+            tally: Tally::default(),
+            turns: Vec::new(),
+            account: Account::new(plan.sites(), &withins(&plan.drill)),
+            flow: FlowScene::default(),
+            entry: EntryScene::default(),
+            over_limit: vec![0; usize::from(site.brokers)],
+            named: true,
+            since_fault: plan.drill.faults.is_empty(),
             scratch: Vec::new(),
             plan: Arc::clone(plan),
         };
@@ -138,6 +158,7 @@ impl Region {
             region.starts(node, Time::ZERO);
         }
         region.begin();
+        (0..region.clients.len() as u32).for_each(|no| region.joins(no));
         region
     }
 
@@ -153,24 +174,16 @@ impl Region {
             let key = self.node_key(node);
             self.agenda.push(BEGIN + wait, key, Event::Start(node as u8));
         }
-        let key = self.key();
-        self.agenda.push(BEGIN, key, Event::Sample);
         self.clients_begin();
     }
 
     /// What became of its clients, and what its nodes did.
     pub(crate) fn tally(&self) -> Tally {
-        let mut tally = self.tally.clone();
-        for client in self.clients.iter().filter(|client| client.is_served()) {
-            tally.served_by[usize::from(client.by)] += 1;
-        }
-        tally
+        self.tally.clone()
     }
 
     /// Books that must agree whenever it is asked.
     pub(crate) fn check(&self) {
-        let served = self.clients.iter().filter(|client| client.is_served()).count();
-        assert_eq!(served as u32, self.stand.home + self.stand.abroad, "who is served is counted");
         for node in &self.nodes {
             if let Some(life) = &node.life {
                 life.pool.check_books();
@@ -185,11 +198,6 @@ impl Region {
     /// Flows in the making or carried; bytes for them and for what is pending.
     pub(crate) fn seats_taken(&self) -> usize {
         self.seats.taken()
-    }
-
-    /// How its site stands, and the clients at home there.
-    pub(crate) fn scene(&self) -> SiteScene {
-        SiteScene::default()
     }
 
     pub(crate) fn now(&self) -> Time {
@@ -266,17 +274,14 @@ impl Region {
             Letter::Reply { to, from, by, reply, slot } => {
                 self.replied((to.no, to.turn), reply, (from, by, slot));
             }
-            Letter::Stir(who) => self.stirs(who.no),
+            Letter::Stir(who) if self.is_its(who) => self.stirs_one(who, 0),
+            Letter::Affects(who) if self.is_its(who) => self.affects(who.no),
+            Letter::Stir(_) | Letter::Affects(_) => {}
+            Letter::Bereaves { seat, tunnel } => self.bereft(seat, tunnel),
             Letter::Node(said) => self.hears_node(said),
             Letter::Query { from, number } => self.asked(from, number),
             Letter::Answer { number, told } => self.resolved(number, told),
         }
-    }
-
-    fn sample(&mut self) {
-        self.tally.stands.push(self.stand);
-        let key = self.key();
-        self.agenda.push(self.now() + Duration::from_secs(1), key, Event::Sample);
     }
 }
 
@@ -318,7 +323,6 @@ impl Shard for Region {
             Event::Impatient => self.impatient(),
             Event::Blow(number) => self.blow(number as usize),
             Event::Parts { node, broker, lives } => self.parts(usize::from(node), broker, lives),
-            Event::Sample => self.sample(),
         }
         while self.dirty != 0 {
             let node = self.dirty.trailing_zeros() as usize;

@@ -92,7 +92,7 @@ impl Stage for Simulated {
     }
 
     fn became(&mut self) -> Vec<Became> {
-        Vec::new()
+        self.planet.became()
     }
 
     fn took_effect(&self, number: usize) -> bool {
@@ -100,6 +100,9 @@ impl Stage for Simulated {
     }
 
     fn finish(&mut self) -> Result<Finale, Infallible> {
-        Ok(Finale { hash: self.planet.hash(), events: self.planet.happened(), ..Finale::default() })
+        Ok(self.planet.finale())
     }
 }
+
+#[cfg(test)]
+mod tests;

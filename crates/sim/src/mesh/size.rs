@@ -16,7 +16,7 @@ const ACK: usize = PACKET + 9;
 
 /// Packets to one peer, filled in turn.
 #[derive(Default)]
-pub(super) struct Packets {
+pub(crate) struct Packets {
     bytes: usize,
     count: usize,
     /// Of the last one.
@@ -25,7 +25,7 @@ pub(super) struct Packets {
 
 impl Packets {
     /// A frame of `wire`'s, header and all.
-    pub(super) fn add(&mut self, frame: usize, channel: Channel) {
+    pub(crate) fn add(&mut self, frame: usize, channel: Channel) {
         let head = if channel == Channel::Datagram { DATAGRAM } else { STREAM };
         let mut rest = frame + head;
         self.bytes += rest;
@@ -42,13 +42,13 @@ impl Packets {
     }
 
     /// Bytes of all of them.
-    pub(super) fn bytes(&self) -> u64 {
+    pub(crate) fn bytes(&self) -> u64 {
         self.bytes as u64
     }
 
     /// What their receiver says to acknowledge them, if each has to wait for an answer of its own:
     /// the most that it can be. What it has to say itself within 25 ms would carry it along.
-    pub(super) fn acks(&self) -> u64 {
+    pub(crate) fn acks(&self) -> u64 {
         (self.count * ACK) as u64
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::*;
 use crate::drill::Backoff;
 use crate::drill::quantity::MILLION;
+use crate::rehearsal::{Crowd, CrowdFinale, Times};
 
 fn secs(n: u64) -> Duration {
     Duration::from_secs(n)
@@ -41,10 +42,29 @@ fn goes_on(planet: &mut Planet, blows: &Blows, from: u64, end: u64) {
 }
 
 /// Books and truth, and how many are served at home, abroad, and not.
-fn stand(planet: &Planet) -> (u32, u32, u32) {
+fn stand(planet: &mut Planet) -> (u32, u32, u32) {
     planet.check();
-    let stand = *planet.tally().stands.last().expect("one a second");
-    (stand.home, stand.abroad, stand.unserved)
+    let crowds = crowds(planet);
+    let sum = |of: fn(&Crowd) -> u32| crowds.iter().flatten().map(of).sum();
+    (sum(|crowd| crowd.home), sum(|crowd| crowd.abroad), sum(|crowd| crowd.unserved))
+}
+
+/// By home: those affected, and the others.
+fn crowds(planet: &mut Planet) -> Vec<[Crowd; 2]> {
+    let sites = planet.scene().sites.into_iter();
+    sites.map(|site| [site.affected, site.unaffected]).collect()
+}
+
+/// Over all crowds.
+fn all(planet: &mut Planet, of: fn(&Crowd) -> u64) -> u64 {
+    crowds(planet).iter().flatten().map(of).sum()
+}
+
+/// Something of the affected in the end.
+fn times(planet: &mut Planet, of: fn(&CrowdFinale) -> &Times) -> Times {
+    let mut sum = Times::default();
+    planet.finale().sites.iter().for_each(|site| sum.sum_up(of(&site.affected)));
+    sum
 }
 
 #[test]
@@ -62,51 +82,62 @@ fn one_result_whatever_the_threads() {
 fn clients_of_a_silent_site_notice_late_and_are_served_elsewhere() {
     let blows = vec![(5, 1, Blow::Silent)];
     let mut planet = until(&drill(400), 2, &blows, 12);
-    assert_eq!(planet.tally().noticed, 0, "eight seconds must pass without a PINGRESP");
+    assert_eq!(
+        all(&mut planet, |crowd| crowd.noticed),
+        0,
+        "eight seconds must pass without a PINGRESP"
+    );
     goes_on(&mut planet, &blows, 12, 70);
-    assert_eq!(stand(&planet), (1_600, 400, 0));
-    let tally = planet.tally();
-    assert_eq!((tally.affected, tally.noticed, tally.served_after.count()), (400, 400, 400));
-    assert!(tally.noticed_at.permille(1_000) <= secs(34), "keepalive and patience");
-    assert_eq!(planet.tally_of(1).served_by[1], 0);
+    assert_eq!(stand(&mut planet), (1_600, 400, 0));
+    let crowds = crowds(&mut planet);
+    let affected = |site: usize| (crowds[site][0].disconnected, crowds[site][0].noticed);
+    assert_eq!((affected(1), crowds[1][0].home, crowds[1][0].abroad), ((400, 400), 0, 400));
     // Nobody else has felt anything.
-    assert_eq!([0, 2, 3, 4].map(|site| planet.tally_of(site).affected), [0; 4]);
+    assert_eq!([0, 2, 3, 4].map(affected), [(0, 0); 4]);
+    assert!(crowds.iter().all(|[_, others]| others.disconnected == 0));
+    let finale = planet.finale();
+    let lost = &finale.sites[1].affected;
+    assert_eq!((lost.notice.count(), lost.reconnect.count()), (400, 400));
+    assert!(lost.notice.most() <= Some(secs(28)), "keepalive and patience");
+    assert_eq!((finale.sites[1].went[1], finale.sites[1].went.iter().sum()), (0, 400u64));
+    assert!(lost.never_served.is_empty(), "{:?}", lost.never_served);
 }
 
 #[test]
 fn killed_processes_are_noticed_at_once() {
     let blows = vec![(5, 1, Blow::Reset)];
     let mut planet = until(&drill(400), 2, &blows, 6);
-    assert_eq!(planet.tally().noticed, 400);
+    assert_eq!(all(&mut planet, |crowd| crowd.noticed), 400);
     goes_on(&mut planet, &blows, 6, 60);
-    assert_eq!(stand(&planet), (1_600, 400, 0));
+    assert_eq!(stand(&mut planet), (1_600, 400, 0));
 }
 
 #[test]
 fn a_broker_s_clients_find_another_at_home() {
     let blows = vec![(5, 1, Blow::Crash(3)), (25, 1, Blow::Mend(3))];
-    let planet = until(&drill(400), 2, &blows, 60);
-    let tally = planet.tally();
-    assert_eq!((tally.affected, tally.noticed), (20, 20));
-    assert_eq!(stand(&planet), (2_000, 0, 0));
-    assert!(tally.downs >= 1, "its nodes have noticed too");
+    let mut planet = until(&drill(400), 2, &blows, 60);
+    let site = &crowds(&mut planet)[1];
+    assert_eq!((site[0].disconnected, site[0].noticed, site[0].home), (20, 20, 20));
+    assert_eq!((site[1].disconnected, site[1].home), (0, 380));
+    assert_eq!(stand(&mut planet), (2_000, 0, 0));
+    assert!(planet.tally().downs >= 1, "its nodes have noticed too");
 }
 
 #[test]
 fn who_comes_back_is_served_where_it_was() {
     let blows = vec![(5, 1, Blow::Silent), (60, 1, Blow::Return)];
     let mut planet = until(&drill(400), 2, &blows, 59);
-    assert_eq!(stand(&planet), (1_600, 400, 0));
+    assert_eq!(stand(&mut planet), (1_600, 400, 0));
     goes_on(&mut planet, &blows, 59, 150);
-    let (home, abroad, unserved) = stand(&planet);
+    let (home, abroad, unserved) = stand(&mut planet);
     assert_eq!((home + abroad, unserved), (2_000, 0));
 }
 
 #[test]
 fn everyone_at_once_is_served() {
     let drill = drill(1_000).with(|drill| drill.clients.arrive = secs(1));
-    let planet = until(&drill, 2, &Blows::new(), 60);
-    let (home, abroad, unserved) = stand(&planet);
+    let mut planet = until(&drill, 2, &Blows::new(), 60);
+    let (home, abroad, unserved) = stand(&mut planet);
     assert_eq!((home + abroad, unserved), (5_000, 0));
     assert!(home > 4_000, "{abroad} of 5,000 went abroad");
 }
@@ -118,9 +149,10 @@ fn clients_rest_as_they_are_wont_to() {
             drill.clients.backoff = vec![(MILLION, backoff)];
             drill.clients.stale_dns_ppm = 0;
         });
-        let planet = until(&drill, 2, &vec![(5, 1, Blow::Reset)], 40);
-        assert_eq!(stand(&planet).2, 0);
-        [1, 500, 900].map(|permille| planet.tally().served_after.permille(permille))
+        let mut planet = until(&drill, 2, &vec![(5, 1, Blow::Reset)], 40);
+        assert_eq!(stand(&mut planet).2, 0);
+        let reconnect = times(&mut planet, |crowd| &crowd.reconnect);
+        [1, 500, 900].map(|permille| reconnect.permille(permille).unwrap())
     };
     let [first, _, most] = served_after(Backoff::Fixed { every: secs(5) });
     assert!(first >= secs(5) && most < secs(10), "all together: {first:?} to {most:?}");
@@ -133,7 +165,8 @@ fn clients_rest_as_they_are_wont_to() {
 
 #[test]
 fn one_more_fault_leaves_what_others_draw_as_it_was() {
-    let noticed = |blows: Blows| until(&drill(400), 2, &blows, 50).tally_of(1).noticed_at;
+    let noticed =
+        |blows: Blows| until(&drill(400), 2, &blows, 50).finale().sites[1].affected.notice.clone();
     let one = noticed(vec![(5, 1, Blow::Silent)]);
     let two = noticed(vec![(3, 4, Blow::Silent), (5, 1, Blow::Silent)]);
     assert_eq!(one, two);
@@ -144,20 +177,20 @@ fn who_goes_by_itself_comes_back() {
     let drill = drill(400).with(|drill| {
         (drill.clients.stay, drill.clients.away) = (Some(secs(30)), secs(10));
     });
-    let planet = until(&drill, 2, &Blows::new(), 120);
-    let (home, abroad, unserved) = stand(&planet);
+    let mut planet = until(&drill, 2, &Blows::new(), 120);
+    let (home, abroad, unserved) = stand(&mut planet);
     // A quarter of the time away: four standard deviations of a binomial count around 1,500.
     assert!((1_422..=1_578).contains(&home), "{home}");
     assert!(abroad == 0 && unserved < 10, "{abroad}, {unserved}");
-    assert_eq!(planet.tally().affected, 0, "nobody has lost anything");
+    assert_eq!(all(&mut planet, |crowd| crowd.disconnected), 0, "nobody has lost anything");
 }
 
 #[test]
 fn a_wrong_password_is_refused_and_takes_no_place() {
     let drill = drill(400).with(|drill| drill.clients.rejected_ppm = 100_000);
-    let planet = until(&drill, 2, &Blows::new(), 60);
-    let (home, abroad, unserved) = stand(&planet);
+    let mut planet = until(&drill, 2, &Blows::new(), 60);
+    let (home, abroad, unserved) = stand(&mut planet);
     assert!((1_750..=1_850).contains(&home), "{home} of 2,000, a tenth refused");
     assert_eq!((abroad, unserved), (0, 0));
-    assert!(planet.tally().sorries > 400, "they try again");
+    assert!(all(&mut planet, |crowd| crowd.refused) > 400, "they try again");
 }

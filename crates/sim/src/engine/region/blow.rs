@@ -4,7 +4,7 @@ use super::Region;
 use super::class;
 use super::mesh::Machine;
 use super::place::{NOWHERE, Sitter, Who, Whose};
-use super::terms::{Event, Letter, Reply};
+use super::terms::{Event, Reply};
 use crate::engine::broker::Process;
 use crate::engine::wheel::Key;
 
@@ -48,6 +48,7 @@ impl Region {
         if self.nodes.iter().all(|node| node.machine != Machine::Up) {
             return;
         }
+        self.affects_home();
         for node in &mut self.nodes {
             (node.machine, node.life) = (how, None);
         }
@@ -61,11 +62,12 @@ impl Region {
         let all = self.seats.find(|sitter| !matches!(sitter, Sitter::Nobody(_)));
         for seat in all {
             match self.seats.rise(seat) {
-                Some(Sitter::Holds(held)) => {
-                    if let Whose::Client(who) = held.whose {
-                        self.cuts_off(who, usize::from(held.node), how);
+                Some(Sitter::Holds(held)) => match held.whose {
+                    Whose::Client(who) => self.cuts_off(who, usize::from(held.node), how),
+                    Whose::Carried(far, _) => {
+                        self.bereaves(far, held.tunnel.0, usize::from(held.node));
                     }
-                }
+                },
                 // One that vanishes says nothing: its client waits in vain.
                 Some(Sitter::Opens(task)) if how == Machine::Dead => {
                     if let Whose::Client(who) = task.whose {
@@ -87,15 +89,14 @@ impl Region {
 
     /// A client's connection is no more: it hears so, or only its own PINGREQ will tell.
     fn cuts_off(&mut self, who: Who, node: usize, how: Machine) {
-        if how == Machine::Dead {
-            return self.reply(who, node, Reply::Closed, NOWHERE);
+        if how == Machine::Vanished {
+            return self.stirs_one(who, node);
         }
+        self.affects_one(who, node);
         if usize::from(who.site) == self.me {
-            return self.stirs(who.no);
+            self.loses(who.no);
         }
-        let key = self.node_key(node);
-        let at = self.now() + self.client_way(usize::from(who.site));
-        self.send(usize::from(who.site), at, key, Letter::Stir(who));
+        self.reply(who, node, Reply::Closed, NOWHERE);
     }
 
     /// Flows on that broker end, and their clients hear so.
@@ -108,6 +109,14 @@ impl Region {
             token.is_some_and(|token| token.broker().0 == broker)
         };
         for seat in self.seats.find(there) {
+            let sitter = self.seats.at(seat).map(|chair| &chair.sitter);
+            if let Some(Sitter::Holds(held)) = sitter {
+                let (node, tunnel) = (usize::from(held.node), held.tunnel.0);
+                match held.whose {
+                    Whose::Client(who) => self.affects_one(who, node),
+                    Whose::Carried(far, _) => self.bereaves(far, tunnel, node),
+                }
+            }
             self.ends(seat);
         }
         for no in 0..self.clients.len() as u32 {
@@ -116,6 +125,8 @@ impl Region {
                 && (client.seat, client.broker) == (NOWHERE, broker);
             if here && client.is_served() {
                 self.frees(no);
+                self.affects(no);
+                self.loses(no);
                 let who = Who { site: self.me as u16, no, turn: client.flow };
                 self.reply(who, usize::from(client.node), Reply::Closed, NOWHERE);
             }

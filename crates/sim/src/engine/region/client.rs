@@ -10,7 +10,8 @@ use super::terms::{Event, Letter, Reply};
 use super::{Region, class};
 use crate::drill::Backoff;
 use crate::drill::quantity::MILLION;
-use crate::engine::crowd::{Mood, Trait};
+use crate::engine::account::{Stand, Welcomed};
+use crate::engine::crowd::{Last, Mood, Trait};
 use crate::engine::draw::{Draws, Purpose};
 use crate::engine::plan::BEGIN;
 use crate::engine::wheel::Key;
@@ -100,18 +101,47 @@ impl Region {
     }
 
     /// It is not served any more, whether it knows or not.
-    fn loses(&mut self, no: u32) {
-        let now = self.ms(self.now());
+    pub(super) fn loses(&mut self, no: u32) {
+        if !self.clients[no as usize].is_served() {
+            return;
+        }
+        let (now, before) = (self.ms(self.now()), self.stand(no));
         let client = &mut self.clients[no as usize];
         client.set(Trait::Lost, true);
         client.set(Trait::Bereft, true);
-        client.set(Trait::Affected, true);
         client.lost_at = now;
-        let by = usize::from(client.by);
-        let from = if by == self.me { &mut self.stand.home } else { &mut self.stand.abroad };
-        *from -= 1;
-        self.stand.unserved += 1;
-        self.tally.affected += 1;
+        let affected = client.is(Trait::Affected);
+        self.account.loses(affected);
+        self.moves(no, before);
+    }
+
+    /// How a client stands in truth; `None` for one whose password is wrong.
+    pub(super) fn stand(&self, no: u32) -> Option<Stand> {
+        if self.is_rejected(no) {
+            return None;
+        }
+        let client = &self.clients[no as usize];
+        Some(if client.mood == Mood::Away {
+            Stand::Away
+        } else if !client.is_served() {
+            Stand::Unserved
+        } else if usize::from(client.by) == self.me {
+            Stand::Home
+        } else {
+            Stand::Abroad
+        })
+    }
+
+    /// It may stand otherwise than before.
+    fn moves(&mut self, no: u32, before: Option<Stand>) {
+        let after = self.stand(no);
+        let affected = self.clients[no as usize].is(Trait::Affected);
+        if let (Some(before), Some(after)) = (before, after)
+            && before != after
+        {
+            self.account.leaves(affected, before);
+            self.account.enters(affected, after);
+        }
     }
 
     /// It has waited for something.
@@ -125,13 +155,13 @@ impl Region {
             Mood::Stirred => self.pings(no),
             Mood::Asking => self.notices(no),
             Mood::Resting => self.resolves(no),
-            Mood::Resolving => self.fails(no),
+            Mood::Resolving => self.fails(no, Last::Nameless),
             Mood::Opening => {
-                self.tally.in_vain += 1;
+                self.came_to_nothing(no);
                 let who = Who { site: self.me as u16, no, turn };
                 let (site, slot) = (usize::from(client.site), client.seat);
                 self.client_says(no, site, Letter::Gone(who, slot));
-                self.fails(no);
+                self.fails(no, Last::Silence);
             }
             Mood::Away => self.wants(no),
         }
@@ -139,22 +169,19 @@ impl Region {
 
     /// It wants to be connected from now on.
     fn wants(&mut self, no: u32) {
-        if !self.is_rejected(no) {
-            self.stand.unserved += 1;
-        }
-        let now = self.ms(self.now());
+        let (now, before) = (self.ms(self.now()), self.stand(no));
         let client = &mut self.clients[no as usize];
         (client.noticed, client.lost_at, client.tries) = (now, 0, 0);
+        client.last = Last::None;
         client.set(Trait::Bereft, false);
+        client.set(Trait::Lost, false);
         self.resolves(no);
+        self.moves(no, before);
     }
 
     /// It goes by its own will, with a DISCONNECT, and comes back later.
     fn goes_away(&mut self, no: u32) {
-        let client = self.clients[no as usize];
-        let by = usize::from(client.by);
-        let from = if by == self.me { &mut self.stand.home } else { &mut self.stand.abroad };
-        *from -= 1;
+        let (client, before) = (self.clients[no as usize], self.stand(no));
         let (node, broker) = (client.node, client.broker);
         if usize::from(client.site) == self.me && client.seat == NOWHERE {
             let lives = self.nodes[usize::from(node)].lives;
@@ -170,6 +197,7 @@ impl Region {
         let wait = self.draws.exponential(mean, who, Purpose::Away, u64::from(self.ms(now)));
         self.clients[no as usize].seat = NOWHERE;
         self.feels(no, Mood::Away, now + wait);
+        self.moves(no, before);
     }
 
     fn pings(&mut self, no: u32) {
@@ -204,19 +232,28 @@ impl Region {
 
     /// It knows now that nobody serves it, and how it came to know does not matter any more.
     fn notices(&mut self, no: u32) {
+        self.loses(no);
         let now = self.ms(self.now());
         let client = &mut self.clients[no as usize];
         (client.noticed, client.tries, client.seat) = (now, 0, NOWHERE);
-        self.tally.noticed += 1;
-        self.tally.noticed_at.add(now);
+        client.last = Last::None;
+        let (affected, lost) = (client.is(Trait::Affected), client.lost_at);
+        self.account.notices(affected, lost, now);
         self.agenda.note(u64::from(no));
         self.rests(no);
     }
 
-    /// A try came to nothing.
-    fn fails(&mut self, no: u32) {
+    /// A connection ended before any CONNACK.
+    fn came_to_nothing(&mut self, no: u32) {
+        if !self.is_rejected(no) {
+            self.account.fails(self.clients[no as usize].is(Trait::Affected));
+        }
+    }
+
+    /// A try came to nothing, for this reason.
+    fn fails(&mut self, no: u32, last: Last) {
         let client = &mut self.clients[no as usize];
-        client.seat = NOWHERE;
+        (client.seat, client.last) = (NOWHERE, last);
         client.tries = client.tries.saturating_add(1);
         self.rests(no);
     }
@@ -278,7 +315,7 @@ impl Region {
         let named = doors.iter().flatten().count();
         if named == 0 {
             // SERVFAIL.
-            return self.fails(no);
+            return self.fails(no, Last::Nameless);
         }
         let client = self.clients[no as usize];
         let count = u64::from(client.noticed);
@@ -296,9 +333,10 @@ impl Region {
 
     fn opens_at(&mut self, no: u32, door: Door) {
         let now = self.now();
-        self.tally.knocks += 1;
         let client = &mut self.clients[no as usize];
         client.feels(Mood::Opening);
+        self.account.tries(client.is(Trait::Affected));
+        client.last = Last::Silence;
         (client.site, client.node, client.seat) = (door.site, door.node, NOWHERE);
         (client.flow, client.opened) = (client.turn, micros(now));
         let who = Who { site: self.me as u16, no, turn: client.turn };
@@ -353,43 +391,39 @@ impl Region {
                 let who = Who { site: self.me as u16, no, turn };
                 self.client_says(no, usize::from(from), Letter::Gone(who, slot));
             }
-            Reply::Sorry if is_opening => {
-                self.tally.sorries += 1;
-                self.fails(no);
+            Reply::Sorry(why) if is_opening => {
+                self.account.refused(client.is(Trait::Affected));
+                self.fails(no, Last::Refused(why));
             }
             Reply::Closed if is_opening => {
-                self.tally.in_vain += 1;
-                self.fails(no);
+                self.came_to_nothing(no);
+                self.fails(no, Last::Closed);
             }
-            Reply::Closed if client.is_connected() && client.flow == turn => {
-                if client.is_served() {
-                    self.loses(no);
-                }
-                self.notices(no);
-            }
-            Reply::Sorry | Reply::Closed => {}
+            Reply::Closed if client.is_connected() && client.flow == turn => self.notices(no),
+            Reply::Sorry(_) | Reply::Closed => {}
         }
     }
 
     fn welcomed(&mut self, no: u32, by: u16, slot: u32) {
-        let now = self.now();
-        self.tally.welcomes += 1;
+        let (now, before) = (self.now(), self.stand(no));
         let ms = self.ms(now);
         let client = &mut self.clients[no as usize];
         client.by = by;
+        let bereft = client.is(Trait::Bereft).then_some((client.lost_at, client.noticed));
+        let admit = micros(now).wrapping_sub(client.opened);
+        self.account.welcomed(
+            client.is(Trait::Affected),
+            Welcomed { admit, bereft, by: usize::from(by) },
+            ms,
+        );
+        (client.noticed, client.lost_at, client.last) = (0, 0, Last::None);
         client.set(Trait::Lost, false);
-        if client.noticed > 0 {
-            self.tally.served_after.add(ms - client.noticed);
-        }
-        (client.noticed, client.lost_at) = (0, 0);
         client.set(Trait::Bereft, false);
+        client.set(Trait::Since, self.since_fault);
         let home = usize::from(client.site) == self.me;
-        let to =
-            if usize::from(by) == self.me { &mut self.stand.home } else { &mut self.stand.abroad };
-        *to += 1;
-        self.stand.unserved -= 1;
         self.agenda.note(u64::from(no) << 16 | u64::from(by));
         self.stays(no, now);
+        self.moves(no, before);
         if home {
             self.settles(no, slot);
         }

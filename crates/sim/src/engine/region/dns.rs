@@ -32,8 +32,7 @@ pub(crate) struct Door {
     pub(crate) node: u8,
 }
 
-/// An answer: addresses, how long it may be kept, and whether a site in it was held dead by who
-/// gave it.
+/// An answer: addresses, and how long it may be kept.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Told {
     pub(crate) doors: [Option<Door>; NAMED],
@@ -136,6 +135,7 @@ impl Region {
     pub(super) fn asked(&mut self, from: u16, number: u32) {
         let Some(node) = self.nodes.iter().position(|node| node.life.is_some()) else { return };
         let told = self.answer(node, usize::from(from), number);
+        self.names_dead(node, &told);
         let key = self.node_key(node);
         let at = self.now() + self.plan.access() + self.way(usize::from(from), node);
         self.send(usize::from(from), at, key, Letter::Answer { number, told });

@@ -43,6 +43,7 @@ impl Region {
             Machine::Dead => return self.reply(who, node, Reply::Closed, NOWHERE),
             Machine::Up => {}
         }
+        self.arrives_at_door();
         let client = gclient(usize::from(who.site), who.no);
         let flow = Flow::new(&self.policy, self.now());
         let seat = self.task(Whose::Client(who), client, node, flow);
@@ -70,6 +71,7 @@ impl Region {
             ticket: None,
             conn: None,
             tunnel: (0, 0),
+            attempts: 0,
             until: Time::NEVER,
             armed: Time::NEVER,
         };
@@ -262,10 +264,10 @@ impl Region {
             Action::Wait { .. } | Action::Pause { .. } => Then::Waits,
             Action::Connect { .. } => {
                 if let Some(token) = &task.token {
-                    self.tally.attempts += 1;
                     let broker = token.broker().0;
                     self.agenda.note(u64::from(seat.slot) << 16 | u64::from(broker));
                     task.conn = Some(self.dial(broker, Owner::Flow(seat)));
+                    self.attempts(task);
                 }
                 Then::Waits
             }
@@ -289,6 +291,7 @@ impl Region {
                 })
             }
             Action::Tunnel { door, left, .. } => {
+                self.attempts(task);
                 self.sends(seat, task, door, left);
                 Then::Waits
             }
@@ -327,6 +330,7 @@ impl Region {
             Placement::Broker(token) => {
                 let broker = token.broker();
                 task.token = Some(token);
+                self.placed(broker);
                 Fact::Placed(broker)
             }
             Placement::Wait(ticket) => {
@@ -361,7 +365,10 @@ impl Region {
         if let Some(code) = task.no {
             return self.turned_down(seat, task, code);
         }
-        let Task { whose, node, token, passage, conn, tunnel, .. } = task;
+        let Task { whose, node, token, passage, conn, tunnel, client, .. } = task;
+        if token.is_some() {
+            self.flow.hops_max = self.flow.hops_max.max(task.flow.hop().into());
+        }
         if let Some(conn) = conn {
             self.stands(conn);
         }
@@ -369,10 +376,8 @@ impl Region {
             Some(_) => self.node_of(tunnel.1).0,
             None => self.me,
         };
-        let held = Held { whose, node, token, passage, tunnel };
-        if let Some(chair) = self.seats.at(seat) {
-            chair.sitter = Sitter::Holds(Box::new(held));
-        }
+        let guest = token.is_some() && (client >> 32) as usize != self.me;
+        self.seats.holds(seat, Held { whose, node, token, passage, tunnel, guest });
         match whose {
             Whose::Client(who) => {
                 self.strangers.remove(&who);
@@ -390,7 +395,7 @@ impl Region {
     fn turned_down(&mut self, seat: Seat, task: Task, code: u8) {
         let node = usize::from(task.node);
         match task.whose {
-            Whose::Client(who) => self.reply(who, node, Reply::Sorry, NOWHERE),
+            Whose::Client(who) => self.reply(who, node, Reply::Sorry(None), NOWHERE),
             Whose::Carried(far, _) => {
                 let taken = Say::Taken { seat: far.seat, tunnel: task.tunnel.0, no: Some(code) };
                 self.say(node, far.node, taken);
@@ -436,7 +441,8 @@ impl Region {
         match task.whose {
             Whose::Client(who) => {
                 *self.tally.refused.entry(refusal.label()).or_default() += 1;
-                self.reply(who, node, Reply::Sorry, NOWHERE);
+                self.flow.turned_away += 1;
+                self.reply(who, node, Reply::Sorry(Some(refusal)), NOWHERE);
             }
             Whose::Carried(far, _) => self.declines(node, far, task.tunnel.0, refusal.to_tunnel()),
         }
@@ -506,7 +512,7 @@ impl Region {
             return;
         }
         let Some(Sitter::Holds(held)) = self.seats.rise(seat) else { return };
-        let Held { whose, node, token, passage, tunnel } = *held;
+        let Held { whose, node, token, passage, tunnel, .. } = *held;
         let (now, n) = (self.now(), usize::from(node));
         self.dirty |= 1 << n;
         if let (Some(token), Some(life)) = (token, &mut self.nodes[n].life) {

@@ -81,6 +81,7 @@ impl Region {
         let far = target.unwrap_or(u16::MAX);
         let mine = self.new_link(node, far, purpose, Some(dial));
         if let Some(to) = target {
+            self.greets(node);
             self.say(node, to, Say::Hail { mine, purpose });
         }
         let key = self.node_key(node);
@@ -100,6 +101,7 @@ impl Region {
                 if let Some(end) = self.link(node, link) {
                     end.theirs = Some(mine);
                 }
+                self.greets(node);
                 self.say(node, from, Say::Shake { link: mine, mine: link });
             }
             Say::Shake { link, mine } => self.shakes(node, from, link, mine),
@@ -162,9 +164,9 @@ impl Region {
     ) {
         for &LinkId(link) in to {
             let link = link as u32;
+            self.weighs(node, channel, all);
             for bytes in all {
                 self.tally.frames += 1;
-                self.tally.bytes += bytes.len() as u64;
                 let bytes = Arc::clone(bytes);
                 match channel {
                     Channel::Stream => {
@@ -220,6 +222,7 @@ impl Region {
         let now = self.now();
         let Some(end) = self.link(node, link).filter(|end| end.open && !end.over) else { return };
         end.heard = now;
+        self.acknowledges(node, bytes);
         let frame = Frame::of_datagram(bytes, STREAM_MAX).expect("what was spelled can be read");
         let Decoded::Message(message) = news::decode(frame).expect("by the same wire") else {
             return;

@@ -10,7 +10,7 @@ use isobar_core::mesh::message::{BrokerSeen, Introduction};
 use isobar_core::mesh::{
     BrokerKey, Identity, Input, Local, LocalBroker, LocalService, Mesh, MeshPolicy, Notice, Output,
 };
-use isobar_core::outlook::Outlook;
+use isobar_core::outlook::{Outlook, Standing};
 use isobar_core::pool::{Pool, Token};
 use isobar_core::report::{AdminState, BrokerState};
 use isobar_core::time::Time;
@@ -44,6 +44,8 @@ pub(crate) struct Node {
     pub(super) lives: u32,
     /// Counts what it has said, for keys and draws; through all lives.
     pub(super) count: u32,
+    /// Said to other nodes, with headers; through all lives.
+    pub(super) bytes: u64,
     pub(super) life: Option<Box<Life>>,
 }
 
@@ -54,6 +56,8 @@ pub(crate) struct Life {
     pub(super) mesh: Option<Mesh>,
     pub(super) local: Local,
     pub(super) outlook: Outlook,
+    /// What it holds of each site of the planet.
+    pub(super) standings: Vec<Option<Standing>>,
     pub(super) entry: Entry,
     /// Places of clients of this region on brokers of this site. Those of one broker are alike.
     pub(super) stacks: Vec<Vec<Token>>,
@@ -70,7 +74,7 @@ pub(crate) struct Life {
 
 impl Node {
     pub(super) fn gone() -> Node {
-        Node { machine: Machine::Vanished, lives: 0, count: 0, life: None }
+        Node { machine: Machine::Vanished, lives: 0, count: 0, bytes: 0, life: None }
     }
 
     pub(super) fn begins(&mut self, pool: Pool, entry: Entry, brokers: usize) {
@@ -80,6 +84,7 @@ impl Node {
             mesh: None,
             local: Local::default(),
             outlook: Outlook::default(),
+            standings: Vec::new(),
             entry,
             stacks: (0..brokers).map(|_| Vec::new()).collect(),
             probes: vec![[Probe::default(); 3]; brokers],
@@ -268,6 +273,7 @@ impl Region {
         match notice {
             Notice::Standing { site, to, .. } => {
                 self.tally.standings += 1;
+                self.holds_of(node, *site, *to);
                 self.agenda.note(u64::from(site.0) << 8 | *to as u64);
             }
             Notice::NodeLost(peer) => {

@@ -61,6 +61,8 @@ pub(crate) struct Task {
     pub(crate) conn: Option<Conn>,
     /// The tunnel that was sent last: its number, and the node it went to.
     pub(crate) tunnel: (u32, u16),
+    /// Attempts that it made here: at brokers and at sites.
+    pub(crate) attempts: u32,
     /// The step's deadline, and when the event for it comes.
     pub(crate) until: Time,
     pub(crate) armed: Time,
@@ -75,6 +77,8 @@ pub(crate) struct Held {
     pub(crate) token: Option<Token>,
     pub(crate) passage: Option<Passage>,
     pub(crate) tunnel: (u32, u16),
+    /// It holds a place on a broker here for a client of another home.
+    pub(crate) guest: bool,
 }
 
 /// Who sits there.
@@ -101,11 +105,14 @@ pub(crate) struct Seats {
     chairs: Vec<Chair>,
     free: u32,
     taken: usize,
+    /// Flows that other sites carry for clients of any home, and flows of guests.
+    pub(crate) carried: u32,
+    pub(crate) guests: u32,
 }
 
 impl Default for Seats {
     fn default() -> Seats {
-        Seats { chairs: Vec::new(), free: NOWHERE, taken: 0 }
+        Seats { chairs: Vec::new(), free: NOWHERE, taken: 0, carried: 0, guests: 0 }
     }
 }
 
@@ -145,7 +152,21 @@ impl Seats {
         chair.life = chair.life.wrapping_add(1);
         let sitter = std::mem::replace(&mut chair.sitter, Sitter::Nobody(free));
         (self.free, self.taken) = (seat.slot, self.taken - 1);
+        if let Sitter::Holds(held) = &sitter {
+            self.carried -= u32::from(held.passage.is_some());
+            self.guests -= u32::from(held.guest);
+        }
         Some(sitter)
+    }
+
+    /// A flow that was in the making is committed.
+    pub(crate) fn holds(&mut self, seat: Seat, held: Held) {
+        let (carried, guest) = (held.passage.is_some(), held.guest);
+        if let Some(chair) = self.at(seat) {
+            chair.sitter = Sitter::Holds(Box::new(held));
+            self.carried += u32::from(carried);
+            self.guests += u32::from(guest);
+        }
     }
 
     pub(crate) fn taken(&self) -> usize {

@@ -97,7 +97,6 @@ impl Region {
             let client = &mut self.clients[no];
             client.mood = Mood::Served;
             (client.node, client.broker) = (node as u8, broker.0);
-            self.stand.home += 1;
         }
     }
 
@@ -134,7 +133,10 @@ impl Region {
     fn carry_out(&mut self, node: usize, output: Output) {
         match output {
             Output::Probe { broker, kind, until } => self.probes(node, broker.0, kind, until),
-            Output::Granted(flow, ticket, token) => self.post(node, flow, ticket, Ok(token)),
+            Output::Granted(flow, ticket, token) => {
+                self.placed(token.broker());
+                self.post(node, flow, ticket, Ok(token));
+            }
             Output::TurnedAway(flow, ticket, why) => self.post(node, flow, ticket, Err(why)),
             Output::AskPlaces { peer, broker, n } => {
                 let broker = broker_key(self.me, broker.0);
@@ -145,7 +147,10 @@ impl Region {
                     self.say(node, to, Say::AskLease { n });
                 }
             }
-            Output::ComeHome(_, flow) => self.ends(seat_of(flow)),
+            Output::ComeHome(_, flow) => {
+                self.flow.came_home += 1;
+                self.ends(seat_of(flow));
+            }
             // Flows on a broker that is marked down are left alone, by the policy.
             Output::ShutdownSessions(..) => {}
             Output::Notice(notice) => {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use isobar_core::flow::Refusal;
 use isobar_core::mesh::{LinkEnd, Purpose};
 use isobar_core::pool::Declined;
 
@@ -86,8 +87,6 @@ pub(crate) enum Event {
         broker: u16,
         lives: u32,
     },
-    /// How things stand is written down.
-    Sample,
 }
 
 /// What a client hears.
@@ -95,8 +94,8 @@ pub(crate) enum Event {
 pub(crate) enum Reply {
     /// A CONNACK that says welcome.
     Welcome,
-    /// A CONNACK that says no.
-    Sorry,
+    /// A CONNACK that says no: a node's own, or a broker's.
+    Sorry(Option<Refusal>),
     /// RST, or FIN without a word.
     Closed,
 }
@@ -120,6 +119,13 @@ pub(crate) enum Letter {
     },
     /// To the world's own account of a client: what it is connected to is no more.
     Stir(Who),
+    /// A fault takes away what it is connected through.
+    Affects(Who),
+    /// The same, of a client whose flow a node sent on from this seat by that tunnel.
+    Bereaves {
+        seat: Seat,
+        tunnel: u32,
+    },
     /// From node to node.
     Node(ToNode),
     /// To a resolver's server, and back.

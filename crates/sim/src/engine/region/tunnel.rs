@@ -20,7 +20,7 @@ impl Region {
     pub(super) fn sends(&mut self, seat: Seat, task: &mut Task, door: PeerId, left: Duration) {
         let node = usize::from(task.node);
         let Some(to) = self.gnode_of(node, door) else { return };
-        self.tally.tunnels += 1;
+        self.flow.tunnels += 1;
         let Some(chair) = self.seats.at(seat) else { return };
         chair.steps += 1;
         task.tunnel = (chair.steps, to);
@@ -100,6 +100,7 @@ impl Region {
 
     pub(super) fn declined(&mut self, seat: Seat, tunnel: u32, declined: Declined) {
         if self.waits_for(seat, tunnel) {
+            self.flow.tunnels_refused += 1;
             let Declined { reason, headroom, retry_after } = declined;
             self.tell(seat, Fact::TunnelRefused { reason, headroom, retry_after });
         }

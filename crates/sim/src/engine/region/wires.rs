@@ -40,6 +40,8 @@ struct Line {
     state: State,
     count: u32,
     used: bool,
+    /// It is a probe's.
+    probe: bool,
 }
 
 /// Connections in the making, and those of probes.
@@ -53,11 +55,14 @@ impl Lines {
     fn open(&mut self, broker: u16, owner: Owner) -> Conn {
         let slot = self.free.pop().unwrap_or_else(|| {
             let (owner, state) = (Owner::Nobody, State::Closed);
-            self.lines.push(Line { life: 0, broker: 0, owner, state, count: 0, used: false });
+            let line =
+                Line { life: 0, broker: 0, owner, state, count: 0, used: false, probe: false };
+            self.lines.push(line);
             (self.lines.len() - 1) as u32
         });
         let line = &mut self.lines[slot as usize];
         (line.broker, line.owner, line.state, line.used) = (broker, owner, State::Asked, true);
+        line.probe = matches!(owner, Owner::Probe(..));
         Conn { slot, life: line.life }
     }
 
@@ -146,7 +151,8 @@ impl Region {
     /// Something reaches a broker.
     pub(super) fn reaches(&mut self, conn: Conn, segment: Segment) {
         let Some(line) = self.lines.at(conn) else { return };
-        let (broker, owner) = (line.broker, line.owner);
+        let (broker, owner, probe) = (line.broker, line.owner, line.probe);
+        let now = self.now();
         let there = &mut self.brokers[usize::from(broker)];
         match segment {
             // It was given up before this SYN was sent again.
@@ -159,7 +165,11 @@ impl Region {
                 }
             },
             segment => {
-                if !there.receive(conn, segment) && segment == Segment::Fin {
+                let received = there.receive(conn, segment);
+                if received && segment == Segment::Hello && !probe {
+                    there.asked(now);
+                }
+                if !received && segment == Segment::Fin {
                     self.lines.close(conn);
                 }
             }
@@ -191,6 +201,9 @@ impl Region {
             return;
         }
         if let Some((conn, segment)) = there.finish() {
+            if segment == Segment::Hello {
+                there.answered(self.lines.at(conn).is_some_and(|line| line.probe));
+            }
             match segment {
                 Segment::Leave => there.leave(),
                 segment => self.does(conn, segment),
@@ -206,6 +219,7 @@ impl Region {
             (Segment::Syn(_), _) => {
                 if there.accept() {
                     line.state = State::Stands;
+                    there.probes += u32::from(line.probe);
                 } else {
                     line.state = State::Closed;
                     self.answers(conn, Signal::Closed);
@@ -219,6 +233,7 @@ impl Region {
             (Segment::Hello | Segment::Ping, _) => self.answers(conn, Signal::Closed),
             (Segment::Fin, state) => {
                 if state == State::Stands {
+                    there.probes -= u32::from(line.probe);
                     there.leave();
                 }
                 self.lines.close(conn);
