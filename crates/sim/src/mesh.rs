@@ -12,6 +12,8 @@ mod plan;
 mod pools;
 mod script;
 pub(crate) mod size;
+#[cfg(feature = "foca")]
+pub mod swim;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
