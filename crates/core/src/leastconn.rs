@@ -16,8 +16,9 @@ pub struct Score {
     pub load: u64,
     /// Share of the load relative to the others, at least 1.
     pub weight: u16,
-    /// Decides between equals; drawn anew at every change.
-    pub tie: u32,
+    /// Decides between equals: the lower goes first. Drawn anew at every change, later than all
+    /// that have won.
+    pub tie: u64,
 }
 
 impl Ord for Score {
@@ -109,7 +110,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn score(load: u64, weight: u16, tie: u32) -> Option<Score> {
+    fn score(load: u64, weight: u16, tie: u64) -> Option<Score> {
         Some(Score { load, weight, tie })
     }
 
@@ -139,7 +140,7 @@ mod tests {
     proptest! {
         #[test]
         fn agrees_with_a_plain_search(
-            plays in prop::collection::vec((0usize..20, prop::option::of((0u64..5, 1u16..4, 0u32..4))), 1..200),
+            plays in prop::collection::vec((0usize..20, prop::option::of((0u64..5, 1u16..4, 0u64..4))), 1..200),
             out in prop::collection::vec(any::<bool>(), 20),
         ) {
             let mut t = Tournament::new(20);

@@ -22,6 +22,8 @@ use crate::waiting::{Ticket, Waiter, WaitingRoom};
 const BUDGET_PER_BROKER: u32 = 64;
 /// With more brokers than this, shared with siblings, a flow gets the lesser of two.
 const FEW_BROKERS: usize = 16;
+/// Ties are drawn from so many bits more than the one that won last; 2^44 flows fit above them.
+const TIE_BITS: u32 = 20;
 /// New flows that earn one retry.
 const FLOWS_PER_RETRY: u32 = 10;
 
@@ -52,6 +54,10 @@ pub(super) struct Service {
     tournament: Tournament,
     /// Turns served, for round robin.
     turns: Vec<u64>,
+    /// The tie that won last; new ones are drawn from here on. Who has waited among equals is then
+    /// no worse off than who was drawn anew: with all ties from one range, those that do not win are
+    /// left with high ones, and one broker wins again and again.
+    won: u64,
     /// The draw of this flow, for `random`, and for two choices.
     draw: u32,
     /// Siblings feed the same brokers, and these are many.
@@ -93,6 +99,7 @@ impl Service {
             affinity,
             tournament: Tournament::new(members),
             turns: alloc::vec![0; members],
+            won: 0,
             draw: 0,
             wide: false,
             new_flows: Bucket::full(burst, now),
@@ -148,13 +155,13 @@ impl Service {
             if member.broker != broker {
                 continue;
             }
-            let tie = rng.draw() as u32;
+            let tie = self.won + (rng.draw() >> (64 - TIE_BITS));
             let score = load.map(|load| match self.policy.balance {
                 Balance::LeastConn => Score { load, weight: member.weight, tie },
                 // Everyone alike; the tie decides.
                 Balance::Random => Score { load: 0, weight: 1, tie },
                 Balance::RoundRobin => {
-                    Score { load: self.turns[i], weight: member.weight, tie: i as u32 }
+                    Score { load: self.turns[i], weight: member.weight, tie: i as u64 }
                 }
             });
             let back = score.is_some() && self.tournament.score(i).is_none();
@@ -188,7 +195,10 @@ impl Service {
         self.retries += u64::from(attempt > 0);
         self.redispatches += u64::from(elsewhere);
         for (i, member) in self.policy.members.iter().enumerate() {
-            self.turns[i] += u64::from(member.broker == broker);
+            if member.broker == broker {
+                self.turns[i] += 1;
+                self.won = self.won.max(self.tournament.score(i).map_or(0, |score| score.tie));
+            }
         }
     }
 

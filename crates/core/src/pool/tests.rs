@@ -261,5 +261,6 @@ mod carried;
 mod full;
 mod health;
 mod siblings;
+mod ties;
 mod waiting;
 mod wakes;
