@@ -86,6 +86,10 @@ fn bury(
     let dead = swim.nodes_of(victim);
     dead.clone().for_each(|node| swim.kill(node));
     let mut suspect = Firsts::default();
+    // Whom somebody held down before, in error, it does not find down again.
+    let held =
+        |watcher| swim.down(watcher).filter(|node| dead.contains(node)).map(move |n| (watcher, n));
+    let mut downs: BTreeSet<(usize, usize)> = watchers.clone().flat_map(held).collect();
     while swim.now() < since + patience {
         swim.run(LOOK);
         for watcher in watchers.clone() {
@@ -96,7 +100,6 @@ fn bury(
         }
     }
     let (mut first, mut all) = (Firsts::default(), Firsts::default());
-    let mut downs: BTreeSet<(usize, usize)> = BTreeSet::new();
     for told in &swim.told()[from..] {
         if told.word != Word::Down || !dead.contains(&told.about) || !watchers.contains(&told.node)
         {
@@ -113,5 +116,7 @@ fn bury(
     found.suspect.extend(suspect.since(since));
     found.first.extend(first.since(since));
     found.all.extend(all.since(since));
-    found.missed += watchers.len() - all.0.len();
+    let whole =
+        |watcher: &usize| downs.range((*watcher, 0)..(*watcher + 1, 0)).count() == dead.len();
+    found.missed += watchers.clone().filter(|watcher| !whole(watcher)).count();
 }

@@ -127,7 +127,6 @@ struct Peer {
     /// `None` before it starts and after it was killed.
     machine: Option<Machine>,
     bytes: u64,
-    packets: u64,
 }
 
 /// A world of foca's members.
@@ -152,7 +151,7 @@ impl Swim {
         let count = plan.sites * plan.nodes_per_site;
         let peer = |node| {
             let site = node / plan.nodes_per_site;
-            Peer { site, machine: None, bytes: 0, packets: 0 }
+            Peer { site, machine: None, bytes: 0 }
         };
         let mut swim = Swim {
             config,
@@ -212,21 +211,20 @@ impl Swim {
         self.peers[node].bytes
     }
 
-    /// Packets that a node has sent so far.
-    pub fn packets(&self, node: usize) -> u64 {
-        self.peers[node].packets
-    }
-
     /// Whom a node suspects.
     pub fn suspects(&self, node: usize) -> impl Iterator<Item = usize> {
-        let members = self.peers[node].machine.iter().flat_map(Foca::iter_membership_state);
-        let suspects = members.filter(|member| member.state() == State::Suspect);
-        suspects.map(|member| member.id().node())
+        self.held(node, State::Suspect)
     }
 
-    /// Members that a node holds to be there.
-    pub fn active(&self, node: usize) -> usize {
-        self.peers[node].machine.as_ref().map_or(0, Foca::num_members)
+    /// Whom a node holds to be down.
+    pub fn down(&self, node: usize) -> impl Iterator<Item = usize> {
+        self.held(node, State::Down)
+    }
+
+    fn held(&self, node: usize, state: State) -> impl Iterator<Item = usize> {
+        let members = self.peers[node].machine.iter().flat_map(Foca::iter_membership_state);
+        let such = members.filter(move |member| member.state() == state);
+        such.map(|member| member.id().node())
     }
 
     fn push(&mut self, at: Time, event: Event) {
@@ -282,7 +280,6 @@ impl Swim {
     fn send(&mut self, from: usize, to: usize, data: Rc<[u8]>) {
         let peer = &mut self.peers[from];
         peer.bytes += (HEADERS + data.len()) as u64;
-        peer.packets += 1;
         let (a, b) = (peer.site, self.peers[to].site);
         let half = self.paths.rtt(a, b) / 2;
         self.drawn += 1;
