@@ -130,8 +130,10 @@ impl Firsts {
     }
 }
 
-/// Loss of each packet by itself in a million, and bursts.
-const NETWORKS: [(&str, u32, Option<(Duration, u32)>); 4] = [
+/// A name, loss of each packet by itself in a million, and bursts.
+type Network = (&'static str, u32, Option<(Duration, u32)>);
+
+const NETWORKS: [Network; 4] = [
     ("nothing is lost", 0, None),
     ("5 % lost", 50_000, None),
     ("10 % lost", 100_000, None),
