@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use isobar_core::time::Time;
 
+use super::region::stall::Asker;
 use crate::broker::Habits;
 
 /// A connection in the making, or a probe's.
@@ -56,8 +57,10 @@ pub(crate) enum Process {
 pub(crate) struct Broker {
     pub(crate) habits: Habits,
     pub(crate) process: Process,
-    /// Counts its lives.
+    /// Counts its lives: a new one begins where it is started anew.
     pub(crate) life: u32,
+    /// Counts what has interrupted its work.
+    pub(crate) shift: u32,
     /// Counts what it has done, for keys and draws.
     pub(crate) count: u32,
     busy: bool,
@@ -65,6 +68,13 @@ pub(crate) struct Broker {
     backlog: usize,
     /// Connections it holds.
     pub(crate) connections: u32,
+    /// Connections that do not come through nodes, and whether they take all that is left.
+    pub(crate) outsiders: u32,
+    is_filled: bool,
+    /// Everything takes so many times as long.
+    pub(crate) slow: u32,
+    /// Who waits for the answer to a PINGREQ, while it hangs.
+    pub(crate) askers: Vec<Asker>,
     /// Most at once.
     pub(crate) most: u32,
     /// SYNs dropped, connections closed in silence, CONNECTs answered.
@@ -91,11 +101,16 @@ impl Broker {
             habits,
             process: Process::Runs,
             life: 0,
+            shift: 0,
             count: 0,
             busy: false,
             inbox: VecDeque::new(),
             backlog: 0,
             connections: 0,
+            outsiders: 0,
+            is_filled: false,
+            slow: 1,
+            askers: Vec::new(),
             most: 0,
             dropped: 0,
             silenced: 0,
@@ -142,12 +157,13 @@ impl Broker {
         }
         let (_, segment) = self.inbox.front()?;
         self.busy = true;
-        Some(match segment {
+        let cost = match segment {
             Segment::Hello => self.habits.connect_cost,
             Segment::Syn(_) | Segment::Ping | Segment::Fin | Segment::Leave => {
                 self.habits.accept_cost
             }
-        })
+        };
+        Some(cost.saturating_mul(self.slow))
     }
 
     /// Finishes it.
@@ -160,7 +176,8 @@ impl Broker {
 
     /// Takes a connection, unless it is full.
     pub(crate) fn accept(&mut self) -> bool {
-        let full = self.habits.max_connections.is_some_and(|max| self.connections >= max);
+        let held = self.connections + self.outsiders;
+        let full = self.habits.max_connections.is_some_and(|max| held >= max);
         if full {
             self.silenced += 1;
             return false;
@@ -174,6 +191,23 @@ impl Broker {
     pub(crate) fn leave(&mut self) {
         assert!(self.connections > 0, "who leaves was there");
         self.connections -= 1;
+        if self.is_filled {
+            self.fill();
+        }
+    }
+
+    /// Outsiders take what is left, and what is given back from now on; whether anything was.
+    pub(crate) fn fill(&mut self) -> bool {
+        let Some(max) = self.habits.max_connections else { return false };
+        self.is_filled = true;
+        let before = self.outsiders;
+        self.outsiders = max.saturating_sub(self.connections);
+        self.outsiders > before
+    }
+
+    /// They go.
+    pub(crate) fn empties(&mut self) {
+        (self.is_filled, self.outsiders) = (false, 0);
     }
 
     /// The CONNECT of a client has come.
@@ -204,20 +238,25 @@ impl Broker {
 
     pub(crate) fn die(&mut self, how: Process) {
         self.process = how;
-        self.life += 1;
+        self.shift += 1;
         self.busy = false;
         self.inbox.clear();
+        self.askers.clear();
         self.backlog = 0;
-        self.connections = 0;
+        (self.connections, self.outsiders) = (0, 0);
         (self.probes, self.unanswered) = (0, 0);
     }
 
-    /// Starts anew.
-    pub(crate) fn mend(&mut self) {
-        if self.process == Process::Hung {
-            self.life += 1;
-            self.busy = false;
-        }
+    /// Starts anew, and knows nobody.
+    pub(crate) fn start(&mut self) {
+        self.life += 1;
+        self.process = Process::Runs;
+    }
+
+    /// Goes on where it was stopped: what it was about is done again from the start.
+    pub(crate) fn goes_on(&mut self) {
+        self.shift += 1;
+        self.busy = false;
         self.process = Process::Runs;
     }
 }

@@ -27,7 +27,7 @@ pub(crate) enum Mood {
 
 /// Something that is so of a client, or not.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[repr(u8)]
+#[repr(u16)]
 pub(crate) enum Trait {
     /// What it was connected to does not know it any more.
     Lost = 1,
@@ -37,6 +37,12 @@ pub(crate) enum Trait {
     Bereft = 4,
     /// It was welcomed after the first fault had begun; without faults, ever.
     Since = 128,
+    /// What it is connected to still knows it, and does not answer just now.
+    Stuck = 8,
+    /// The same, of the site that its flow is carried to.
+    Far = 16,
+    /// Its connection was dropped in silence: nothing arrives that it says there.
+    Deaf = 32,
 }
 
 /// What a client's last try came to.
@@ -93,9 +99,9 @@ pub(crate) struct Client {
     pub(crate) node: u8,
     /// Tries since it noticed.
     pub(crate) tries: u8,
+    traits: u16,
     pub(crate) mood: Mood,
     pub(crate) last: Last,
-    traits: u8,
 }
 
 impl Client {
@@ -113,9 +119,9 @@ impl Client {
             flow: 0,
             node: 0,
             tries: 0,
-            mood: Mood::Away,
             last: Last::None,
             traits: 0,
+            mood: Mood::Away,
         }
     }
 
@@ -126,15 +132,16 @@ impl Client {
 
     /// Whether it is connected, in truth.
     pub(crate) fn is_served(&self) -> bool {
-        self.is_connected() && !self.is(Trait::Lost)
+        const NOT: u16 = Trait::Lost as u16 | Trait::Stuck as u16 | Trait::Far as u16;
+        self.is_connected() && self.traits & NOT == 0
     }
 
     pub(crate) fn is(&self, what: Trait) -> bool {
-        self.traits & what as u8 != 0
+        self.traits & what as u16 != 0
     }
 
     pub(crate) fn set(&mut self, what: Trait, so: bool) {
-        self.traits = if so { self.traits | what as u8 } else { self.traits & !(what as u8) };
+        self.traits = if so { self.traits | what as u16 } else { self.traits & !(what as u16) };
     }
 
     /// A new mood.

@@ -57,6 +57,10 @@ pub enum Purpose {
     Level = 20,
     /// Whether its session outlives its connection.
     Persistent = 21,
+    /// When a burst of losses comes.
+    Burst = 22,
+    /// Whether a client loses its connection.
+    Drop = 23,
 }
 
 /// A seed, and the draws it stands for.

@@ -57,15 +57,20 @@ impl Planet {
         self
     }
 
-    /// Something befalls a site now.
-    pub(crate) fn strikes(&mut self, site: SiteNo, blow: Blow) {
+    /// Something befalls a site now, by the strike of this number.
+    pub(crate) fn strikes(&mut self, site: SiteNo, strike: u32, blow: Blow) {
         self.struck();
-        self.shards.all_mut()[usize::from(site)].strikes(blow);
+        self.shards.all_mut()[usize::from(site)].strikes(strike, blow);
+    }
+
+    /// Whether a strike has made a difference anywhere.
+    pub(crate) fn is_struck_by(&self, strike: u32) -> bool {
+        self.shards.all().iter().any(|region| region.is_struck_by(strike))
     }
 
     /// A site is lost in silence now.
     pub fn loses_site(&mut self, site: SiteNo) {
-        self.strikes(site, Blow::Silent);
+        self.strikes(site, u32::MAX, Blow::Site(crate::drill::Down::Silent));
     }
 
     /// All that has happened, hashed: the same for any number of threads.
@@ -167,6 +172,12 @@ impl Planet {
     /// What became of one region's clients.
     pub fn tally_of(&self, site: usize) -> Tally {
         self.shards.all()[site].tally()
+    }
+
+    /// One region, for a closer look.
+    #[cfg(test)]
+    pub(crate) fn region(&self, site: usize) -> &Region {
+        &self.shards.all()[site]
     }
 
     /// Asserts that the books agree.

@@ -13,17 +13,23 @@ pub(crate) mod blow;
 mod client;
 mod dns;
 mod flow;
+mod data;
 mod links;
 mod mesh;
+mod park;
+#[cfg(test)]
+mod peek;
 pub(crate) mod place;
 mod probe;
 mod scene;
 mod serve;
+pub(crate) mod stall;
 pub(crate) mod terms;
 mod tunnel;
 mod wires;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -31,9 +37,10 @@ use isobar_core::id::ServiceId;
 use isobar_core::policy::ServicePolicy;
 use isobar_core::time::Time;
 
-use self::blow::Blow;
+use self::blow::{Blow, Draining, Harm, Holds, Ill, Way};
 use self::dns::Resolver;
 use self::mesh::Node;
+use self::park::Parked;
 use self::place::{Seat, Seats, Who};
 use self::serve::Mail;
 use self::terms::{Event, Letter, Say, ToNode};
@@ -68,6 +75,8 @@ mod class {
     pub(super) const ABROAD: u8 = 9;
     pub(super) const PARTS: u8 = 10;
     pub(super) const BLOW: u8 = 11;
+    pub(super) const WAKES: u8 = 12;
+    pub(super) const FLAP: u8 = 13;
 }
 
 /// A site and the clients around it.
@@ -95,8 +104,22 @@ pub(crate) struct Region {
     strangers: BTreeMap<Who, u32>,
     /// Tries that wait for a CONNACK, by when they began.
     patient: VecDeque<(Time, u32, u16)>,
-    /// What befalls it, as far as that has come.
-    blows: Vec<Blow>,
+    /// What befalls it, with the strike that does it, as far as that has come.
+    blows: Vec<(u32, Blow)>,
+    /// Strikes that have made a difference.
+    struck: BTreeSet<u32>,
+    /// What strikes hold things in: by broker, by node, by other site.
+    harms: Vec<Holds<Harm>>,
+    ills: Vec<Holds<Ill>>,
+    ways: Vec<Way>,
+    /// Ways that flap: the strike, the period, and since when.
+    flaps: Vec<(u32, Duration, Time)>,
+    surges: Vec<(u32, Range<u32>)>,
+    draining: Vec<Draining>,
+    /// Nodes whose process is stopped, what waits for each, and how much has waited.
+    stopped: u64,
+    parked: Vec<Parked>,
+    woken: u32,
     /// Flows of other sites, by who sent them and the number of their tunnel.
     tunnels: BTreeMap<(u16, Seat, u32), Seat>,
     resolver: Resolver,
@@ -141,6 +164,16 @@ impl Region {
             strangers: BTreeMap::new(),
             patient: VecDeque::new(),
             blows: Vec::new(),
+            struck: BTreeSet::new(),
+            harms: (0..site.brokers).map(|_| Holds::default()).collect(),
+            ills: (0..site.nodes).map(|_| Holds::default()).collect(),
+            ways: (0..plan.sites()).map(|_| Way::default()).collect(),
+            flaps: Vec::new(),
+            surges: Vec::new(),
+            draining: Vec::new(),
+            stopped: 0,
+            parked: (0..site.nodes).map(|_| Parked::default()).collect(),
+            woken: 0,
             tunnels: BTreeMap::new(),
             resolver: Resolver::new(plan, me),
             tally: Tally::default(),
@@ -248,11 +281,16 @@ impl Region {
 
     /// One node says something to another.
     fn say(&mut self, node: usize, to: u16, say: Say) {
+        self.says_as(node, to, say, 0);
+    }
+
+    /// The same, on that data connection.
+    fn says_as(&mut self, node: usize, to: u16, say: Say, conn: u32) {
         let (site, there) = self.node_of(to);
         let key = self.node_key(node);
-        let at = self.now() + self.way(site, node);
+        let at = self.now() + self.way(site, node) + self.nodes[node].slow + self.delay(site);
         let from = self.gnode(node);
-        self.send(site, at, key, Letter::Node(ToNode { to: there as u8, from, say }));
+        self.send(site, at, key, Letter::Node(ToNode { to: there as u8, from, conn, say }));
     }
 
     fn park(&mut self, letter: Letter) -> Event {
@@ -270,14 +308,12 @@ impl Region {
         match letter {
             Letter::Knock(who, node) => self.knocks(who, usize::from(node)),
             Letter::Gone(who, slot) => self.gone(who, slot),
-            Letter::Ping(who, node) => self.pinged(who, usize::from(node)),
+            Letter::Ping(who, node, slot) => self.pinged(who, usize::from(node), slot),
             Letter::Reply { to, from, by, reply, slot } => {
                 self.replied((to.no, to.turn), reply, (from, by, slot));
             }
-            Letter::Stir(who) if self.is_its(who) => self.stirs_one(who, 0),
-            Letter::Affects(who) if self.is_its(who) => self.affects(who.no),
-            Letter::Stir(_) | Letter::Affects(_) => {}
-            Letter::Bereaves { seat, tunnel } => self.bereft(seat, tunnel),
+            Letter::Mark(who, mark) => self.marked_in_turn(who, mark),
+            Letter::MarkSeat(seat, tunnel, mark) => self.marked_far(seat, tunnel, mark),
             Letter::Node(said) => self.hears_node(said),
             Letter::Query { from, number } => self.asked(from, number),
             Letter::Answer { number, told } => self.resolved(number, told),
@@ -294,6 +330,9 @@ impl Shard for Region {
     }
 
     fn happens(&mut self, _: Time, event: Event) {
+        if self.stopped != 0 && self.parks(&event) {
+            return;
+        }
         match event {
             Event::Client(no, turn) => self.client_s_time(no, turn),
             Event::Knock { no, turn, node } => {
@@ -308,7 +347,7 @@ impl Shard for Region {
             Event::Reaches(conn, segment) => self.reaches(conn, segment),
             Event::Leaves { broker, life } => self.leaves(broker, life),
             Event::Hears(conn, signal) => self.hears(conn, signal),
-            Event::Worked { broker, life } => self.worked(broker, life),
+            Event::Worked { broker, shift } => self.worked(broker, shift),
             Event::ProbeLate { broker, node, kind, number } => {
                 self.probe_late(broker, usize::from(node), kind, number);
             }
@@ -322,11 +361,18 @@ impl Shard for Region {
             Event::Unresolved(number) => self.unresolved(number),
             Event::Impatient => self.impatient(),
             Event::Blow(number) => self.blow(number as usize),
-            Event::Parts { node, broker, lives } => self.parts(usize::from(node), broker, lives),
+            Event::Parts { node, broker, lives, life } => {
+                self.parts(usize::from(node), broker, lives, life);
+            }
+            Event::Ends(seat) => self.ends(seat),
+            Event::Again { node, link } => self.sends_again(usize::from(node), link),
+            Event::Keep { node, link } => self.keeps(usize::from(node), link),
+            Event::Drains(node) => self.drained(usize::from(node)),
+            Event::Flap(strike) => self.flap(strike),
         }
-        while self.dirty != 0 {
-            let node = self.dirty.trailing_zeros() as usize;
-            self.dirty &= self.dirty - 1;
+        while self.dirty & !self.stopped != 0 {
+            let node = (self.dirty & !self.stopped).trailing_zeros() as usize;
+            self.dirty &= !(1 << node);
             self.pump(node);
         }
     }

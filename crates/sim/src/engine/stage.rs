@@ -4,16 +4,16 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use super::planet::Planet;
-use super::region::blow::Blow;
-use crate::drill::{Death, Deed, Down, Drill, SiteNo, Strike, Targets};
+use super::region::blow::{Blow, Harm, Ill, Trouble};
+use crate::drill::{Deed, Drill, Link, SiteNo, Strike, Targets};
 use crate::rehearsal::{Became, Finale, Scene, Stage};
 
 /// A planet on which a drill is run.
 pub struct Simulated {
     planet: Planet,
     drill: Drill,
-    /// By number: what began, and whether it has struck anything.
-    begun: Vec<Option<Strike>>,
+    /// Where each strike that began has struck, by number.
+    begun: Vec<Vec<SiteNo>>,
 }
 
 impl Simulated {
@@ -29,34 +29,74 @@ impl Simulated {
         &mut self.planet
     }
 
+    /// What a strike does, and where.
     fn blows(&self, strike: &Strike) -> Vec<(SiteNo, Blow)> {
         let deed = self.drill.faults[strike.fault].deed;
-        match (&strike.targets, deed) {
-            (Targets::Sites(sites), Deed::SiteDown(Down::Silent)) => {
-                sites.iter().map(|site| (*site, Blow::Silent)).collect()
+        match &strike.targets {
+            Targets::Sites(sites) => {
+                let blow = match deed {
+                    Deed::SiteDown(how) => Blow::Site(how),
+                    Deed::ClientsSurge { clients, over } => Blow::Surge(clients, over),
+                    _ => return Vec::new(),
+                };
+                sites.iter().map(|site| (*site, blow)).collect()
             }
-            (Targets::Sites(sites), Deed::SiteDown(Down::Rst)) => {
-                sites.iter().map(|site| (*site, Blow::Reset)).collect()
+            Targets::Nodes(nodes) => {
+                let blow = |node: u16| {
+                    Some(Blow::Node(
+                        node as u8,
+                        match deed {
+                            Deed::NodeCrash(how) => Ill::Gone(how),
+                            Deed::NodePause => Ill::Paused,
+                            Deed::NodeSlow(delay) => Ill::Slow(delay),
+                            Deed::NodeLie(lie) => Ill::Lies(lie),
+                            Deed::ClockStep { by, back } => {
+                                let by = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
+                                return Some(Blow::Clock(node as u8, if back { -by } else { by }));
+                            }
+                            _ => return None,
+                        },
+                    ))
+                };
+                nodes.iter().filter_map(|at| Some((at.site, blow(at.node)?))).collect()
             }
-            (Targets::Brokers(brokers), Deed::BrokerCrash(Death::Rst)) => {
-                brokers.iter().map(|at| (at.site, Blow::Crash(at.broker))).collect()
+            Targets::Brokers(brokers) => {
+                let harm = match deed {
+                    Deed::BrokerCrash(how) => Harm::Gone(how),
+                    Deed::BrokerHang => Harm::Hung,
+                    Deed::BrokerFull => Harm::Full,
+                    Deed::BrokerSlow(by) => Harm::Slow(by),
+                    _ => return Vec::new(),
+                };
+                brokers.iter().map(|at| (at.site, Blow::Broker(at.broker, harm))).collect()
             }
-            _ => Vec::new(),
+            Targets::Clients { sites, share_ppm } => {
+                let Deed::ClientsDrop(how) = deed else { return Vec::new() };
+                sites.iter().map(|site| (*site, Blow::Drop(*share_ppm, how))).collect()
+            }
+            Targets::Links(links) => links.iter().flat_map(|link| on_link(*link, deed)).collect(),
         }
     }
+}
 
-    fn mends(&self, strike: &Strike) -> Vec<(SiteNo, Blow)> {
-        let deed = self.drill.faults[strike.fault].deed;
-        match (&strike.targets, deed) {
-            (Targets::Sites(sites), Deed::SiteDown(_)) => {
-                sites.iter().map(|site| (*site, Blow::Return)).collect()
-            }
-            (Targets::Brokers(brokers), Deed::BrokerCrash(_)) => {
-                brokers.iter().map(|at| (at.site, Blow::Mend(at.broker))).collect()
-            }
-            _ => Vec::new(),
+/// What befalls a link: each direction at the site where it begins. Both ends know of a cut.
+fn on_link(link: Link, deed: Deed) -> Vec<(SiteNo, Blow)> {
+    let trouble = match deed {
+        Deed::LinkCut => Trouble::Cut(None),
+        Deed::LinkFlap(period) => Trouble::Cut(Some(period)),
+        Deed::LinkLoss(ppm, burst) => Trouble::Loss(ppm, burst),
+        Deed::LinkDelay(delay) => Trouble::Delay(delay),
+        _ => return Vec::new(),
+    };
+    let mut all = Vec::new();
+    let ways = [Some((link.from, link.to)), link.both.then_some((link.to, link.from))];
+    for (from, to) in ways.into_iter().flatten() {
+        all.push((from, Blow::Way(to, trouble)));
+        if let Trouble::Cut(flap) = trouble {
+            all.push((to, Blow::Back(from, flap)));
         }
     }
+    all
 }
 
 impl Stage for Simulated {
@@ -68,21 +108,22 @@ impl Stage for Simulated {
     }
 
     fn begin(&mut self, number: usize, strike: &Strike) -> Result<(), Infallible> {
-        for (site, blow) in self.blows(strike) {
-            self.planet.strikes(site, blow);
-        }
         if self.begun.len() <= number {
-            self.begun.resize(number + 1, None);
+            self.begun.resize(number + 1, Vec::new());
         }
-        self.begun[number] = Some(strike.clone());
+        for (site, blow) in self.blows(strike) {
+            self.begun[number].push(site);
+            self.planet.strikes(site, number as u32, blow);
+        }
         Ok(())
     }
 
     fn end(&mut self, number: usize) -> Result<(), Infallible> {
-        if let Some(strike) = self.begun.get(number).cloned().flatten() {
-            for (site, blow) in self.mends(&strike) {
-                self.planet.strikes(site, blow);
-            }
+        let mut sites = self.begun.get(number).cloned().unwrap_or_default();
+        sites.sort_unstable();
+        sites.dedup();
+        for site in sites {
+            self.planet.strikes(site, number as u32, Blow::Lift);
         }
         Ok(())
     }
@@ -96,7 +137,7 @@ impl Stage for Simulated {
     }
 
     fn took_effect(&self, number: usize) -> bool {
-        self.begun.get(number).is_some_and(Option::is_some)
+        self.planet.is_struck_by(number as u32)
     }
 
     fn finish(&mut self) -> Result<Finale, Infallible> {

@@ -3,8 +3,9 @@
 
 use std::time::Duration;
 
+use super::super::region::blow::Harm;
 use super::*;
-use crate::drill::Backoff;
+use crate::drill::{Backoff, Death, Down};
 use crate::drill::quantity::MILLION;
 use crate::rehearsal::{Crowd, CrowdFinale, Times};
 
@@ -36,7 +37,7 @@ fn until(drill: &Drill, threads: usize, blows: &Blows, end: u64) -> Planet {
 fn goes_on(planet: &mut Planet, blows: &Blows, from: u64, end: u64) {
     for (at, site, blow) in blows.iter().filter(|(at, ..)| (from..end).contains(at)) {
         planet.run_until(secs(*at));
-        planet.strikes(*site, *blow);
+        planet.strikes(*site, 0, *blow);
     }
     planet.run_until(secs(end));
 }
@@ -70,7 +71,7 @@ fn times(planet: &mut Planet, of: fn(&CrowdFinale) -> &Times) -> Times {
 #[test]
 fn one_result_whatever_the_threads() {
     let run = |threads| {
-        let mut planet = until(&drill(400), threads, &vec![(3, 1, Blow::Silent)], 50);
+        let mut planet = until(&drill(400), threads, &vec![(3, 1, Blow::Site(Down::Silent))], 50);
         (planet.hash(), planet.happened())
     };
     let one = run(1);
@@ -80,7 +81,7 @@ fn one_result_whatever_the_threads() {
 
 #[test]
 fn clients_of_a_silent_site_notice_late_and_are_served_elsewhere() {
-    let blows = vec![(5, 1, Blow::Silent)];
+    let blows = vec![(5, 1, Blow::Site(Down::Silent))];
     let mut planet = until(&drill(400), 2, &blows, 12);
     assert_eq!(
         all(&mut planet, |crowd| crowd.noticed),
@@ -105,7 +106,7 @@ fn clients_of_a_silent_site_notice_late_and_are_served_elsewhere() {
 
 #[test]
 fn killed_processes_are_noticed_at_once() {
-    let blows = vec![(5, 1, Blow::Reset)];
+    let blows = vec![(5, 1, Blow::Site(Down::Rst))];
     let mut planet = until(&drill(400), 2, &blows, 6);
     assert_eq!(all(&mut planet, |crowd| crowd.noticed), 400);
     goes_on(&mut planet, &blows, 6, 60);
@@ -114,7 +115,7 @@ fn killed_processes_are_noticed_at_once() {
 
 #[test]
 fn a_broker_s_clients_find_another_at_home() {
-    let blows = vec![(5, 1, Blow::Crash(3)), (25, 1, Blow::Mend(3))];
+    let blows = vec![(5, 1, Blow::Broker(3, Harm::Gone(Death::Rst))), (25, 1, Blow::Lift)];
     let mut planet = until(&drill(400), 2, &blows, 60);
     let site = &crowds(&mut planet)[1];
     assert_eq!((site[0].disconnected, site[0].noticed, site[0].home), (20, 20, 20));
@@ -125,7 +126,7 @@ fn a_broker_s_clients_find_another_at_home() {
 
 #[test]
 fn who_comes_back_is_served_where_it_was() {
-    let blows = vec![(5, 1, Blow::Silent), (60, 1, Blow::Return)];
+    let blows = vec![(5, 1, Blow::Site(Down::Silent)), (60, 1, Blow::Lift)];
     let mut planet = until(&drill(400), 2, &blows, 59);
     assert_eq!(stand(&mut planet), (1_600, 400, 0));
     goes_on(&mut planet, &blows, 59, 150);
@@ -149,7 +150,7 @@ fn clients_rest_as_they_are_wont_to() {
             drill.clients.backoff = vec![(MILLION, backoff)];
             drill.clients.stale_dns_ppm = 0;
         });
-        let mut planet = until(&drill, 2, &vec![(5, 1, Blow::Reset)], 40);
+        let mut planet = until(&drill, 2, &vec![(5, 1, Blow::Site(Down::Rst))], 40);
         assert_eq!(stand(&mut planet).2, 0);
         let reconnect = times(&mut planet, |crowd| &crowd.reconnect);
         [1, 500, 900].map(|permille| reconnect.permille(permille).unwrap())
@@ -167,8 +168,8 @@ fn clients_rest_as_they_are_wont_to() {
 fn one_more_fault_leaves_what_others_draw_as_it_was() {
     let noticed =
         |blows: Blows| until(&drill(400), 2, &blows, 50).finale().sites[1].affected.notice.clone();
-    let one = noticed(vec![(5, 1, Blow::Silent)]);
-    let two = noticed(vec![(3, 4, Blow::Silent), (5, 1, Blow::Silent)]);
+    let one = noticed(vec![(5, 1, Blow::Site(Down::Silent))]);
+    let two = noticed(vec![(3, 4, Blow::Site(Down::Silent)), (5, 1, Blow::Site(Down::Silent))]);
     assert_eq!(one, two);
 }
 

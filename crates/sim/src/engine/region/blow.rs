@@ -1,152 +1,150 @@
-//! What befalls a site: its machines vanish, or its processes are killed, or all is started again.
+//! What befalls a region: what a strike takes away, and what is there again once it is over.
+//!
+//! Whatever a strike does to a thing is *held* there under the strike's number, and taken off by
+//! that number. How a thing is follows from all that holds it, so that two strikes on one thing
+//! need not know of each other: it is well again when the last of them has let go. Like umbrellas
+//! over one table: it gets sun when none is left, whichever is closed first.
+
+mod broker;
+mod crowd;
+mod drain;
+mod link;
+mod node;
+
+use std::time::Duration;
+
+pub(crate) use self::broker::Harm;
+pub(crate) use self::drain::{Draining, Stage};
+pub(crate) use self::link::{Trouble, Way};
+pub(crate) use self::node::Ill;
 
 use super::Region;
 use super::class;
-use super::mesh::Machine;
-use super::place::{NOWHERE, Sitter, Who, Whose};
-use super::terms::{Event, Reply};
-use crate::engine::broker::Process;
+use super::terms::Event;
+use crate::drill::{Death, Down};
 use crate::engine::wheel::Key;
 
-/// What befalls a site, or something in it.
+/// What befalls a region, or something in it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Blow {
-    /// Its machines are gone: nothing comes back, not even a refusal.
-    Silent,
-    /// Its processes are killed: resets at once, then refusals.
-    Reset,
-    /// All is started again, on machines that know nothing of before.
-    Return,
-    /// One broker is killed: resets, then refusals.
-    Crash(u16),
-    /// It is started again.
-    Mend(u16),
+pub(crate) enum Blow {
+    /// The whole site goes: its machines vanish, or its processes are killed or drained.
+    Site(Down),
+    /// A broker.
+    Broker(u16, Harm),
+    /// A node.
+    Node(u8, Ill),
+    /// A node's clock is set by so many milliseconds.
+    Clock(u8, i64),
+    /// What goes from here to that site.
+    Way(u16, Trouble),
+    /// What comes from that site does not come any more; flapping, with this period.
+    Back(u16, Option<Duration>),
+    /// So many more clients come, over this time.
+    Surge(u32, Duration),
+    /// This share of the clients loses its connection, in millionths.
+    Drop(u32, Death),
+    /// All that the strike of this number holds here is let go.
+    Lift,
+}
+
+/// What strikes hold a thing in, by their numbers.
+#[derive(Debug)]
+pub(crate) struct Holds<T>(Vec<(u32, T)>);
+
+impl<T> Default for Holds<T> {
+    fn default() -> Holds<T> {
+        Holds(Vec::new())
+    }
+}
+
+impl<T> Holds<T> {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn put(&mut self, number: u32, what: T) {
+        self.0.push((number, what));
+    }
+
+    /// Whether that strike held it.
+    fn lift(&mut self, number: u32) -> bool {
+        let before = self.0.len();
+        self.0.retain(|(holder, _)| *holder != number);
+        self.0.len() < before
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &(u32, T)> {
+        self.0.iter()
+    }
+
+    fn any(&self, is: impl Fn(&T) -> bool) -> bool {
+        self.0.iter().any(|(_, what)| is(what))
+    }
 }
 
 impl Region {
-    /// Something befalls this site now, before anything else that is to happen.
-    pub(crate) fn strikes(&mut self, blow: Blow) {
+    /// A strike befalls this site now, as soon as what else is to happen now has happened.
+    pub(crate) fn strikes(&mut self, strike: u32, blow: Blow) {
         let number = self.blows.len() as u32;
-        self.blows.push(blow);
+        self.blows.push((strike, blow));
         let key = Key::new(class::BLOW, self.me as u32, number);
         self.agenda.push(self.now(), key, Event::Blow(number));
     }
 
+    /// Whether that strike has stopped, cut or dropped anything here.
+    pub(crate) fn is_struck_by(&self, strike: u32) -> bool {
+        self.struck.contains(&strike)
+    }
+
     pub(super) fn blow(&mut self, number: usize) {
-        let blow = self.blows[number];
+        let (strike, blow) = self.blows[number];
         self.agenda.note(number as u64);
-        match blow {
-            Blow::Silent => self.ends_all(Machine::Vanished),
-            Blow::Reset => self.ends_all(Machine::Dead),
-            Blow::Return => self.returns(),
-            Blow::Crash(broker) => self.crashes(broker),
-            Blow::Mend(broker) => self.brokers[usize::from(broker)].mend(),
+        let bit = match blow {
+            Blow::Site(Down::Drain) => self.drains(strike),
+            Blow::Site(Down::Rst) => self.site_falls(strike, Death::Rst),
+            Blow::Site(Down::Silent) => self.site_falls(strike, Death::Silent),
+            Blow::Broker(broker, harm) => self.harms(strike, broker, harm),
+            Blow::Node(node, ill) => self.ails(strike, usize::from(node), ill),
+            Blow::Clock(node, ms) => {
+                self.nodes[usize::from(node)].clock += ms;
+                true
+            }
+            Blow::Way(to, trouble) => self.troubles(strike, usize::from(to), trouble),
+            Blow::Back(from, flap) => self.is_cut_off_from(strike, usize::from(from), flap),
+            Blow::Surge(clients, over) => self.surges(strike, clients, over),
+            Blow::Drop(ppm, how) => self.drops(strike, ppm, how),
+            Blow::Lift => {
+                self.lifts(strike);
+                false
+            }
+        };
+        if bit {
+            self.struck.insert(strike);
         }
     }
 
-    fn ends_all(&mut self, how: Machine) {
-        if self.nodes.iter().all(|node| node.machine != Machine::Up) {
-            return;
+    fn site_falls(&mut self, strike: u32, how: Death) -> bool {
+        let mut bit = false;
+        for node in 0..self.nodes.len() {
+            bit |= self.node_goes(strike, node, how, false);
+        }
+        for broker in 0..self.brokers.len() as u16 {
+            bit |= self.harms(strike, broker, Harm::Gone(how));
         }
         self.affects_home();
-        for node in &mut self.nodes {
-            (node.machine, node.life) = (how, None);
-        }
-        let process = if how == Machine::Dead { Process::Dead } else { Process::Vanished };
-        for broker in &mut self.brokers {
-            broker.die(process);
-        }
-        self.lines_are_gone();
-        self.tunnels.clear();
-        self.strangers.clear();
-        let all = self.seats.find(|sitter| !matches!(sitter, Sitter::Nobody(_)));
-        for seat in all {
-            match self.seats.rise(seat) {
-                Some(Sitter::Holds(held)) => match held.whose {
-                    Whose::Client(who) => self.cuts_off(who, usize::from(held.node), how),
-                    Whose::Carried(far, _) => {
-                        self.bereaves(far, held.tunnel.0, usize::from(held.node));
-                    }
-                },
-                // One that vanishes says nothing: its client waits in vain.
-                Some(Sitter::Opens(task)) if how == Machine::Dead => {
-                    if let Whose::Client(who) = task.whose {
-                        self.reply(who, usize::from(task.node), Reply::Closed, NOWHERE);
-                    }
-                }
-                _ => {}
-            }
-        }
-        for no in 0..self.clients.len() as u32 {
-            let client = self.clients[no as usize];
-            let here = usize::from(client.site) == self.me && client.seat == NOWHERE;
-            if here && client.is_connected() {
-                let who = Who { site: self.me as u16, no, turn: client.flow };
-                self.cuts_off(who, usize::from(client.node), how);
-            }
-        }
+        bit
     }
 
-    /// A client's connection is no more: it hears so, or only its own PINGREQ will tell.
-    fn cuts_off(&mut self, who: Who, node: usize, how: Machine) {
-        if how == Machine::Vanished {
-            return self.stirs_one(who, node);
-        }
-        self.affects_one(who, node);
-        if usize::from(who.site) == self.me {
-            self.loses(who.no);
-        }
-        self.reply(who, node, Reply::Closed, NOWHERE);
-    }
-
-    /// Flows on that broker end, and their clients hear so.
-    fn crashes(&mut self, broker: u16) {
-        let there = |sitter: &Sitter| {
-            let token = match sitter {
-                Sitter::Holds(held) => held.token.as_ref(),
-                _ => None,
-            };
-            token.is_some_and(|token| token.broker().0 == broker)
-        };
-        for seat in self.seats.find(there) {
-            let sitter = self.seats.at(seat).map(|chair| &chair.sitter);
-            if let Some(Sitter::Holds(held)) = sitter {
-                let (node, tunnel) = (usize::from(held.node), held.tunnel.0);
-                match held.whose {
-                    Whose::Client(who) => self.affects_one(who, node),
-                    Whose::Carried(far, _) => self.bereaves(far, tunnel, node),
-                }
-            }
-            self.ends(seat);
-        }
-        for no in 0..self.clients.len() as u32 {
-            let client = self.clients[no as usize];
-            let here = usize::from(client.site) == self.me
-                && (client.seat, client.broker) == (NOWHERE, broker);
-            if here && client.is_served() {
-                self.frees(no);
-                self.affects(no);
-                self.loses(no);
-                let who = Who { site: self.me as u16, no, turn: client.flow };
-                self.reply(who, usize::from(client.node), Reply::Closed, NOWHERE);
-            }
-        }
-        // Its life ends last: what was sent to it above finds nobody.
-        self.brokers[usize::from(broker)].die(Process::Dead);
-        self.broker_is_gone(broker);
-    }
-
-    fn returns(&mut self) {
-        let now = self.now();
-        for broker in &mut self.brokers {
-            broker.mend();
+    fn lifts(&mut self, strike: u32) {
+        self.drain_is_over(strike);
+        for broker in 0..self.brokers.len() as u16 {
+            self.heals(strike, broker);
         }
         for node in 0..self.nodes.len() {
-            if self.nodes[node].machine != Machine::Up {
-                self.starts(node, now);
-                let key = self.node_key(node);
-                self.agenda.push(now, key, Event::Start(node as u8));
-            }
+            self.recovers(strike, node);
         }
+        self.mends(strike);
+        self.surge_is_over(strike);
+        self.stalls();
     }
 }

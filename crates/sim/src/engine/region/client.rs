@@ -30,7 +30,7 @@ pub(super) fn is_of(draws: Draws, ppm: u32, client: u64, what: Purpose) -> bool 
 }
 
 impl Region {
-    fn gclient(&self, no: u32) -> u64 {
+    pub(super) fn gclient(&self, no: u32) -> u64 {
         gclient(self.me, no)
     }
 
@@ -62,7 +62,7 @@ impl Region {
     }
 
     /// It is served, for as long as it wants to be.
-    fn stays(&mut self, no: u32, now: Time) {
+    pub(super) fn stays(&mut self, no: u32, now: Time) {
         let turn = self.clients[no as usize].feels(Mood::Served);
         if let Some(mean) = self.plan.drill.clients.stay {
             let (who, count) = (self.gclient(no), u64::from(self.ms(now)));
@@ -85,10 +85,19 @@ impl Region {
 
     /// What it is connected to is no more: its next PINGREQ matters. Its own phase says when.
     pub(super) fn stirs(&mut self, no: u32) {
-        if !self.clients[no as usize].is_served() {
+        let client = &self.clients[no as usize];
+        if !client.is_connected() || client.is(Trait::Lost) {
             return;
         }
         self.loses(no);
+        self.asks_soon(no);
+    }
+
+    /// Its next PINGREQ is written down, unless that has been done.
+    pub(super) fn asks_soon(&mut self, no: u32) {
+        if self.clients[no as usize].mood != Mood::Served {
+            return;
+        }
         let keepalive = self.plan.drill.clients.keepalive;
         if keepalive.is_zero() {
             return;
@@ -100,18 +109,35 @@ impl Region {
         self.feels(no, Mood::Stirred, Time(next));
     }
 
-    /// It is not served any more, whether it knows or not.
+    /// Its connection is no more, whether it knows or not.
     pub(super) fn loses(&mut self, no: u32) {
-        if !self.clients[no as usize].is_served() {
+        let client = &self.clients[no as usize];
+        if !client.is_connected() || client.is(Trait::Lost) {
             return;
         }
-        let (now, before) = (self.ms(self.now()), self.stand(no));
-        let client = &mut self.clients[no as usize];
-        client.set(Trait::Lost, true);
-        client.set(Trait::Bereft, true);
-        client.lost_at = now;
         let affected = client.is(Trait::Affected);
         self.account.loses(affected);
+        self.becomes(no, Trait::Lost, true);
+    }
+
+    /// Something is so of its connection from now on, or is not: it may not be served any more,
+    /// whether it knows or not, or be served again.
+    pub(super) fn becomes(&mut self, no: u32, what: Trait, so: bool) {
+        let (now, before) = (self.ms(self.now()), self.stand(no));
+        let client = &mut self.clients[no as usize];
+        let was_served = client.is_served();
+        client.set(what, so);
+        match (was_served, client.is_served()) {
+            (true, false) => {
+                client.set(Trait::Bereft, true);
+                client.lost_at = now;
+            }
+            (false, true) => {
+                client.set(Trait::Bereft, false);
+                client.lost_at = 0;
+            }
+            _ => {}
+        }
         self.moves(no, before);
     }
 
@@ -133,7 +159,7 @@ impl Region {
     }
 
     /// It may stand otherwise than before.
-    fn moves(&mut self, no: u32, before: Option<Stand>) {
+    pub(super) fn moves(&mut self, no: u32, before: Option<Stand>) {
         let after = self.stand(no);
         let affected = self.clients[no as usize].is(Trait::Affected);
         if let (Some(before), Some(after)) = (before, after)
@@ -151,9 +177,12 @@ impl Region {
             return;
         }
         match client.mood {
-            Mood::Served => self.goes_away(no),
+            Mood::Served => self.goes_away(no, Some(self.plan.drill.clients.away)),
             Mood::Stirred => self.pings(no),
-            Mood::Asking => self.notices(no),
+            Mood::Asking => {
+                self.hangs_up(no);
+                self.notices(no);
+            }
             Mood::Resting => self.resolves(no),
             Mood::Resolving => self.fails(no, Last::Nameless),
             Mood::Opening => {
@@ -174,29 +203,30 @@ impl Region {
         (client.noticed, client.lost_at, client.tries) = (now, 0, 0);
         client.last = Last::None;
         client.set(Trait::Bereft, false);
-        client.set(Trait::Lost, false);
+        for gone in [Trait::Lost, Trait::Stuck, Trait::Far, Trait::Deaf] {
+            client.set(gone, false);
+        }
         self.resolves(no);
         self.moves(no, before);
     }
 
-    /// It goes by its own will, with a DISCONNECT, and comes back later.
-    fn goes_away(&mut self, no: u32) {
-        let (client, before) = (self.clients[no as usize], self.stand(no));
-        let (node, broker) = (client.node, client.broker);
-        if usize::from(client.site) == self.me && client.seat == NOWHERE {
-            let lives = self.nodes[usize::from(node)].lives;
-            let key = Key::new(class::PARTS, no, u32::from(client.turn));
-            let at = self.now() + self.client_way(self.me);
-            self.agenda.push(at, key, Event::Parts { node, broker, lives });
-        } else {
-            let who = Who { site: self.me as u16, no, turn: client.flow };
-            self.client_says(no, usize::from(client.site), Letter::Gone(who, client.seat));
-        }
-        let (who, now) = (self.gclient(no), self.now());
-        let mean = self.plan.drill.clients.away;
-        let wait = self.draws.exponential(mean, who, Purpose::Away, u64::from(self.ms(now)));
+    /// It goes by its own will, with a DISCONNECT, and comes back after so long on average, or
+    /// never.
+    pub(super) fn goes_away(&mut self, no: u32, mean: Option<Duration>) {
+        let before = self.stand(no);
+        self.hangs_up(no);
         self.clients[no as usize].seat = NOWHERE;
-        self.feels(no, Mood::Away, now + wait);
+        match mean {
+            Some(mean) => {
+                let (who, now) = (self.gclient(no), self.now());
+                let count = u64::from(self.ms(now));
+                let wait = self.draws.exponential(mean, who, Purpose::Away, count);
+                self.feels(no, Mood::Away, now + wait);
+            }
+            None => {
+                self.clients[no as usize].feels(Mood::Away);
+            }
+        }
         self.moves(no, before);
     }
 
@@ -204,14 +234,23 @@ impl Region {
         let until = self.now() + self.plan.drill.clients.ping_timeout;
         self.feels(no, Mood::Asking, until);
         let client = self.clients[no as usize];
+        if client.is(Trait::Deaf) {
+            return;
+        }
         let who = Who { site: self.me as u16, no, turn: client.flow };
-        self.client_says(no, usize::from(client.site), Letter::Ping(who, client.node));
+        let ping = Letter::Ping(who, client.node, client.seat);
+        self.client_says(no, usize::from(client.site), ping);
     }
 
     /// A client's packet to a site.
-    fn client_says(&mut self, no: u32, to: usize, letter: Letter) {
-        let turn = self.clients[no as usize].turn;
+    pub(super) fn client_says(&mut self, no: u32, to: usize, letter: Letter) {
         let at = self.now() + self.client_way(to);
+        self.client_says_at(no, to, letter, at);
+    }
+
+    /// The same, so that it comes then.
+    pub(super) fn client_says_at(&mut self, no: u32, to: usize, letter: Letter, at: Time) {
+        let turn = self.clients[no as usize].turn;
         match letter {
             Letter::Knock(_, node) if to == self.me => {
                 let key = Key::new(class::KNOCK, no, u32::from(turn));
@@ -339,6 +378,7 @@ impl Region {
         client.last = Last::Silence;
         (client.site, client.node, client.seat) = (door.site, door.node, NOWHERE);
         (client.flow, client.opened) = (client.turn, micros(now));
+        client.set(Trait::Deaf, false);
         let who = Who { site: self.me as u16, no, turn: client.turn };
         self.is_patient(who, now);
         self.client_says(no, usize::from(door.site), Letter::Knock(who, door.node));
@@ -399,8 +439,11 @@ impl Region {
                 self.came_to_nothing(no);
                 self.fails(no, Last::Closed);
             }
+            // What was dropped in silence is told nothing.
+            Reply::Closed if client.is(Trait::Deaf) => {}
             Reply::Closed if client.is_connected() && client.flow == turn => self.notices(no),
-            Reply::Sorry(_) | Reply::Closed => {}
+            Reply::Pong if client.flow == turn && !client.is(Trait::Deaf) => self.ponged(no),
+            Reply::Sorry(_) | Reply::Closed | Reply::Pong => {}
         }
     }
 
@@ -417,7 +460,9 @@ impl Region {
             ms,
         );
         (client.noticed, client.lost_at, client.last) = (0, 0, Last::None);
-        client.set(Trait::Lost, false);
+        for gone in [Trait::Lost, Trait::Stuck, Trait::Far, Trait::Deaf] {
+            client.set(gone, false);
+        }
         client.set(Trait::Bereft, false);
         client.set(Trait::Since, self.since_fault);
         let home = usize::from(client.site) == self.me;

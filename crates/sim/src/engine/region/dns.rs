@@ -134,10 +134,14 @@ impl Region {
     /// A resolver asks a node of this site.
     pub(super) fn asked(&mut self, from: u16, number: u32) {
         let Some(node) = self.nodes.iter().position(|node| node.life.is_some()) else { return };
+        // Who is stopped does not answer, and a resolver keeps to the address it asks.
+        if self.is_stopped(node) {
+            return;
+        }
         let told = self.answer(node, usize::from(from), number);
         self.names_dead(node, &told);
         let key = self.node_key(node);
-        let at = self.now() + self.plan.access() + self.way(usize::from(from), node);
+        let at = self.now() + self.plan.access() + self.way(usize::from(from), node) + self.nodes[node].slow;
         self.send(usize::from(from), at, key, Letter::Answer { number, told });
     }
 

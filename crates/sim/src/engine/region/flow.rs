@@ -1,5 +1,7 @@
 //! Drives flows at their own site, up to their commit and beyond.
 
+mod ends;
+
 use std::net::{IpAddr, Ipv4Addr};
 
 use isobar_core::flow::{Action, Answer, Ask, Event as Fact, Flow, Opening, Refusal, Step};
@@ -19,7 +21,6 @@ use super::wires::Owner;
 use super::{Region, S, class};
 use crate::drill::Clients;
 use crate::engine::broker::Signal;
-use crate::engine::crowd::Mood;
 use crate::engine::draw::{Draws, Purpose};
 use crate::engine::wheel::Key;
 
@@ -41,6 +42,9 @@ impl Region {
         match self.nodes[node].machine {
             Machine::Vanished => return,
             Machine::Dead => return self.reply(who, node, Reply::Closed, NOWHERE),
+            Machine::Up if self.turns_away(node) => {
+                return self.reply(who, node, Reply::Closed, NOWHERE);
+            }
             Machine::Up => {}
         }
         self.arrives_at_door();
@@ -94,7 +98,7 @@ impl Region {
         let Some(Sitter::Opens(task)) = self.seats.at(seat).map(|chair| &mut chair.sitter) else {
             return;
         };
-        if task.armed != now {
+        if task.armed > now {
             return;
         }
         task.armed = Time::NEVER;
@@ -254,10 +258,11 @@ impl Region {
                     Whose::Client(who) => self.client_way(usize::from(who.site)) * 2,
                     Whose::Carried(..) => unreachable!("its CONNECT comes with it"),
                 };
+                let slow = self.nodes[node].slow;
                 let Some(chair) = self.seats.at(seat) else { return Then::Over };
                 chair.steps += 1;
                 let key = Key::new(class::OPENS, seat.slot, chair.steps);
-                self.agenda.push(now + way, key, Event::Opens(seat));
+                self.agenda.push(now + way + slow, key, Event::Opens(seat));
                 Then::Waits
             }
             Action::Place(ask) => Then::At(self.place(seat, task, ask)),
@@ -349,7 +354,7 @@ impl Region {
 
     fn reply_by(&mut self, who: Who, node: usize, reply: Reply, slot: u32, by: u16) {
         let key = self.node_key(node);
-        let at = self.now() + self.client_way(usize::from(who.site));
+        let at = self.now() + self.client_way(usize::from(who.site)) + self.nodes[node].slow;
         if usize::from(who.site) == self.me {
             let Who { no, turn, .. } = who;
             self.agenda.push(at, key, Event::Reply { no, turn, by, reply, slot });
@@ -377,7 +382,9 @@ impl Region {
             None => self.me,
         };
         let guest = token.is_some() && (client >> 32) as usize != self.me;
-        self.seats.holds(seat, Held { whose, node, token, passage, tunnel, guest });
+        let life = token.as_ref().map_or(0, |token| self.brokers[token.broker().index()].life);
+        let held = Held { whose, node, token, passage, tunnel, guest, life, stuck: false };
+        self.seats.holds(seat, held);
         match whose {
             Whose::Client(who) => {
                 self.strangers.remove(&who);
@@ -386,9 +393,10 @@ impl Region {
             }
             Whose::Carried(far, _) => {
                 let taken = Say::Taken { seat: far.seat, tunnel: tunnel.0, no: None };
-                self.say(usize::from(node), far.node, taken);
+                self.says_on_data(usize::from(node), far.node, taken);
             }
         }
+        self.seat_stalls(seat);
     }
 
     /// A broker has said no to the client itself: that is passed on, and the flow is over.
@@ -398,7 +406,7 @@ impl Region {
             Whose::Client(who) => self.reply(who, node, Reply::Sorry(None), NOWHERE),
             Whose::Carried(far, _) => {
                 let taken = Say::Taken { seat: far.seat, tunnel: task.tunnel.0, no: Some(code) };
-                self.say(node, far.node, taken);
+                self.says_on_data(node, far.node, taken);
             }
         }
         self.over(seat, task);
@@ -433,6 +441,7 @@ impl Region {
             self.seats.rise(seat);
             let client = &mut self.clients[no as usize];
             (client.seat, client.node, client.broker) = (NOWHERE, node as u8, broker.0);
+            self.settled(no);
         }
     }
 
@@ -449,96 +458,6 @@ impl Region {
         self.agenda.note(u64::from(seat.slot));
     }
 
-    /// Closed without a word.
-    fn resets(&mut self, task: &Task) {
-        let node = usize::from(task.node);
-        match task.whose {
-            Whose::Client(who) => self.reply(who, node, Reply::Closed, NOWHERE),
-            Whose::Carried(far, _) => {
-                let gone = Say::TunnelGone { seat: far.seat, tunnel: task.tunnel.0 };
-                self.say(node, far.node, gone);
-            }
-        }
-    }
-
-    /// Ends the connection to the broker, if there is one, and gives the place back.
-    fn give_back(&mut self, task: &mut Task) {
-        if let Some(conn) = task.conn.take() {
-            self.hang_up(conn);
-        }
-        let (now, node) = (self.now(), usize::from(task.node));
-        if let (Some(token), Some(life)) = (task.token.take(), &mut self.nodes[node].life) {
-            life.pool.release(now, token);
-        }
-    }
-
-    fn over(&mut self, seat: Seat, mut task: Task) {
-        self.give_back(&mut task);
-        self.recall(seat, &mut task, false);
-        match task.whose {
-            Whose::Client(who) => {
-                self.strangers.remove(&who);
-            }
-            Whose::Carried(far, _) => self.forgets(far, task.tunnel.0),
-        }
-        self.seats.rise(seat);
-    }
-
-    /// A client has closed its side.
-    pub(super) fn gone(&mut self, who: Who, slot: u32) {
-        let slot = if slot == NOWHERE { self.strangers.get(&who).copied() } else { Some(slot) };
-        let Some(seat) = slot.and_then(|slot| self.seats.seat_of(slot)) else { return };
-        match self.seats.at(seat).map(|chair| &chair.sitter) {
-            Some(Sitter::Opens(task)) if task.whose == Whose::Client(who) => {
-                self.tell(seat, Fact::ClientGone);
-            }
-            Some(Sitter::Holds(held)) if held.whose == Whose::Client(who) => self.ends(seat),
-            _ => {}
-        }
-    }
-
-    /// A client of any region asks whether it is still known here.
-    pub(super) fn pinged(&mut self, who: Who, node: usize) {
-        match self.nodes[node].machine {
-            Machine::Vanished => {}
-            // Nothing here knows of it: what it was connected to is no more.
-            Machine::Up | Machine::Dead => self.reply(who, node, Reply::Closed, NOWHERE),
-        }
-    }
-
-    /// A committed flow that has a seat ends, and all are told who do not know.
-    pub(super) fn ends(&mut self, seat: Seat) {
-        if !matches!(self.seats.at(seat).map(|chair| &chair.sitter), Some(Sitter::Holds(_))) {
-            return;
-        }
-        let Some(Sitter::Holds(held)) = self.seats.rise(seat) else { return };
-        let Held { whose, node, token, passage, tunnel, .. } = *held;
-        let (now, n) = (self.now(), usize::from(node));
-        self.dirty |= 1 << n;
-        if let (Some(token), Some(life)) = (token, &mut self.nodes[n].life) {
-            let broker = token.broker();
-            life.pool.release(now, token);
-            self.leaves_broker(broker.0);
-        }
-        if let (Some(passage), Some(life)) = (passage, &mut self.nodes[n].life) {
-            life.pool.release_abroad(now, passage);
-            self.tells_far_end(n, seat, tunnel);
-        }
-        match whose {
-            Whose::Client(who) => {
-                if usize::from(who.site) == self.me {
-                    let client = &mut self.clients[who.no as usize];
-                    let its = client.seat == seat.slot && client.mood == Mood::Served;
-                    client.seat = if its { NOWHERE } else { client.seat };
-                }
-                self.reply(who, n, Reply::Closed, NOWHERE);
-            }
-            Whose::Carried(far, _) => {
-                self.forgets(far, tunnel.0);
-                self.say(n, far.node, Say::TunnelGone { seat: far.seat, tunnel: tunnel.0 });
-            }
-        }
-    }
 }
 
 /// What a broker says to a client, and its code if that is no.

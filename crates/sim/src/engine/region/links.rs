@@ -1,6 +1,7 @@
 //! Connections between nodes, as QUIC has them: handshakes, datagrams, one ordered stream each way,
 //! resets and idle timeouts. Each end is kept where its node is.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,12 +13,15 @@ use isobar_wire::frame::news::{self, Decoded};
 use isobar_wire::frame::{Frame, STREAM_MAX};
 
 use super::Region;
+use super::data::KEEP;
 use super::mesh::{address, identity, number};
 use super::terms::{Event, Letter, Say, ToNode};
-use crate::engine::draw::Purpose;
 
 /// A link without a packet for this long is given up by the end that waited.
-const IDLE: Duration = Duration::from_secs(5);
+pub(super) const IDLE: Duration = Duration::from_secs(30);
+/// Between two tries to send again what was lost, at most: heartbeats bring an answer, and an
+/// answer tells what is missing.
+const AGAIN: Duration = Duration::from_secs(1);
 /// For one try to reach a node.
 const DIAL: Duration = Duration::from_secs(2);
 /// Links of one life of a node.
@@ -27,26 +31,34 @@ const LINKS: u32 = 1 << 20;
 #[derive(Debug)]
 pub(crate) struct Link {
     /// The node at the other end, and the link's number there.
-    far: u16,
-    theirs: Option<u32>,
-    purpose: For,
+    pub(super) far: u16,
+    pub(super) theirs: Option<u32>,
+    pub(super) purpose: For,
     dial: Option<DialId>,
     open: bool,
-    over: bool,
-    heard: Time,
+    pub(super) over: bool,
+    pub(super) heard: Time,
     /// When what was said last on the stream can be there.
-    stream: Time,
+    pub(super) stream: Time,
+    /// What was lost on the stream, and all behind it, until it is sent again.
+    held: VecDeque<Say>,
+    tries: u8,
+    /// How long the last datagram took that came from there.
+    took: Duration,
+    /// Round trip, smoothed; the mesh was told of this one, then.
+    rtt: Duration,
+    told: (Duration, Time),
 }
 
 impl Region {
-    fn link(&mut self, node: usize, link: u32) -> Option<&mut Link> {
+    pub(super) fn link(&mut self, node: usize, link: u32) -> Option<&mut Link> {
         let n = &mut self.nodes[node];
         let (life, index) = (link / LINKS, link % LINKS);
         let here = n.lives % (u32::MAX / LINKS) == life;
         n.life.as_mut().filter(|_| here)?.links.get_mut(index as usize)
     }
 
-    fn new_link(&mut self, node: usize, far: u16, purpose: For, dial: Option<DialId>) -> u32 {
+    pub(super) fn new_link(&mut self, node: usize, far: u16, purpose: For, dial: Option<DialId>) -> u32 {
         let now = self.now();
         let n = &mut self.nodes[node];
         let base = n.lives % (u32::MAX / LINKS) * LINKS;
@@ -60,6 +72,11 @@ impl Region {
             over: false,
             heard: now,
             stream: Time::ZERO,
+            held: VecDeque::new(),
+            tries: 0,
+            took: Duration::ZERO,
+            rtt: Duration::ZERO,
+            told: (Duration::ZERO, now),
         });
         base + (life.links.len() - 1) as u32
     }
@@ -80,9 +97,9 @@ impl Region {
         });
         let far = target.unwrap_or(u16::MAX);
         let mine = self.new_link(node, far, purpose, Some(dial));
-        if let Some(to) = target {
+        if target.is_some() {
             self.greets(node);
-            self.say(node, to, Say::Hail { mine, purpose });
+            self.streams(node, mine, Say::Hail { mine, purpose });
         }
         let key = self.node_key(node);
         self.agenda.push(self.now() + DIAL, key, Event::Idle { node: node as u8, link: mine });
@@ -90,7 +107,7 @@ impl Region {
 
     /// What nodes say to each other has come; where none runs, nobody hears it.
     pub(super) fn hears_node(&mut self, said: ToNode) {
-        let ToNode { to, from, say } = said;
+        let ToNode { to, from, conn, say } = said;
         let node = usize::from(to);
         if self.nodes[node].life.as_ref().is_none_or(|life| life.mesh.is_none()) {
             return;
@@ -102,21 +119,16 @@ impl Region {
                     end.theirs = Some(mine);
                 }
                 self.greets(node);
-                self.say(node, from, Say::Shake { link: mine, mine: link });
+                self.streams(node, link, Say::Shake { link: mine, mine: link });
             }
             Say::Shake { link, mine } => self.shakes(node, from, link, mine),
             Say::Stand { link } => self.opens_link(node, link),
-            Say::Frame { link, bytes } => self.frame(node, link, &bytes),
-            Say::Ends { link, cause } => self.link_ends(node, link, cause),
-            Say::Tunnel { far, tunnel, client, hop, left, leased } => {
-                self.tunnel_comes(node, (far, tunnel, client), hop, left, leased);
+            Say::Frame { link, bytes, sent, back } => {
+                self.frame(node, link, &bytes, (sent, back));
             }
-            Say::Taken { seat, tunnel, no } => self.taken(seat, tunnel, no),
-            Say::Declined { seat, tunnel, declined } => self.declined(seat, tunnel, declined),
-            Say::TunnelGone { seat, tunnel } => self.tunnel_gone(seat, tunnel),
-            Say::SenderGone { far, tunnel } => self.sender_gone(far, tunnel),
-            Say::AskLease { n } => self.lends(node, from, n),
-            Say::Lease { n } => self.lent(node, from, n),
+            Say::Ends { link, cause } => self.link_ends(node, link, cause),
+            Say::Unknown { link } => self.is_unknown(node, from, link),
+            say => self.hears_data(node, from, conn, say),
         }
     }
 
@@ -129,13 +141,18 @@ impl Region {
         self.opens_link(node, link);
     }
 
-    fn opens_link(&mut self, node: usize, link: u32) {
+    pub(super) fn opens_link(&mut self, node: usize, link: u32) {
         let now = self.now();
         let Some(end) = self.link(node, link).filter(|end| !end.open && !end.over) else { return };
+        // A handshake took a round trip at either end.
+        let took = now.since(end.heard);
         (end.open, end.heard) = (true, now);
         let (far, purpose, dial) = (end.far, end.purpose, end.dial);
         let (site, there) = self.node_of(far);
-        let (peer, remote, rtt) = (identity(site, there), address(far), self.rtts[site]);
+        let (peer, remote, rtt) = (identity(site, there), address(far), self.rtts[site].max(took));
+        if let Some(end) = self.link(node, link) {
+            (end.rtt, end.told) = (rtt, (rtt, now));
+        }
         if purpose == For::Data
             && let Some(life) = &mut self.nodes[node].life
         {
@@ -151,6 +168,8 @@ impl Region {
         if purpose == For::News && dial.is_none() {
             let key = self.node_key(node);
             self.agenda.push(now + IDLE, key, Event::Idle { node: node as u8, link });
+        } else if purpose == For::Data {
+            self.keeps_later(node, link);
         }
     }
 
@@ -169,15 +188,18 @@ impl Region {
                 self.tally.frames += 1;
                 let bytes = Arc::clone(bytes);
                 match channel {
-                    Channel::Stream => {
-                        self.say_in_order(node, link, |link| Say::Frame { link, bytes });
-                    }
+                    Channel::Stream => self.say_in_order(node, link, |link| {
+                        let (sent, back) = (Time::ZERO, Duration::ZERO);
+                        Say::Frame { link, bytes, sent, back }
+                    }),
                     Channel::Datagram => {
+                        let now = self.now();
                         let Some(end) = self.link(node, link) else { continue };
-                        let (far, theirs) = (end.far, end.theirs);
-                        let lost = self.is_lost(node, far);
+                        let (far, theirs, back) = (end.far, end.theirs, end.took);
+                        let (site, _) = self.node_of(far);
+                        let lost = self.is_lost(node, site);
                         if let Some(link) = theirs.filter(|_| !lost) {
-                            self.say(node, far, Say::Frame { link, bytes });
+                            self.say(node, far, Say::Frame { link, bytes, sent: now, back });
                         } else {
                             self.nodes[node].count += 1;
                         }
@@ -187,47 +209,130 @@ impl Region {
         }
     }
 
-    fn is_lost(&self, node: usize, to: u16) -> bool {
-        let (site, _) = self.node_of(to);
-        let count = u64::from(self.nodes[node].count);
-        let gnode = self.gnode(node).into();
-        site != self.me
-            && self.draws.happens(
-                self.plan.drill.topology.wan.loss_ppm,
-                gnode,
-                Purpose::Loss,
-                count,
-            )
+    fn say_in_order(&mut self, node: usize, link: u32, say: impl FnOnce(u32) -> Say) {
+        if let Some(theirs) = self.link(node, link).and_then(|end| end.theirs) {
+            self.streams(node, link, say(theirs));
+        }
     }
 
     /// On a link's stream: late where it was lost at first, never out of order.
-    fn say_in_order(&mut self, node: usize, link: u32, say: impl FnOnce(u32) -> Say) {
+    pub(super) fn streams(&mut self, node: usize, link: u32, say: Say) {
         let Some(end) = self.link(node, link) else { return };
-        let (far, theirs) = (end.far, end.theirs);
-        let Some(theirs) = theirs else { return };
-        let (site, there) = self.node_of(far);
-        let again = self.rtts[site] * 3 / 2;
-        let late = if self.is_lost(node, far) { again } else { Duration::ZERO };
-        let key = self.node_key(node);
-        let mut at = self.now() + self.way(site, node) + late;
-        if let Some(end) = self.link(node, link) {
-            at = at.max(end.stream + Duration::from_nanos(1));
-            end.stream = at;
+        let (far, waits) = (end.far, !end.held.is_empty());
+        let (site, _) = self.node_of(far);
+        let lost = !waits && self.is_lost(node, site);
+        if !waits && !lost {
+            return self.is_streamed(node, link, say);
         }
-        let (to, from) = (there as u8, self.gnode(node));
-        self.send(site, at, key, Letter::Node(ToNode { to, from, say: say(theirs) }));
+        if let Some(end) = self.link(node, link) {
+            end.held.push_back(say);
+        }
+        if lost {
+            self.again_later(node, link);
+        }
     }
 
-    fn frame(&mut self, node: usize, link: u32, bytes: &[u8]) {
+    fn is_streamed(&mut self, node: usize, link: u32, say: Say) {
+        let Some(end) = self.link(node, link) else { return };
+        let (far, before, data) = (end.far, end.stream, end.purpose == For::Data);
+        let (site, there) = self.node_of(far);
+        let key = self.node_key(node);
+        let at = self.now() + self.way(site, node) + self.nodes[node].slow + self.delay(site);
+        let at = at.max(before + Duration::from_nanos(1));
+        if let Some(end) = self.link(node, link) {
+            end.stream = at;
+        }
+        let conn = if data { link } else { 0 };
+        let (to, from) = (there as u8, self.gnode(node));
+        self.send(site, at, key, Letter::Node(ToNode { to, from, conn, say }));
+    }
+
+    /// After a round trip and a half, then after twice as long, and so on.
+    fn again_later(&mut self, node: usize, link: u32) {
+        let Some(end) = self.link(node, link) else { return };
+        let (far, tries) = (end.far, u32::from(end.tries.min(10)));
+        let most = if end.purpose == For::Data { KEEP } else { AGAIN };
+        end.tries = end.tries.saturating_add(1);
+        let (site, _) = self.node_of(far);
+        let wait = (self.rtts[site] * 3 / 2 * (1 << tries)).min(most.max(self.rtts[site] * 3 / 2));
+        let key = self.node_key(node);
+        self.agenda.push(self.now() + wait, key, Event::Again { node: node as u8, link });
+    }
+
+    /// What was lost is sent again, and what waits behind it.
+    pub(super) fn sends_again(&mut self, node: usize, link: u32) {
+        while let Some(end) = self.link(node, link).filter(|end| !end.over && !end.held.is_empty()) {
+            let far = end.far;
+            let (site, _) = self.node_of(far);
+            if self.is_lost(node, site) {
+                return self.again_later(node, link);
+            }
+            let Some(end) = self.link(node, link) else { return };
+            end.tries = 0;
+            if let Some(say) = end.held.pop_front() {
+                self.is_streamed(node, link, say);
+            }
+        }
+    }
+
+    fn frame(&mut self, node: usize, link: u32, bytes: &[u8], measured: (Time, Duration)) {
         let now = self.now();
-        let Some(end) = self.link(node, link).filter(|end| end.open && !end.over) else { return };
+        let Some(end) = self.link(node, link) else { return };
+        if end.over {
+            // What a process knew once, and knows no more, it resets.
+            if let Some(link) = end.theirs {
+                let far = end.far;
+                self.says_once(node, far, Say::Unknown { link });
+            }
+            return;
+        }
+        if !end.open {
+            return;
+        }
         end.heard = now;
         self.acknowledges(node, bytes);
+        self.measures(node, link, measured);
         let frame = Frame::of_datagram(bytes, STREAM_MAX).expect("what was spelled can be read");
         let Decoded::Message(message) = news::decode(frame).expect("by the same wire") else {
             return;
         };
         self.feed(node, Input::Heard { link: LinkId(u64::from(link)), message: &message });
+    }
+
+    /// A packet that is not sent again.
+    pub(super) fn says_once(&mut self, node: usize, to: u16, say: Say) {
+        let (site, _) = self.node_of(to);
+        if self.is_lost(node, site) {
+            self.nodes[node].count += 1;
+        } else {
+            self.say(node, to, say);
+        }
+    }
+
+    fn is_unknown(&mut self, node: usize, from: u16, link: u32) {
+        if self.link(node, link).is_some_and(|end| end.far == from) {
+            self.link_ends(node, link, LinkEnd::Lost);
+        }
+    }
+
+    /// Round trips as a transport measures them: one way by what has come, the other by what the
+    /// peer says that ours took. The mesh is told once a second at most, of what is worth it.
+    fn measures(&mut self, node: usize, link: u32, (sent, back): (Time, Duration)) {
+        let now = self.now();
+        let Some(end) = self.link(node, link).filter(|_| sent != Time::ZERO) else { return };
+        end.took = now.since(sent);
+        if back.is_zero() {
+            return;
+        }
+        end.rtt = (end.rtt * 7 + end.took + back) / 8;
+        let (told, at) = end.told;
+        let worth = told / 8 + Duration::from_millis(1);
+        if now.since(at) < Duration::from_secs(1) || end.rtt.abs_diff(told) < worth {
+            return;
+        }
+        end.told = (end.rtt, now);
+        let (rtt, link) = (end.rtt, LinkId(u64::from(link)));
+        self.feed(node, Input::Path { link, rtt, lost: 0, sent: 1 });
     }
 
     pub(super) fn closes(&mut self, node: usize, link: LinkId, reason: CloseReason) {
@@ -238,13 +343,14 @@ impl Region {
         let key = self.node_key(node);
         let (to, from) = (node as u8, self.gnode(node));
         let say = Say::Ends { link, cause };
-        let event = self.park(Letter::Node(ToNode { to, from, say }));
+        let event = self.park(Letter::Node(ToNode { to, from, conn: 0, say }));
         self.agenda.push(self.now(), key, event);
     }
 
     pub(super) fn link_ends(&mut self, node: usize, link: u32, cause: LinkEnd) {
         let Some(end) = self.link(node, link).filter(|end| !end.over) else { return };
         end.over = true;
+        end.held = VecDeque::new();
         let (open, far, dial) = (end.open, end.far, end.dial);
         if let Some(life) = &mut self.nodes[node].life
             && life.data.get(&far) == Some(&link)
@@ -271,25 +377,6 @@ impl Region {
             let event = Event::Idle { node: node as u8, link };
             self.agenda.push((heard + IDLE).max(now + IDLE / 2), key, event);
         }
-    }
-
-    pub(super) fn is_warm(&self, node: usize, to: u16) -> bool {
-        self.nodes[node].life.as_ref().is_some_and(|life| life.data.contains_key(&to))
-    }
-
-    /// A data connection is made for a flow.
-    pub(super) fn warms(&mut self, node: usize, far: u16) {
-        let link = self.new_link(node, far, For::Data, None);
-        self.opens_link(node, link);
-    }
-
-    /// A node is lost: data connections to it are closed at once.
-    pub(super) fn cools(&mut self, node: usize, far: u16) {
-        let link = self.nodes[node].life.as_ref().and_then(|life| life.data.get(&far).copied());
-        if let Some(link) = link {
-            self.link_ends(node, link, LinkEnd::Lost);
-        }
-        self.drops_tunnels(node, far);
     }
 
     /// The number of a peer among all nodes.

@@ -21,12 +21,16 @@ use super::links::Link;
 use super::probe::Probe;
 use super::serve::broker_key;
 use super::terms::Event;
+use super::blow::Stage;
 use super::{Region, S};
+use crate::drill::Lie;
 use crate::engine::draw::Purpose;
 use crate::engine::plan::{Plan, site_name, site_number};
 
 /// Between two looks at what a node carries.
 const LOOK: Duration = Duration::from_millis(100);
+/// What clocks show when a planet begins, in milliseconds: some day in 2025.
+const EPOCH: i64 = 1_750_000_000_000;
 
 /// Whether a machine answers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -47,6 +51,16 @@ pub(crate) struct Node {
     /// Said to other nodes, with headers; through all lives.
     pub(super) bytes: u64,
     pub(super) life: Option<Box<Life>>,
+    /// By so much all that it does comes later.
+    pub(super) slow: Duration,
+    /// What it says of its site is not so.
+    pub(super) lie: Option<Lie>,
+    /// How far its drain is.
+    pub(super) drain: Option<Stage>,
+    /// By how many milliseconds the clock that people set is wrong.
+    pub(super) clock: i64,
+    /// What it says of itself has changed in another way than by what it carries.
+    pub(super) news: bool,
 }
 
 /// A node's process.
@@ -74,7 +88,18 @@ pub(crate) struct Life {
 
 impl Node {
     pub(super) fn gone() -> Node {
-        Node { machine: Machine::Vanished, lives: 0, count: 0, bytes: 0, life: None }
+        Node {
+            machine: Machine::Vanished,
+            lives: 0,
+            count: 0,
+            bytes: 0,
+            life: None,
+            slow: Duration::ZERO,
+            lie: None,
+            drain: None,
+            clock: 0,
+            news: false,
+        }
     }
 
     pub(super) fn begins(&mut self, pool: Pool, entry: Entry, brokers: usize) {
@@ -132,7 +157,7 @@ impl Region {
             advertise: vec![address(gnode)],
             join: Vec::new(),
             known: (0..all).filter(|other| *other != gnode).map(introduce).collect(),
-            incarnation: 1_000 * lives,
+            incarnation: self.wall_clock(node),
             seed: self.draws.bits(gnode.into(), Purpose::Seed, 1_000 + lives),
             rules: self.plan.mesh_rules,
         };
@@ -144,6 +169,12 @@ impl Region {
         life.local = local;
         life.mesh = Some(Mesh::new(&policy, now));
         self.look(node);
+    }
+
+    /// What a node's clock shows that people set, in milliseconds.
+    fn wall_clock(&self, node: usize) -> u64 {
+        let shows = EPOCH + (self.now().0 / 1_000_000) as i64 + self.nodes[node].clock;
+        u64::try_from(shows).unwrap_or(0)
     }
 
     fn local(&self, node: usize) -> Local {
@@ -175,8 +206,14 @@ impl Region {
         let now = self.now();
         let Some(life) = &mut self.nodes[node].life else { return };
         let mut local = std::mem::take(&mut life.local);
-        if sees(&mut local, &life.pool, now) || life.beat == Time::NEVER {
-            self.feed(node, Input::Local(&local));
+        let is_news = std::mem::take(&mut self.nodes[node].news);
+        local.draining = self.nodes[node].drain.is_some();
+        let Some(life) = &self.nodes[node].life else { return };
+        if sees(&mut local, &life.pool, now) || is_news || life.beat == Time::NEVER {
+            match self.nodes[node].lie {
+                None => self.feed(node, Input::Local(&local)),
+                Some(lie) => self.feed(node, Input::Local(&lies(&local, lie))),
+            }
         }
         if let Some(life) = &mut self.nodes[node].life {
             life.local = local;
@@ -210,6 +247,8 @@ impl Region {
         }
         let Some(life) = &mut self.nodes[node].life else { return };
         let due = life.mesh.as_ref().and_then(Mesh::poll_timeout).unwrap_or(Time::NEVER);
+        // What should have been while it was stopped is due at once.
+        let due = due.max(now);
         if due != life.beat {
             life.beat = due;
             let key = self.node_key(node);
@@ -331,4 +370,23 @@ fn sees(local: &mut Local, pool: &Pool, now: Time) -> bool {
         (service.flows, service.room, service.reserve, service.admit_per_second) = now;
     }
     news
+}
+
+/// What a lying node says instead: its site has all its places free, or none.
+fn lies(local: &Local, lie: Lie) -> Local {
+    let mut told = local.clone();
+    let places: u32 = local.brokers.iter().filter_map(|broker| broker.capacity).sum();
+    for broker in &mut told.brokers {
+        (broker.state, broker.flows) = match lie {
+            Lie::Empty => (BrokerSeen::Up, 0),
+            Lie::Full => (BrokerSeen::Full, broker.capacity.unwrap_or(broker.flows)),
+        };
+    }
+    for service in &mut told.services {
+        (service.flows, service.room) = match lie {
+            Lie::Empty => (0, places),
+            Lie::Full => (places, 0),
+        };
+    }
+    told
 }

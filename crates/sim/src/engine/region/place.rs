@@ -79,6 +79,10 @@ pub(crate) struct Held {
     pub(crate) tunnel: (u32, u16),
     /// It holds a place on a broker here for a client of another home.
     pub(crate) guest: bool,
+    /// The broker's life in which it was accepted there.
+    pub(crate) life: u32,
+    /// Whether its way stalls at this site.
+    pub(crate) stuck: bool,
 }
 
 /// Who sits there.
@@ -143,6 +147,16 @@ impl Seats {
         (!matches!(chair.sitter, Sitter::Nobody(_))).then_some(Seat { slot, life })
     }
 
+    /// The node that it is a seat of.
+    pub(crate) fn node_of(&self, seat: Seat) -> Option<u8> {
+        let chair = self.chairs.get(seat.slot as usize).filter(|chair| chair.life == seat.life)?;
+        match &chair.sitter {
+            Sitter::Opens(task) => Some(task.node),
+            Sitter::Holds(held) => Some(held.node),
+            Sitter::Nobody(_) | Sitter::Busy => None,
+        }
+    }
+
     pub(crate) fn rise(&mut self, seat: Seat) -> Option<Sitter> {
         let free = self.free;
         let chair = self.at(seat)?;
@@ -171,6 +185,11 @@ impl Seats {
 
     pub(crate) fn taken(&self) -> usize {
         self.taken
+    }
+
+    /// Whether one of a kind is there.
+    pub(crate) fn has(&self, of: impl Fn(&Sitter) -> bool) -> bool {
+        self.chairs.iter().any(|chair| of(&chair.sitter))
     }
 
     /// All seats that are taken by one of a kind.

@@ -60,8 +60,9 @@ impl Region {
 
     /// Whether a node runs, and is not stopped.
     pub(crate) fn is_up(&self, node: usize) -> bool {
+        let runs = !self.is_stopped(node);
         let node = &self.nodes[node];
-        node.machine == Machine::Up && node.life.is_some()
+        runs && node.machine == Machine::Up && node.life.is_some()
     }
 
     fn node_scene(&self, number: usize) -> NodeScene {
@@ -81,7 +82,7 @@ impl Region {
         let maxconn = self.plan.site(self.me).broker.maxconn;
         let full = |broker: &super::Broker| {
             let own = broker.habits.max_connections;
-            own.is_some_and(|most| broker.connections >= most)
+            own.is_some_and(|most| broker.connections + broker.outsiders >= most)
                 || maxconn.is_some_and(|most| broker.of_clients() >= most)
         };
         there.peek().is_some() && there.all(full)
@@ -171,8 +172,8 @@ impl Region {
     }
 
     /// Whether what is said here comes through to that site.
-    fn comes_through(&self, _to: usize) -> bool {
-        true
+    fn comes_through(&self, to: usize) -> bool {
+        !self.ways[to].is_cut_there()
     }
 
     /// Sites that a node here would name to some client, by their numbers.

@@ -144,7 +144,7 @@ impl Region {
             }
             Output::AskLease { door, n, .. } => {
                 if let Some(to) = self.gnode_of(node, door) {
-                    self.say(node, to, Say::AskLease { n });
+                    self.says_on_data(node, to, Say::AskLease { n });
                 }
             }
             Output::ComeHome(_, flow) => {
@@ -168,19 +168,22 @@ impl Region {
         self.mails[slot as usize] = Some(mail);
         let key = self.node_key(node);
         let count = u64::from(self.nodes[node].count);
-        let wait = self.draws.within(MAIL, self.gnode(node).into(), Purpose::Mail, count);
+        let slow = self.nodes[node].slow;
+        let wait = slow + self.draws.within(MAIL, self.gnode(node).into(), Purpose::Mail, count);
         self.agenda.push(self.now() + wait, key, Event::Mail(slot));
     }
 
     /// A client that had a place on a broker here has gone by itself.
-    pub(super) fn parts(&mut self, node: usize, broker: u16, lives: u32) {
+    pub(super) fn parts(&mut self, node: usize, broker: u16, lives: u32, of: u32) {
         let now = self.now();
         let n = &mut self.nodes[node];
-        let Some(life) = n.life.as_mut().filter(|_| n.lives == lives) else { return };
+        // What a broker or a node of before held is nobody's any more.
+        let here = n.lives == lives && self.brokers[usize::from(broker)].life == of;
+        let Some(life) = n.life.as_mut().filter(|_| here) else { return };
         if let Some(token) = life.stacks[usize::from(broker)].pop() {
             life.pool.release(now, token);
             self.dirty |= 1 << node;
-            self.leaves_broker(broker);
+            self.leaves_broker(broker, of);
         }
     }
 
@@ -193,6 +196,6 @@ impl Region {
         let token = life.stacks[broker.index()].pop().expect("a place for each who is served");
         life.pool.release(now, token);
         self.dirty |= 1 << node;
-        self.leaves_broker(broker.0);
+        self.leaves_broker(broker.0, self.brokers[broker.index()].life);
     }
 }

@@ -6,9 +6,11 @@ use std::time::Duration;
 use isobar_core::flow::Refusal;
 use isobar_core::mesh::{LinkEnd, Purpose};
 use isobar_core::pool::Declined;
+use isobar_core::time::Time;
 
 use super::dns::Told;
 use super::place::{Far, Seat, Who};
+use super::stall::Mark;
 use crate::engine::broker::{Conn, Segment, Signal};
 
 /// What will happen. 16 bytes, so that an event that is to come takes 32.
@@ -45,10 +47,10 @@ pub(crate) enum Event {
     },
     /// From a broker to a node.
     Hears(Conn, Signal),
-    /// A broker has finished a piece of work.
+    /// A broker has finished a piece of work, unless it was interrupted.
     Worked {
         broker: u16,
-        life: u32,
+        shift: u32,
     },
     /// A probe's time is up.
     ProbeLate {
@@ -86,7 +88,24 @@ pub(crate) enum Event {
         node: u8,
         broker: u16,
         lives: u32,
+        life: u32,
     },
+    /// A flow that is committed ends.
+    Ends(Seat),
+    /// What was lost on a link's stream is sent again.
+    Again {
+        node: u8,
+        link: u32,
+    },
+    /// A data connection keeps itself alive, if it does.
+    Keep {
+        node: u8,
+        link: u32,
+    },
+    /// A draining node looks how far it is.
+    Drains(u8),
+    /// The ways of a strike are cut, or come through again.
+    Flap(u32),
 }
 
 /// What a client hears.
@@ -98,6 +117,8 @@ pub(crate) enum Reply {
     Sorry(Option<Refusal>),
     /// RST, or FIN without a word.
     Closed,
+    /// PINGRESP.
+    Pong,
 }
 
 /// From one region to another, or from node to node in one.
@@ -107,8 +128,8 @@ pub(crate) enum Letter {
     Knock(Who, u8),
     /// It has gone, and had this seat.
     Gone(Who, u32),
-    /// PINGREQ.
-    Ping(Who, u8),
+    /// PINGREQ, and the seat that it has.
+    Ping(Who, u8, u32),
     /// To a client: from this site, by that site's broker, with this seat.
     Reply {
         to: Who,
@@ -117,15 +138,10 @@ pub(crate) enum Letter {
         reply: Reply,
         slot: u32,
     },
-    /// To the world's own account of a client: what it is connected to is no more.
-    Stir(Who),
-    /// A fault takes away what it is connected through.
-    Affects(Who),
-    /// The same, of a client whose flow a node sent on from this seat by that tunnel.
-    Bereaves {
-        seat: Seat,
-        tunnel: u32,
-    },
+    /// To the world's own account of a client; and of one whose flow was sent on from this seat,
+    /// by that tunnel.
+    Mark(Who, Mark),
+    MarkSeat(Seat, u32, Mark),
     /// From node to node.
     Node(ToNode),
     /// To a resolver's server, and back.
@@ -144,6 +160,8 @@ pub(crate) enum Letter {
 pub(crate) struct ToNode {
     pub(crate) to: u8,
     pub(crate) from: u16,
+    /// Of words on a data connection: its number at who speaks.
+    pub(crate) conn: u32,
     pub(crate) say: Say,
 }
 
@@ -167,6 +185,27 @@ pub(crate) enum Say {
     Frame {
         link: u32,
         bytes: Arc<[u8]>,
+        /// Of datagrams: when it was sent, and how long the last one took that came from there.
+        sent: Time,
+        back: Duration,
+    },
+    /// There is no link of that number here any more.
+    Unknown {
+        link: u32,
+    },
+    /// A data connection has something to say now and then; there is none of that number.
+    Alive,
+    NoData {
+        conn: u32,
+    },
+    /// A carried client's PINGREQ, and its answer.
+    Ping {
+        far: Far,
+        tunnel: u32,
+    },
+    Pong {
+        seat: Seat,
+        tunnel: u32,
     },
     /// A link is over.
     Ends {

@@ -12,7 +12,7 @@ use isobar_core::retry::{TunnelFailure, TunnelRefusal};
 
 use super::flow::verdict;
 use super::place::{Far, Seat, Sitter, Task, Whose};
-use super::terms::{Letter, Say, ToNode};
+use super::terms::Say;
 use super::{Region, S};
 
 impl Region {
@@ -27,17 +27,8 @@ impl Region {
         let leased = task.passage.as_ref().is_some_and(|passage| passage.is_leased());
         let far = Far { node: self.gnode(node), seat };
         let (tunnel, hop) = (task.tunnel.0, task.flow.hop() + 1);
-        // Without a data connection it pays a handshake more.
-        let cold = !self.is_warm(node, to);
-        let (site, there) = self.node_of(to);
-        let shake = if cold { self.rtts[site] } else { Duration::ZERO };
-        if cold {
-            self.warms(node, to);
-        }
-        let key = self.node_key(node);
-        let at = self.now() + self.way(site, node) + shake;
         let say = Say::Tunnel { far, tunnel, client: task.client, hop, left, leased };
-        self.send(site, at, key, Letter::Node(ToNode { to: there as u8, from: far.node, say }));
+        self.says_on_data(node, to, say);
     }
 
     /// A tunnel comes in.
@@ -49,9 +40,6 @@ impl Region {
         left: Duration,
         leased: bool,
     ) {
-        if !self.is_warm(node, far.node) {
-            self.warms(node, far.node);
-        }
         let now = self.now();
         let mut flow = Flow::new(&self.policy, now);
         flow.set_rules(self.plan.rules);
@@ -74,7 +62,7 @@ impl Region {
         let Some(life) = &mut self.nodes[node].life else { return };
         let declined = life.pool.decline(now, S, from, reason);
         self.dirty |= 1 << node;
-        self.say(node, far.node, Say::Declined { seat: far.seat, tunnel, declined });
+        self.says_on_data(node, far.node, Say::Declined { seat: far.seat, tunnel, declined });
     }
 
     pub(super) fn forgets(&mut self, far: Far, tunnel: u32) {
@@ -141,7 +129,7 @@ impl Region {
 
     pub(super) fn tells_far_end(&mut self, node: usize, seat: Seat, (tunnel, to): (u32, u16)) {
         let far = Far { node: self.gnode(node), seat };
-        self.say(node, to, Say::SenderGone { far, tunnel });
+        self.says_on_data(node, to, Say::SenderGone { far, tunnel });
     }
 
     /// A node of another site asks for places ahead.
@@ -151,7 +139,7 @@ impl Region {
         let Some(life) = &mut self.nodes[node].life else { return };
         let n = life.pool.grant_lease(now, S, peer, n);
         self.dirty |= 1 << node;
-        self.say(node, from, Say::Lease { n });
+        self.says_on_data(node, from, Say::Lease { n });
     }
 
     /// And has answered.

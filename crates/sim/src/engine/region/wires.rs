@@ -6,12 +6,13 @@ use std::time::Duration;
 use super::place::Seat;
 use super::terms::Event;
 use super::{Region, class};
+use crate::drill::Death;
 use crate::engine::broker::{Conn, Segment, Signal};
 use crate::engine::draw::Purpose;
 use crate::engine::wheel::Key;
 
 /// From a node to a broker or back.
-const ONE_WAY: Duration = Duration::from_micros(100);
+pub(super) const ONE_WAY: Duration = Duration::from_micros(100);
 /// A SYN is sent again after this, then twice as long, as Linux does.
 const SYN_AGAIN: Duration = Duration::from_secs(1);
 
@@ -93,7 +94,7 @@ impl Region {
         Key::new(class::LINE, conn.slot, line.count)
     }
 
-    fn broker_key(&mut self, broker: u16) -> Key {
+    pub(super) fn broker_key(&mut self, broker: u16) -> Key {
         let count = &mut self.brokers[usize::from(broker)].count;
         *count += 1;
         Key::new(class::BROKER, u32::from(broker), *count)
@@ -102,7 +103,8 @@ impl Region {
     /// Opens a connection.
     pub(super) fn dial(&mut self, broker: u16, owner: Owner) -> Conn {
         let conn = self.lines.open(broker, owner);
-        self.tells_broker(conn, Segment::Syn(0), ONE_WAY);
+        let slow = self.slowness(owner);
+        self.tells_broker(conn, Segment::Syn(0), ONE_WAY + slow);
         conn
     }
 
@@ -113,18 +115,41 @@ impl Region {
     }
 
     pub(super) fn send_hello(&mut self, conn: Conn) {
-        self.tells_broker(conn, Segment::Hello, ONE_WAY);
+        let slow = self.slowness(self.owner_of(conn));
+        self.tells_broker(conn, Segment::Hello, ONE_WAY + slow);
     }
 
     pub(super) fn send_ping(&mut self, conn: Conn) {
-        self.tells_broker(conn, Segment::Ping, ONE_WAY);
+        let slow = self.slowness(self.owner_of(conn));
+        self.tells_broker(conn, Segment::Ping, ONE_WAY + slow);
+    }
+
+    pub(super) fn owner_of(&self, conn: Conn) -> Owner {
+        let line = self.lines.lines.get(conn.slot as usize);
+        let here = line.filter(|line| line.used && line.life == conn.life);
+        here.map_or(Owner::Nobody, |line| line.owner)
+    }
+
+    /// How much later than others its node does all that it does.
+    fn slowness(&self, owner: Owner) -> Duration {
+        let node = match owner {
+            Owner::Flow(seat) => self.seats.node_of(seat),
+            Owner::Probe(node, _) => Some(node),
+            Owner::Nobody => None,
+        };
+        node.map_or(Duration::ZERO, |node| self.nodes[usize::from(node)].slow)
     }
 
     /// Ends a connection, and hears no more of it.
     pub(super) fn hang_up(&mut self, conn: Conn) {
+        let slow = self.slowness(self.owner_of(conn));
+        self.hangs_up_after(conn, ONE_WAY + slow);
+    }
+
+    fn hangs_up_after(&mut self, conn: Conn, after: Duration) {
         if let Some(line) = self.lines.at(conn) {
             line.owner = Owner::Nobody;
-            self.tells_broker(conn, Segment::Fin, ONE_WAY);
+            self.tells_broker(conn, Segment::Fin, after);
         }
     }
 
@@ -134,9 +159,8 @@ impl Region {
     }
 
     /// One of those that stand is closed by the node.
-    pub(super) fn leaves_broker(&mut self, broker: u16) {
+    pub(super) fn leaves_broker(&mut self, broker: u16, life: u32) {
         let key = self.broker_key(broker);
-        let life = self.brokers[usize::from(broker)].life;
         self.agenda.push(self.now() + ONE_WAY, key, Event::Leaves { broker, life });
     }
 
@@ -183,21 +207,21 @@ impl Region {
     }
 
     /// A broker begins its next piece of work, if it can.
-    fn works(&mut self, broker: u16) {
+    pub(super) fn works(&mut self, broker: u16) {
         if let Some(cost) = self.brokers[usize::from(broker)].begin() {
             let key = self.broker_key(broker);
             let entity = (self.me as u64) << 16 | u64::from(broker);
             let there = &self.brokers[usize::from(broker)];
-            let (life, count) = (there.life, u64::from(there.count));
+            let (shift, count) = (there.shift, u64::from(there.count));
             let more = self.draws.within(cost / 4, entity, Purpose::Work, count);
-            self.agenda.push(self.now() + cost + more, key, Event::Worked { broker, life });
+            self.agenda.push(self.now() + cost + more, key, Event::Worked { broker, shift });
         }
     }
 
     /// And has done it.
-    pub(super) fn worked(&mut self, broker: u16, life: u32) {
+    pub(super) fn worked(&mut self, broker: u16, shift: u32) {
         let there = &mut self.brokers[usize::from(broker)];
-        if there.life != life {
+        if there.shift != shift {
             return;
         }
         if let Some((conn, segment)) = there.finish() {
@@ -269,11 +293,34 @@ impl Region {
         }
     }
 
-    /// The nodes are no more, and nobody on them holds anything.
-    pub(super) fn lines_are_gone(&mut self) {
+    /// A broker's machine is no more, and says nothing: it knows of no connection any more.
+    pub(super) fn broker_vanishes(&mut self, broker: u16) {
+        for conn in self.lines.of(broker) {
+            if let Some(line) = self.lines.at(conn) {
+                line.state = State::Closed;
+            }
+        }
+    }
+
+    /// A node is no more: its kernel closes what was in the making; or nobody does, until the
+    /// broker has waited for long enough.
+    pub(super) fn lines_are_gone(&mut self, node: usize, how: Death) {
         for broker in 0..self.brokers.len() as u16 {
             for conn in self.lines.of(broker) {
-                self.lines.close(conn);
+                let is_its = match self.owner_of(conn) {
+                    Owner::Flow(seat) => self.seats.node_of(seat).map(usize::from) == Some(node),
+                    Owner::Probe(of, _) => usize::from(of) == node,
+                    Owner::Nobody => false,
+                };
+                let after = match how {
+                    Death::Rst => Some(ONE_WAY),
+                    Death::Silent => self.haunts(u64::from(conn.slot)),
+                };
+                if let (true, Some(after)) = (is_its, after) {
+                    self.hangs_up_after(conn, after);
+                } else if is_its && let Some(line) = self.lines.at(conn) {
+                    line.owner = Owner::Nobody;
+                }
             }
         }
     }

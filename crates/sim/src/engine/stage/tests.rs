@@ -1,7 +1,12 @@
 //! What a small stage shows and tells: scenes as things are, what becomes of sites, detections.
 
+mod crowd;
+mod links;
+mod machines;
+mod trial;
+
 use super::*;
-use crate::drill::{Become, Fault, Moment, NodeAt, Selector};
+use crate::drill::{Become, Down, Fault, Moment, NodeAt, Selector};
 use crate::rehearsal::{Crowd, LOOK};
 
 fn secs(n: u64) -> Duration {
