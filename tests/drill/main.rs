@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a helper that fails fails its test")]
 
 mod broken;
+mod commands;
+mod explored;
 mod good;
 mod mutated;
 mod shipped;

@@ -1,37 +1,34 @@
 //! What is rendered of records, whoever renders it.
 
-use std::fmt::Write;
-
 use isobar_sim::rehearsal::record::Record;
+use isobar_sim::report::{diff, json, junit, text};
 
-/// One run, for people.
-pub(super) fn text(record: &Record) -> String {
-    let mut text = format!("{:?} {} seed {}\n", record.outcome, record.drill, record.seed);
-    for why in &record.why {
-        let _ = writeln!(text, "  {why}");
-    }
-    text
+/// All runs of one drill, for people.
+pub(super) fn table(records: &[Record]) -> String {
+    text::table(records)
 }
 
 /// All runs, as JSON.
 pub(super) fn json(records: &[Record]) -> String {
-    let mut text =
-        serde_json::to_string(records).expect("texts, numbers and lists always serialise");
-    text.push('\n');
-    text
+    json::write(records)
+}
+
+/// What a JSON file says.
+pub(super) fn read_json(text: &str) -> Result<Vec<Record>, String> {
+    json::read(text).map_err(|error| error.to_string())
 }
 
 /// All runs, as JUnit XML.
-pub(super) fn junit(_: &[Record]) -> String {
-    String::new()
+pub(super) fn junit(records: &[Record]) -> String {
+    junit::write(records)
 }
 
 /// All runs, as a page.
 pub(super) fn page(_: &[Record]) -> String {
-    String::new()
+    "<!doctype html>\n<title>Drills</title>\n".to_owned()
 }
 
 /// What differs between two sets of runs; empty where nothing does.
-pub(super) fn diff(a: &[Record], b: &[Record]) -> String {
-    if a == b { String::new() } else { "they differ\n".to_owned() }
+pub(super) fn diff(old: &[Record], new: &[Record]) -> String {
+    diff::diff(old, new).to_string()
 }

@@ -1,6 +1,5 @@
 //! `isobar drill run FILE…`: drills are run, and what came of them is told.
 
-use std::fmt::Write as _;
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -19,15 +18,15 @@ use super::world::{self, Unfinished, Watch};
 use super::{pool, say, tell};
 
 const AFTER_HELP: &str = "\
-Results go to standard output: a run alone is told in full, several in a line each, with what did
-not hold below it. How far it is goes to standard error, where that is a terminal.
+What came of each drill goes to standard output, when all its seeds have been run; with --quiet only
+of those that did not pass. How far it is goes to standard error, where that is a terminal.
 
 With --live the drill is run on real processes of this machine, once, with its first seed unless
 others are asked for.";
 
 /// Arguments of `drill run`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = const_format())]
+#[command(after_help = after_help())]
 pub struct Args {
     /// The drill files; of a folder, every *.toml in it.
     #[arg(value_name = "FILE", required = true)]
@@ -62,7 +61,7 @@ pub struct Args {
     pub quiet: bool,
 }
 
-fn const_format() -> String {
+fn after_help() -> String {
     format!("{AFTER_HELP}\n\n{CODES}")
 }
 
@@ -115,7 +114,6 @@ fn rehearse_all(args: &Args, drills: &[DrillFile], interrupt: &Interrupt, told: 
         true => (1, 1),
         false => share(args.threads.count(), runs, &all),
     };
-    told.alone = runs == 1;
     let line = ProgressLine::new(args.quiet);
     let finished = AtomicU64::new(0);
     let over = || interrupt.is_asked();
@@ -169,50 +167,70 @@ fn rehearse(
     Some(record)
 }
 
-/// What was told so far.
+/// What was told so far, and what is to be told yet.
 #[derive(Default)]
 struct Told {
     quiet: bool,
-    /// Whether records are wanted in the end.
+    /// Whether all records are wanted in the end.
     keeps: bool,
-    /// There is one run only.
-    alone: bool,
     exit: Exit,
-    passed: u64,
-    failed: u64,
-    inconclusive: u64,
+    passed: usize,
+    failed: usize,
+    inconclusive: usize,
+    drills: usize,
+    /// Of drills that were told, where they are wanted; and behind them, of the drill that is not
+    /// told yet.
     records: Vec<Record>,
+    /// How many of these were told.
+    told: usize,
 }
 
 impl Told {
-    fn add(&mut self, record: Record) {
-        let (count, word) = match record.outcome {
-            Outcome::Passed => (&mut self.passed, "passed"),
-            Outcome::Failed => (&mut self.failed, "failed"),
-            Outcome::Inconclusive => (&mut self.inconclusive, "inconclusive"),
+    /// Records come drill by drill.
+    fn add(&mut self, mut record: Record) {
+        let is_next = |last: &Record| (&last.file, &last.drill) != (&record.file, &record.drill);
+        if self.records[self.told..].last().is_some_and(is_next) {
+            self.tell();
+        }
+        let count = match record.outcome {
+            Outcome::Passed => &mut self.passed,
+            Outcome::Failed => &mut self.failed,
+            Outcome::Inconclusive => &mut self.inconclusive,
         };
         *count += 1;
         self.exit = self.exit.max(Exit::of(record.outcome));
-        if !self.quiet || record.outcome != Outcome::Passed {
-            if self.alone && !self.quiet {
-                say(&report::text(&record));
-            } else {
-                let mut text = format!("{word:<12} {} seed {}\n", record.drill, record.seed);
-                for why in &record.why {
-                    let _ = writeln!(text, "             {why}");
-                }
-                say(&text);
-            }
+        if !self.keeps {
+            // The largest part by far, and nothing that a table shows.
+            record.sites.iter_mut().for_each(|site| site.curve.clear());
         }
-        if self.keeps {
-            self.records.push(record);
-        }
+        self.records.push(record);
     }
 
-    fn end(&self, interrupted: bool) -> Exit {
-        if !self.alone && !self.quiet {
-            let Told { passed, failed, inconclusive, .. } = self;
-            say(&format!("{passed} passed, {failed} failed, {inconclusive} inconclusive\n"));
+    /// Tells what came of the last drill.
+    fn tell(&mut self) {
+        let records = &self.records[self.told..];
+        if records.is_empty() {
+            return;
+        }
+        self.drills += 1;
+        if !self.quiet || records.iter().any(|record| record.outcome != Outcome::Passed) {
+            say(&report::table(records));
+        }
+        if !self.keeps {
+            self.records.clear();
+        }
+        self.told = self.records.len();
+    }
+
+    fn end(&mut self, interrupted: bool) -> Exit {
+        self.tell();
+        if self.drills > 1 && !self.quiet {
+            let Told { drills, passed, failed, inconclusive, .. } = self;
+            let runs = *passed + *failed + *inconclusive;
+            say(&format!(
+                "{drills} drills, {runs} runs: {passed} passed, {failed} failed, {inconclusive} \
+                 inconclusive\n"
+            ));
         }
         if interrupted {
             tell("interrupted: not everything was run\n");

@@ -39,24 +39,39 @@ pub(super) fn simulate(
     threads: usize,
     watch: &Watch<'_>,
 ) -> Result<Record, Unfinished> {
-    let run = || {
-        let world = Simulated::new(drill, seed, threads);
-        let mut stage = Interruptible { world, is_over: watch.is_over };
-        rehearse(drill, seed, false, &mut stage, watch.progress)
-    };
-    listen_for_panics();
-    PLACE.take();
-    // Nothing of a run that gave up is looked at again.
-    match catch_unwind(AssertUnwindSafe(run)) {
-        Ok(Ok(record)) => Ok(record),
-        Ok(Err(Interrupted)) => Err(Unfinished::Interrupted),
-        Err(payload) => Err(Unfinished::Panicked(message(payload.as_ref()))),
-    }
+    let world = || Ok::<_, Infallible>(Simulated::new(drill, seed, threads));
+    catch(|| run(drill, seed, false, world, watch, |never| match never {}))
 }
 
 /// Runs a drill on real processes of this machine.
 pub(super) fn play(_: &Drill, _: u64, _: &Watch<'_>) -> Result<Record, Unfinished> {
     Err(Unfinished::Broke("this build runs drills in virtual time only".to_owned()))
+}
+
+/// Runs a drill in a world that can fail in its own way.
+fn run<S: Stage>(
+    drill: &Drill,
+    seed: u64,
+    live: bool,
+    world: impl FnOnce() -> Result<S, S::Error>,
+    watch: &Watch<'_>,
+    failed: impl Fn(S::Error) -> Unfinished,
+) -> Result<Record, Unfinished> {
+    let world = world().map_err(&failed)?;
+    let mut stage = Interruptible { world, is_over: watch.is_over };
+    rehearse(drill, seed, live, &mut stage, watch.progress).map_err(|ended| match ended {
+        Ended::Interrupted => Unfinished::Interrupted,
+        Ended::Failed(error) => failed(error),
+    })
+}
+
+/// What gives up has given up, and nothing else with it.
+fn catch(run: impl FnOnce() -> Result<Record, Unfinished>) -> Result<Record, Unfinished> {
+    listen_for_panics();
+    PLACE.take();
+    // Nothing of a run that gave up is looked at again.
+    catch_unwind(AssertUnwindSafe(run))
+        .unwrap_or_else(|payload| Err(Unfinished::Panicked(message(payload.as_ref()))))
 }
 
 /// Panics within are told by [`Unfinished::Panicked`] alone, and with their place.
@@ -123,12 +138,10 @@ fn message(payload: &(dyn Any + Send)) -> String {
         + &PLACE.take()
 }
 
-struct Interrupted;
-
-impl From<Infallible> for Interrupted {
-    fn from(never: Infallible) -> Interrupted {
-        match never {}
-    }
+/// Why a run ended before its time.
+enum Ended<E> {
+    Interrupted,
+    Failed(E),
 }
 
 /// A world that ends when it is asked to.
@@ -137,26 +150,26 @@ struct Interruptible<'a, S> {
     is_over: &'a (dyn Fn() -> bool + Sync),
 }
 
-impl<S: Stage<Error = Infallible>> Stage for Interruptible<'_, S> {
-    type Error = Interrupted;
+impl<S: Stage> Stage for Interruptible<'_, S> {
+    type Error = Ended<S::Error>;
 
-    fn pass_until(&mut self, at: Duration) -> Result<(), Interrupted> {
+    fn pass_until(&mut self, at: Duration) -> Result<(), Self::Error> {
         if (self.is_over)() {
-            return Err(Interrupted);
+            return Err(Ended::Interrupted);
         }
-        Ok(self.world.pass_until(at)?)
+        self.world.pass_until(at).map_err(Ended::Failed)
     }
 
-    fn begin(&mut self, number: usize, strike: &Strike) -> Result<(), Interrupted> {
-        Ok(self.world.begin(number, strike)?)
+    fn begin(&mut self, number: usize, strike: &Strike) -> Result<(), Self::Error> {
+        self.world.begin(number, strike).map_err(Ended::Failed)
     }
 
-    fn end(&mut self, number: usize) -> Result<(), Interrupted> {
-        Ok(self.world.end(number)?)
+    fn end(&mut self, number: usize) -> Result<(), Self::Error> {
+        self.world.end(number).map_err(Ended::Failed)
     }
 
-    fn look(&mut self) -> Result<Scene, Interrupted> {
-        Ok(self.world.look()?)
+    fn look(&mut self) -> Result<Scene, Self::Error> {
+        self.world.look().map_err(Ended::Failed)
     }
 
     fn became(&mut self) -> Vec<Became> {
@@ -167,7 +180,7 @@ impl<S: Stage<Error = Infallible>> Stage for Interruptible<'_, S> {
         self.world.took_effect(number)
     }
 
-    fn finish(&mut self) -> Result<Finale, Interrupted> {
-        Ok(self.world.finish()?)
+    fn finish(&mut self) -> Result<Finale, Self::Error> {
+        self.world.finish().map_err(Ended::Failed)
     }
 }
