@@ -97,6 +97,16 @@ fn a_time_begins_behind_a_moment_and_ends_with_one() {
 }
 
 #[test]
+fn a_time_of_the_drill_begins_behind_it_as_well() {
+    let drill = drill("4s").sustains("affected.served_ratio >= 0.99", "1s", "2s");
+    let outcome = |when: &'static str| {
+        Script::served(move |at| if at == t(when) { 98 } else { 100 }).runs(&drill).outcome
+    };
+    assert_eq!(["1s", "2100ms"].map(outcome), [Outcome::Passed; 2]);
+    assert_eq!(["1100ms", "2s"].map(outcome), [Outcome::Failed; 2]);
+}
+
+#[test]
 fn by_default_a_time_begins_with_the_first_fault_that_comes() {
     let drill = drill("10s").loses("second", "site:nyc dead", "site:fra", "").sustains(
         "affected.served_ratio >= 1",

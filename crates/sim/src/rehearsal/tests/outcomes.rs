@@ -74,6 +74,13 @@ fn what_has_no_value_is_not_judged() {
 }
 
 #[test]
+fn what_held_before_its_time_only_is_not_judged() {
+    let drill = lost().recovers("affected.home_ratio >= 0.99", "2s", "", "");
+    let record = Script::served(|at| u32::from(at < t("4s"))).runs(&drill);
+    assert_eq!((record.outcome, record.expectations[0].held), (Outcome::Inconclusive, None));
+}
+
+#[test]
 fn where_nobody_wants_to_be_served_everybody_is() {
     let drill = lost().sustains("affected.served_ratio >= 1", "", "");
     assert_eq!(Script::new(|_| quiet()).runs(&drill).outcome, Outcome::Passed);
