@@ -8,3 +8,4 @@ pub(crate) mod script;
 mod simulated;
 mod strikes;
 mod words;
+mod writing;

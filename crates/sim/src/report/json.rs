@@ -38,7 +38,7 @@ pub fn write(records: &[Record]) -> String {
     text
 }
 
-/// What [`write`] wrote.
+/// What [`write()`] wrote.
 ///
 /// # Errors
 /// Where the text is anything else, or of another [`FORMAT`].

@@ -235,3 +235,22 @@ fn what_is_of_nothing_has_no_value() {
     );
     assert_eq!(without("entry"), "");
 }
+
+#[test]
+fn the_least_loaded_is_one_that_is_up() {
+    let topology = drill("1s").topology;
+    let scope = Scope::everything(&topology);
+    let mut scene = busy();
+    let value =
+        |scene: &Scene, metric| measure(Metric::parse(metric).unwrap(), &View::now(scene, &scope));
+    scene.sites[0].brokers[1].up = false;
+    scene.sites[1].brokers[1].up = false;
+    assert_eq!(value(&scene, "broker.load_min"), Some(333_333));
+    assert_eq!(value(&scene, "broker.spread"), Some(0), "one broker is as full as itself");
+    scene.sites[0].brokers[0].up = false;
+    assert_eq!(value(&scene, "site.load_min"), Some(333_333));
+    // Who is down may be full all the same.
+    scene.sites[1].brokers[0].up = false;
+    assert_eq!(value(&scene, "broker.load_max"), Some(666_667));
+    assert_eq!(value(&scene, "site.load_min"), None);
+}
