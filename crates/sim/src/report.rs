@@ -1,8 +1,7 @@
 //! Records of runs, rendered for whoever reads them.
 //!
 //! [`json`] is the only truth, and what the others can be made from again; [`text`] is for a terminal,
-//! [`junit`] for build servers,
-//! [`page`] for a browser, [`diff`] for whoever changed something.
+//! [`junit`] for build servers, [`page`] for a browser, [`diff`] for whoever changed something.
 
 pub mod diff;
 mod group;

@@ -55,15 +55,6 @@ pub fn unit_name(unit: Unit) -> &'static str {
     }
 }
 
-/// A share in percent, with one decimal: `99.9%`; all of it and nothing are said only of these.
-pub fn percent(part: u64, whole: u64) -> String {
-    let Some(permille) = (u128::from(part) * 1_000).checked_div(u128::from(whole)) else {
-        return "-".to_owned();
-    };
-    let permille = if part > 0 { permille.max(1) } else { 0 };
-    format!("{}.{}%", permille / 10, permille % 10)
-}
-
 /// One of these, several of those.
 pub fn count(n: u64, one: &str, many: &str) -> String {
     if n == 1 { format!("1 {one}") } else { format!("{n} {many}") }
