@@ -64,7 +64,7 @@ fn all_kinds_at_once_whatever_the_threads() {
     ];
     let small = |drill: &mut Drill| {
         drill.topology.sites[2].broker.maxconn = Some(6);
-        drill.drain_timeout = secs(5);
+        drill.drain_timeout = Duration::from_secs(5);
         drill.topology.wan.loss_ppm = 1_000;
     };
     let drill = drill(&faults, small);
