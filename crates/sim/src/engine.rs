@@ -11,6 +11,7 @@
 mod account;
 mod beliefs;
 mod broker;
+mod checks;
 mod crowd;
 pub mod draw;
 mod notices;

@@ -96,6 +96,11 @@ impl Account {
         }
     }
 
+    /// How many of these stand so.
+    pub(crate) fn now(&self, affected: bool) -> [u32; 4] {
+        self.crowds[usize::from(affected)].now
+    }
+
     /// A connection ended without its client having asked for it.
     pub(crate) fn loses(&mut self, affected: bool) {
         self.crowd(affected).disconnected += 1;

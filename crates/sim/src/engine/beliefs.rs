@@ -21,6 +21,8 @@ use isobar_core::outlook::Standing;
 use crate::drill::{Become, NodeAt, SiteNo};
 use crate::rehearsal::{Became, Detection, MeshScene};
 
+/// A loss that is over so soon is none to who has not noticed.
+const BRIEF: Duration = Duration::from_millis(600);
 /// What is so for less than this may not be known yet.
 pub(crate) const FAIR: Duration = Duration::from_secs(2);
 
@@ -79,7 +81,7 @@ pub(crate) struct Beliefs {
     became: Vec<Became>,
     /// Of the last look.
     pub(crate) scenes: Vec<MeshScene>,
-    /// False verdicts of death since they were last taken.
+    /// False verdicts of death, as far as anybody wants to know.
     pub(crate) false_dead: Vec<Turn>,
 }
 
@@ -271,6 +273,10 @@ impl Beliefs {
             let (reaches, since) = reach[usize::from(site)][usize::from(detection.site)];
             if reaches && detection.returned.is_none() {
                 detection.returned = Some(since);
+                if detection.avoided.is_none() && since <= detection.lost + BRIEF {
+                    gone.push(index);
+                    return false;
+                }
             }
             let held = here.held[usize::from(node)].get(usize::from(detection.site)).copied();
             let found = held.flatten().is_some_and(sends);

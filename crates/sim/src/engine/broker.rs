@@ -231,6 +231,16 @@ impl Broker {
         self.unanswered = self.unanswered.saturating_sub(u32::from(!probe));
     }
 
+    /// Whether nothing waits for it.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.inbox.is_empty() && !self.busy
+    }
+
+    /// SYNs that its kernel holds for it.
+    pub(crate) fn backlog(&self) -> usize {
+        self.backlog
+    }
+
     /// Connections of clients.
     pub(crate) fn of_clients(&self) -> u32 {
         self.connections.saturating_sub(self.probes)

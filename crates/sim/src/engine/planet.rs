@@ -4,12 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::beliefs::{Beliefs, SiteTruth, Turn};
+use super::checks::Findings;
+use super::checks::words::Words;
 use super::plan::{BEGIN, Plan};
 use super::region::Region;
 use super::region::blow::Blow;
 use super::shards::{Shard, Shards};
 use super::tally::Tally;
-use crate::drill::{Drill, SiteNo};
+use crate::drill::{Check, Drill, SiteNo};
 use crate::rehearsal::{Became, Finale, Scene, SiteScene};
 
 /// Many sites and their clients, in virtual time.
@@ -18,6 +20,7 @@ pub struct Planet {
     shards: Shards<Region>,
     threads: usize,
     beliefs: Beliefs,
+    pub(crate) words: Words,
     /// When a strike last changed what is so, and when things were last looked at.
     struck: Duration,
     looked: Duration,
@@ -48,7 +51,8 @@ impl Planet {
         let truth: Vec<SiteTruth> = shards.iter().map(Region::truth).collect();
         let (beliefs, shards) = (Beliefs::new(&truth), Shards::new(shards, lookahead));
         let (struck, looked) = (Duration::ZERO, Duration::ZERO);
-        Planet { shards, plan, threads, beliefs, struck, looked }
+        let words = Words::default();
+        Planet { shards, plan, threads, beliefs, words, struck, looked }
     }
 
     /// Lets time pass until so long after the beginning.
@@ -101,7 +105,7 @@ impl Planet {
     }
 
     /// Time since the beginning.
-    fn now(&self) -> Duration {
+    pub(crate) fn now(&self) -> Duration {
         self.shards.all().first().map_or(BEGIN, Region::now).since(BEGIN)
     }
 
@@ -128,7 +132,40 @@ impl Planet {
         if at.as_secs() != self.looked.as_secs() {
             self.hears_names();
         }
+        self.checks(at);
         self.looked = at;
+    }
+
+    /// What is checked at every look, and once a minute.
+    fn checks(&mut self, at: Duration) {
+        let now = BEGIN + at;
+        let shards = self.shards.all_mut();
+        shards.iter_mut().for_each(Region::checks_rooms);
+        if at.as_secs() / 60 != self.looked.as_secs() / 60 {
+            shards.iter_mut().for_each(Region::audits);
+        }
+        let words = shards
+            .iter()
+            .enumerate()
+            .flat_map(|(site, region)| (0..self.plan.nodes(site)).map(|n| region.own_word(n)));
+        self.words.hear(words.collect());
+        let by = self.words.turn();
+        let (site, node) = self.plan.node_of(by);
+        let held = shards[site].held_words(node);
+        self.words.check(&self.plan, now, by, &held);
+    }
+
+    /// What checks have found, with what only the stage knows.
+    pub(crate) fn findings(&mut self, mut all: Findings) -> Findings {
+        for turn in &self.beliefs.false_dead {
+            all.note_at(turn.at, Check::FalseDead, || {
+                let name = |site: SiteNo| &self.plan.site(usize::from(site)).name;
+                format!("{}/{} held {} dead", name(turn.by.site), turn.by.node + 1, name(turn.site))
+            });
+        }
+        all.sum_up(&self.words.found);
+        self.shards.all_mut().iter_mut().for_each(|region| all.sum_up(region.findings()));
+        all
     }
 
     /// Once a second: which sites some node would name to some client.
@@ -149,15 +186,29 @@ impl Planet {
 
     /// All that is known in the end.
     pub fn finale(&mut self) -> Finale {
+        self.finale_with(Findings::default())
+    }
+
+    /// The same, with what else was found.
+    pub(crate) fn finale_with(&mut self, found: Findings) -> Finale {
         let at = self.now();
         self.looks(at);
+        self.shards.all_mut().iter_mut().for_each(Region::audits);
+        let (findings, found) = self.findings(found).finish();
         Finale {
             sites: self.shards.all_mut().iter_mut().map(Region::finale).collect(),
             detections: self.beliefs.detections.clone(),
+            findings,
+            found,
             hash: self.hash(),
             events: self.happened(),
-            ..Finale::default()
         }
+    }
+
+    /// For tests: a region, to be corrupted.
+    #[cfg(test)]
+    pub(crate) fn region_mut(&mut self, site: usize) -> &mut Region {
+        &mut self.shards.all_mut()[site]
     }
 
     /// What became of everyone.

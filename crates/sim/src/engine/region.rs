@@ -6,10 +6,12 @@
 //!
 //! `client` is what clients do, `flow` and `tunnel` what nodes do with flows, `wires` the way to
 //! brokers, `probe` their checks, `links` and `mesh` the nodes' talk, `dns` how clients find a
-//! site, `blow` what befalls them, `affected` whom that concerns, `scene` how all of it stands.
+//! site, `blow` what befalls them, `affected` whom that concerns, `scene` how all of it stands, `check`
+//! what must hold.
 
 mod affected;
 pub(crate) mod blow;
+mod check;
 mod client;
 mod dns;
 mod flow;
@@ -38,6 +40,7 @@ use isobar_core::policy::ServicePolicy;
 use isobar_core::time::Time;
 
 use self::blow::{Blow, Draining, Harm, Holds, Ill, Way};
+use self::check::Graves;
 use self::dns::Resolver;
 use self::mesh::Node;
 use self::park::Parked;
@@ -48,6 +51,7 @@ use self::wires::Lines;
 use super::account::Account;
 use super::beliefs::Turn;
 use super::broker::Broker;
+use super::checks::Findings;
 use super::crowd::Client;
 use super::draw::{Draws, Purpose};
 use super::plan::{BEGIN, Plan};
@@ -134,6 +138,11 @@ pub(crate) struct Region {
     over_limit: Vec<u64>,
     /// Whether some answer names this site, as far as the planet has told it.
     pub(crate) named: bool,
+    /// What checks have found, what each node held of those it buried, and by broker: connections
+    /// whose end is on its way.
+    found: Findings,
+    graves: Graves,
+    leaving: Vec<u32>,
     /// The first fault has begun, or there is none.
     since_fault: bool,
     scratch: Vec<u8>,
@@ -183,6 +192,9 @@ impl Region {
             entry: EntryScene::default(),
             over_limit: vec![0; usize::from(site.brokers)],
             named: true,
+            found: Findings::default(),
+            graves: Graves::new(),
+            leaving: vec![0; usize::from(site.brokers)],
             since_fault: plan.drill.faults.is_empty(),
             scratch: Vec::new(),
             plan: Arc::clone(plan),

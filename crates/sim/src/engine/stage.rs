@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::time::Duration;
 
+use super::checks::calm::Calm;
 use super::planet::Planet;
 use super::region::blow::{Blow, Harm, Ill, Trouble};
 use crate::drill::{Deed, Drill, Link, SiteNo, Strike, Targets};
@@ -14,6 +15,7 @@ pub struct Simulated {
     drill: Drill,
     /// Where each strike that began has struck, by number.
     begun: Vec<Vec<SiteNo>>,
+    calm: Calm,
 }
 
 impl Simulated {
@@ -21,7 +23,7 @@ impl Simulated {
     /// number of threads makes no difference but to speed.
     pub fn new(drill: &Drill, seed: u64, threads: usize) -> Simulated {
         let planet = Planet::new(drill, seed, threads);
-        Simulated { planet, drill: drill.clone(), begun: Vec::new() }
+        Simulated { planet, drill: drill.clone(), begun: Vec::new(), calm: Calm::new(drill) }
     }
 
     /// The planet, for a closer look.
@@ -115,10 +117,13 @@ impl Stage for Simulated {
             self.begun[number].push(site);
             self.planet.strikes(site, number as u32, blow);
         }
+        let (deed, now) = (self.drill.faults[strike.fault].deed, self.planet.now());
+        self.calm.begins(number, strike, deed, now);
         Ok(())
     }
 
     fn end(&mut self, number: usize) -> Result<(), Infallible> {
+        self.calm.ends(number, self.planet.now());
         let mut sites = self.begun.get(number).cloned().unwrap_or_default();
         sites.sort_unstable();
         sites.dedup();
@@ -129,7 +134,9 @@ impl Stage for Simulated {
     }
 
     fn look(&mut self) -> Result<Scene, Infallible> {
-        Ok(self.planet.scene())
+        let scene = self.planet.scene();
+        self.calm.look(&scene);
+        Ok(scene)
     }
 
     fn became(&mut self) -> Vec<Became> {
@@ -141,7 +148,7 @@ impl Stage for Simulated {
     }
 
     fn finish(&mut self) -> Result<Finale, Infallible> {
-        Ok(self.planet.finale())
+        Ok(self.planet.finale_with(self.calm.found.clone()))
     }
 }
 

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 pub(crate) use self::broker::Harm;
 pub(crate) use self::drain::{Draining, Stage};
-pub(crate) use self::link::{Trouble, Way};
+pub(crate) use self::link::{TOO_LATE, Trouble, Way};
 pub(crate) use self::node::Ill;
 
 use super::Region;

@@ -76,6 +76,7 @@ impl Region {
             conn: None,
             tunnel: (0, 0),
             attempts: 0,
+            rejected: None,
             until: Time::NEVER,
             armed: Time::NEVER,
         };
@@ -140,7 +141,7 @@ impl Region {
                 self.tell(mail.seat, Fact::Placed(broker));
             }
             (Some(task), Err(why)) => {
-                task.ticket = None;
+                (task.ticket, task.rejected) = (None, None);
                 self.tell(mail.seat, Fact::Rejected(why));
             }
             (None, Ok(token)) => {
@@ -273,6 +274,7 @@ impl Region {
                     self.agenda.note(u64::from(seat.slot) << 16 | u64::from(broker));
                     task.conn = Some(self.dial(broker, Owner::Flow(seat)));
                     self.attempts(task);
+                    self.checks_try(task);
                 }
                 Then::Waits
             }
@@ -297,6 +299,8 @@ impl Region {
             }
             Action::Tunnel { door, left, .. } => {
                 self.attempts(task);
+                self.checks_try(task);
+                self.checks_sent(task);
                 self.sends(seat, task, door, left);
                 Then::Waits
             }
@@ -342,7 +346,10 @@ impl Region {
                 task.ticket = Some(ticket);
                 Fact::Waiting
             }
-            Placement::Rejected(why) => Fact::Rejected(why),
+            Placement::Rejected(why) => {
+                task.rejected = Some(why);
+                Fact::Rejected(why)
+            }
         }
     }
 
@@ -373,6 +380,7 @@ impl Region {
         let Task { whose, node, token, passage, conn, tunnel, client, .. } = task;
         if token.is_some() {
             self.flow.hops_max = self.flow.hops_max.max(task.flow.hop().into());
+            self.checks_hop(client, task.flow.hop());
         }
         if let Some(conn) = conn {
             self.stands(conn);

@@ -11,7 +11,7 @@ use isobar_core::mesh::{
     BrokerKey, Identity, Input, Local, LocalBroker, LocalService, Mesh, MeshPolicy, Notice, Output,
 };
 use isobar_core::outlook::{Outlook, Standing};
-use isobar_core::pool::{Pool, Token};
+use isobar_core::pool::Token;
 use isobar_core::report::{AdminState, BrokerState};
 use isobar_core::time::Time;
 use isobar_wire::frame::news;
@@ -24,6 +24,7 @@ use super::terms::Event;
 use super::blow::Stage;
 use super::{Region, S};
 use crate::drill::Lie;
+use crate::engine::checks::desk::Desk;
 use crate::engine::draw::Purpose;
 use crate::engine::plan::{Plan, site_name, site_number};
 
@@ -66,7 +67,7 @@ pub(crate) struct Node {
 /// A node's process.
 #[derive(Debug)]
 pub(crate) struct Life {
-    pub(super) pool: Pool,
+    pub(super) pool: Desk,
     pub(super) mesh: Option<Mesh>,
     pub(super) local: Local,
     pub(super) outlook: Outlook,
@@ -102,7 +103,7 @@ impl Node {
         }
     }
 
-    pub(super) fn begins(&mut self, pool: Pool, entry: Entry, brokers: usize) {
+    pub(super) fn begins(&mut self, pool: Desk, entry: Entry, brokers: usize) {
         self.lives += 1;
         self.life = Some(Box::new(Life {
             pool,
@@ -310,9 +311,10 @@ impl Region {
 
     fn told(&mut self, node: usize, notice: &Notice) {
         match notice {
-            Notice::Standing { site, to, .. } => {
+            Notice::Standing { site, from, to, .. } => {
                 self.tally.standings += 1;
                 self.holds_of(node, *site, *to);
+                self.checks_standing(node, *site, *from, *to);
                 self.agenda.note(u64::from(site.0) << 8 | *to as u64);
             }
             Notice::NodeLost(peer) => {
@@ -343,7 +345,7 @@ impl Region {
 }
 
 /// Writes down what a pool carries; whether that is news.
-fn sees(local: &mut Local, pool: &Pool, now: Time) -> bool {
+fn sees(local: &mut Local, pool: &Desk, now: Time) -> bool {
     let load = pool.load(now, S);
     let mut news = false;
     for (to, from) in local.brokers.iter_mut().zip(&load.brokers) {

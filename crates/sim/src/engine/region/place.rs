@@ -4,7 +4,7 @@
 //! client of this region on a broker of this site: then client and broker are all there is to know.
 
 use isobar_core::flow::Flow;
-use isobar_core::pool::Token;
+use isobar_core::pool::{Rejection, Token};
 use isobar_core::spill::Passage;
 use isobar_core::time::Time;
 use isobar_core::waiting::Ticket;
@@ -63,6 +63,8 @@ pub(crate) struct Task {
     pub(crate) tunnel: (u32, u16),
     /// Attempts that it made here: at brokers and at sites.
     pub(crate) attempts: u32,
+    /// The pool's last word, if it was no and came at once.
+    pub(crate) rejected: Option<Rejection>,
     /// The step's deadline, and when the event for it comes.
     pub(crate) until: Time,
     pub(crate) armed: Time,
@@ -190,6 +192,11 @@ impl Seats {
     /// Whether one of a kind is there.
     pub(crate) fn has(&self, of: impl Fn(&Sitter) -> bool) -> bool {
         self.chairs.iter().any(|chair| of(&chair.sitter))
+    }
+
+    /// Everyone, in turn.
+    pub(crate) fn each(&self, mut of: impl FnMut(&Sitter)) {
+        self.chairs.iter().for_each(|chair| of(&chair.sitter));
     }
 
     /// All seats that are taken by one of a kind.

@@ -11,7 +11,8 @@ use isobar_core::outlook::Standing;
 use isobar_core::time::Time;
 
 use super::dns::Told;
-use super::mesh::Machine;
+use super::blow::TOO_LATE;
+use super::mesh::{Machine, Node};
 use super::place::Task;
 use super::{Region, S};
 use crate::drill::{NodeAt, SiteNo};
@@ -108,7 +109,10 @@ impl Region {
         let lives = self.nodes.iter().filter_map(|node| node.life.as_ref());
         let now = self.agenda.now();
         let placed: u32 = lives.map(|life| life.pool.glance(broker, now).active).sum();
-        self.over_limit[broker.index()] += u64::from(placed > most);
+        if placed > most {
+            self.over_limit[broker.index()] += 1;
+            self.checks_site_limit(broker.index(), placed, most);
+        }
     }
 
     /// What frames on a link weigh, with their headers.
@@ -173,7 +177,8 @@ impl Region {
 
     /// Whether what is said here comes through to that site.
     fn comes_through(&self, to: usize) -> bool {
-        !self.ways[to].is_cut_there()
+        let slow = |node: &Node| node.life.is_none() || node.slow >= TOO_LATE;
+        self.ways[to].comes_through() && !self.nodes.iter().all(slow)
     }
 
     /// Sites that a node here would name to some client, by their numbers.

@@ -6,9 +6,7 @@ use std::time::Duration;
 use isobar_core::entry::Entry;
 use isobar_core::id::{BrokerId, FlowId};
 use isobar_core::mesh::{BrokerKey, Input};
-use isobar_core::pool::{
-    Fact, Notice, Outcome, Output, Placement, Pool, Rejection, Request, Token,
-};
+use isobar_core::pool::{Fact, Notice, Outcome, Output, Placement, Rejection, Request, Token};
 use isobar_core::time::Time;
 use isobar_core::waiting::Ticket;
 
@@ -17,6 +15,7 @@ use super::place::Seat;
 use super::terms::{Event, Say};
 use super::{Region, S};
 use crate::drill::SiteNo;
+use crate::engine::checks::desk::Desk;
 use crate::engine::crowd::Mood;
 use crate::engine::draw::Purpose;
 use crate::engine::plan::BEGIN;
@@ -53,8 +52,8 @@ impl Region {
         let entity = u64::from(self.gnode(node));
         let seed = self.draws.bits(entity, Purpose::Seed, lives);
         let policies = self.plan.drill.brokers(self.me as SiteNo);
-        let mut pool = Pool::new(policies, vec![self.policy.clone()], seed, now);
-        pool.set_rules(self.plan.rules);
+        let name = format!("node {}/{}", self.plan.site(self.me).name, node + 1);
+        let pool = Desk::new(policies, &self.policy, (seed, self.plan.rules), name, now);
         let entry = Entry::new(Arc::clone(&self.plan.entry));
         self.nodes[node].begins(pool, entry, self.brokers.len());
         self.nodes[node].machine = Machine::Up;
@@ -113,12 +112,12 @@ impl Region {
 
     /// Carries out what a pool wants, until it wants nothing more, and arms its timer.
     pub(super) fn pump(&mut self, node: usize) {
+        let now = self.now().max(BEGIN);
         while let Some(output) =
-            self.nodes[node].life.as_mut().and_then(|life| life.pool.poll_output())
+            self.nodes[node].life.as_mut().and_then(|life| life.pool.poll_output(now))
         {
             self.carry_out(node, output);
         }
-        let now = self.now().max(BEGIN);
         let Some(life) = &mut self.nodes[node].life else { return };
         let due = life.pool.poll_timeout();
         // An earlier wish that still stands finds nothing to do, and asks again.

@@ -80,6 +80,11 @@ impl Lines {
         }
     }
 
+    /// Whether a flow's connection to it is in the making, or on its way out.
+    pub(crate) fn busy(&self, broker: u16) -> bool {
+        self.lines.iter().any(|line| line.used && line.broker == broker && !line.probe)
+    }
+
     fn of(&self, broker: u16) -> Vec<Conn> {
         let lines = self.lines.iter().enumerate();
         let here = lines.filter(|(_, line)| line.used && line.broker == broker);
@@ -161,10 +166,13 @@ impl Region {
     /// One of those that stand is closed by the node.
     pub(super) fn leaves_broker(&mut self, broker: u16, life: u32) {
         let key = self.broker_key(broker);
+        self.leaving[usize::from(broker)] += 1;
         self.agenda.push(self.now() + ONE_WAY, key, Event::Leaves { broker, life });
     }
 
     pub(super) fn leaves(&mut self, broker: u16, life: u32) {
+        let leaving = &mut self.leaving[usize::from(broker)];
+        *leaving = leaving.saturating_sub(1);
         if self.brokers[usize::from(broker)].life == life {
             let none = Conn { slot: u32::MAX, life: 0 };
             self.brokers[usize::from(broker)].receive(none, Segment::Leave);

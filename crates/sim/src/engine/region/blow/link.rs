@@ -45,11 +45,23 @@ impl Way {
         self.out.any(|(trouble, on)| *on && matches!(trouble, Trouble::Cut(_)))
     }
 
+    /// Whether most of what is said comes through, and before others give it up.
+    pub(crate) fn comes_through(&self) -> bool {
+        !self.out.any(|(trouble, on)| match trouble {
+            Trouble::Cut(_) => *on,
+            Trouble::Loss(ppm, _) => *ppm >= MILLION / 2,
+            Trouble::Delay(delay) => *delay >= TOO_LATE,
+        })
+    }
+
     /// Whether what needs both directions comes to nothing.
     pub(crate) fn is_cut(&self) -> bool {
         self.is_cut_there() || self.back.any(|on| *on)
     }
 }
+
+/// What comes so much later than before has not come, to who waits for it.
+pub(crate) const TOO_LATE: Duration = Duration::from_millis(500);
 
 /// A way in one direction, for draws.
 fn entity(from: usize, to: usize) -> u64 {

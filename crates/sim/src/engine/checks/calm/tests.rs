@@ -1,0 +1,96 @@
+//! Scenes that are made up: what a healed world must come to is found where it does not.
+
+use super::*;
+use crate::drill::{Fault, Moment, Selector};
+use crate::rehearsal::{BrokerScene, MeshScene, SiteScene};
+
+fn secs(n: u64) -> Duration {
+    Duration::from_secs(n)
+}
+
+fn drill() -> Drill {
+    Drill::plain(1, 100)
+}
+
+/// One site with so many unserved of 1,000, and places for as many as it likes.
+fn scene(at: u64, unserved: u32, places: u32) -> Scene {
+    let unaffected = Crowd { home: 1_000 - unserved, unserved, ..Crowd::default() };
+    let broker = BrokerScene {
+        up: true,
+        connections: 1_000 - unserved,
+        capacity: Some(places),
+        ..BrokerScene::default()
+    };
+    let mesh = MeshScene { pairs: 100, agree: 100, ..MeshScene::default() };
+    let site = SiteScene { unaffected, brokers: vec![broker], mesh, ..SiteScene::default() };
+    Scene { at: secs(at), sites: vec![site] }
+}
+
+/// What is found in a world that is looked at every second.
+fn found(end: u64, of: impl Fn(u64) -> Scene) -> Vec<Check> {
+    let mut calm = Calm::new(&drill());
+    (1..=end).for_each(|at| calm.look(&of(at)));
+    calm.found.finish().1.into_keys().collect()
+}
+
+fn end() -> u64 {
+    recovery(&drill()).as_secs() + 20
+}
+
+#[test]
+fn all_is_well() {
+    assert_eq!(found(end(), |at| scene(at, if at > 100 { 0 } else { 900 }, 2_000)), []);
+}
+
+#[test]
+fn who_is_never_served_is_found_where_there_is_room() {
+    assert_eq!(found(end(), |at| scene(at, 1, 2_000)), [Check::ServesAll]);
+    assert_eq!(found(end(), |at| scene(at, 1, 1_000)), [], "the reserve is short");
+    assert_eq!(found(end() - 40, |at| scene(at, 1, 2_000)), [], "there was no time for it");
+}
+
+#[test]
+fn a_storm_that_goes_on_is_found() {
+    let storm = |at| {
+        let mut scene = scene(at, 0, 2_000);
+        scene.sites[0].unaffected.failed = at * 10;
+        scene
+    };
+    assert_eq!(found(end(), storm), [Check::Calms]);
+    let again = |at| {
+        let mut scene = scene(at, 0, 2_000);
+        scene.sites[0].flow.redispatches = at * 10;
+        scene
+    };
+    assert_eq!(found(end(), again), [Check::Calms]);
+}
+
+#[test]
+fn views_that_do_not_converge_are_found() {
+    let split = |at| {
+        let mut scene = scene(at, 0, 2_000);
+        scene.sites[0].mesh.agree = 98;
+        scene
+    };
+    assert_eq!(found(70, split), [Check::Converges]);
+    assert_eq!(found(50, split), []);
+}
+
+#[test]
+fn a_drain_that_does_not_finish_is_found_and_no_strike_heals_by_itself() {
+    let deed = Deed::SiteDown(Down::Drain);
+    let fault = Fault {
+        name: None,
+        at: Moment::At(secs(1)),
+        deed,
+        on: Selector::parse("site:fra", None).unwrap(),
+        lasts: None,
+        every: None,
+    };
+    let strikes = drill().with(|drill| drill.faults.push(fault)).strikes(1);
+    let mut calm = Calm::new(&drill());
+    calm.begins(0, &strikes[0], deed, secs(1));
+    (1..=end() * 2).for_each(|at| calm.look(&scene(at, 1, 2_000)));
+    let found: Vec<Check> = calm.found.finish().1.into_keys().collect();
+    assert_eq!(found, [Check::Drains]);
+}
