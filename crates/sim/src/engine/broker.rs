@@ -68,9 +68,8 @@ pub(crate) struct Broker {
     backlog: usize,
     /// Connections it holds.
     pub(crate) connections: u32,
-    /// Connections that do not come through nodes, and whether they take all that is left.
+    /// Connections that do not come through nodes.
     pub(crate) outsiders: u32,
-    is_filled: bool,
     /// Everything takes so many times as long.
     pub(crate) slow: u32,
     /// Who waits for the answer to a PINGREQ, while it hangs.
@@ -108,7 +107,6 @@ impl Broker {
             backlog: 0,
             connections: 0,
             outsiders: 0,
-            is_filled: false,
             slow: 1,
             askers: Vec::new(),
             most: 0,
@@ -191,15 +189,11 @@ impl Broker {
     pub(crate) fn leave(&mut self) {
         assert!(self.connections > 0, "who leaves was there");
         self.connections -= 1;
-        if self.is_filled {
-            self.fill();
-        }
     }
 
     /// Outsiders take what is left, and what is given back from now on; whether anything was.
     pub(crate) fn fill(&mut self) -> bool {
         let Some(max) = self.habits.max_connections else { return false };
-        self.is_filled = true;
         let before = self.outsiders;
         self.outsiders = max.saturating_sub(self.connections);
         self.outsiders > before
@@ -207,7 +201,7 @@ impl Broker {
 
     /// They go.
     pub(crate) fn empties(&mut self) {
-        (self.is_filled, self.outsiders) = (false, 0);
+        self.outsiders = 0;
     }
 
     /// The CONNECT of a client has come.
