@@ -8,17 +8,15 @@ use isobar_core::outlook::Standing;
 use super::{Region, S};
 
 impl Region {
-    /// The round trip that a node's mesh was told of its link to that node.
-    pub(crate) fn told_rtt(&self, node: usize, to: (usize, usize)) -> Duration {
-        let far = self.plan.gnode(to.0, to.1);
+    /// The round trip that a node's mesh was told of its link to that node, if it has one.
+    pub(crate) fn told_rtt(&self, node: usize, to: (usize, usize)) -> Option<Duration> {
         let life = self.nodes[node].life.as_ref().unwrap();
         let mesh = life.mesh.as_ref().unwrap();
         let report = mesh.report(self.now());
         let links = report.links.iter().filter(|link| link.purpose == Purpose::News && link.up);
         let identity = super::mesh::identity(to.0, to.1);
-        let peer = mesh.find(&identity).unwrap();
-        assert!(far < self.plan.all_nodes());
-        links.filter(|link| link.peer == peer).map(|link| link.rtt).max().unwrap()
+        let peer = mesh.find(&identity)?;
+        links.filter(|link| link.peer == peer).map(|link| link.rtt).max()
     }
 
     /// What a node holds of a site.
@@ -37,9 +35,9 @@ impl Region {
         all.iter().find(|candidate| candidate.site == site).map_or(0, |found| found.headroom)
     }
 
-    /// In which incarnation a node speaks.
+    /// In which incarnation a node speaks, without the bits that it draws: milliseconds.
     pub(crate) fn incarnation(&self, node: usize) -> u64 {
-        self.nodes[node].life.as_ref().unwrap().mesh.as_ref().unwrap().incarnation()
+        self.nodes[node].life.as_ref().unwrap().mesh.as_ref().unwrap().incarnation() >> 16
     }
 
     /// Connections of a broker that outsiders hold.

@@ -76,7 +76,7 @@ fn all_kinds_at_once_whatever_the_threads() {
         for number in 0..faults.len() {
             t.at(300 + number as u64 * 5).end(number);
         }
-        t.at(900);
+        t.at(1_500);
         let left = (0..5).map(|site| t.count(site).unserved).sum::<u32>();
         assert_eq!(left, 0, "all is well in the end");
         let effects: Vec<bool> = (0..faults.len()).map(|n| t.stage.took_effect(n)).collect();

@@ -10,9 +10,9 @@ fn ms(n: u64) -> Duration {
     Duration::from_millis(n)
 }
 
-/// Half of New York's clients find no place at home.
+/// Many of New York's clients find no place at home.
 fn small(drill: &mut Drill) {
-    drill.topology.sites[NYC].broker.maxconn = Some(5);
+    drill.topology.sites[NYC].broker.maxconn = Some(3);
     drill.clients.stale_dns_ppm = 1_000_000;
 }
 
@@ -93,11 +93,10 @@ fn losses_are_felt_each_by_itself_and_in_bursts() {
 
 #[test]
 fn a_delay_is_measured() {
-    bites(&[(Deed::LinkDelay(ms(150)), "link:nyc<->fra")], as_it_is, |t| {
-        let rtt = |t: &mut Trial| t.region(0).told_rtt(0, (NYC, 0));
-        let before = rtt(t.at(50));
-        let longer = rtt(t.begin(0).at(200)) > before + ms(240);
-        longer && rtt(t.end(0).at(400)) < before + ms(60)
+    bites(&[(Deed::LinkDelay(ms(150)), "link:nyc<->*")], as_it_is, |t| {
+        let before = t.at(50).longer();
+        let longer = t.begin(0).at(200).longer() > ms(240);
+        before < ms(50) && longer && t.end(0).at(400).longer() < ms(90)
     });
 }
 

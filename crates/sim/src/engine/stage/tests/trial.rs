@@ -106,6 +106,18 @@ impl Trial {
         (served, held) == (clients, clients)
     }
 
+    /// The round trip to New York's first node, as others' meshes were told of it: by how much it
+    /// is more than it should be.
+    pub(super) fn longer(&mut self) -> Duration {
+        let pairs = [0, 2, 3, 4].into_iter().flat_map(|site| [(site, 0), (site, 1)]);
+        let found = pairs.filter_map(|(site, node)| {
+            let told = self.region(site).told_rtt(node, (NYC, 0))?;
+            let plan = self.stage.drill.topology.rtt(site as SiteNo, NYC as SiteNo);
+            Some(told.saturating_sub(plan))
+        });
+        found.max().unwrap()
+    }
+
     pub(super) fn region(&mut self, site: usize) -> &crate::engine::region::Region {
         self.stage.planet().region(site)
     }
