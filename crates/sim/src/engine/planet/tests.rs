@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::super::region::blow::Harm;
 use super::*;
-use crate::drill::{Backoff, Death, Down};
 use crate::drill::quantity::MILLION;
+use crate::drill::{Backoff, Death, Down};
 use crate::rehearsal::{Crowd, CrowdFinale, Times};
 
 fn secs(n: u64) -> Duration {

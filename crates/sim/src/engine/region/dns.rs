@@ -141,7 +141,10 @@ impl Region {
         let told = self.answer(node, usize::from(from), number);
         self.names_dead(node, &told);
         let key = self.node_key(node);
-        let at = self.now() + self.plan.access() + self.way(usize::from(from), node) + self.nodes[node].slow;
+        let at = self.now()
+            + self.plan.access()
+            + self.way(usize::from(from), node)
+            + self.nodes[node].slow;
         self.send(usize::from(from), at, key, Letter::Answer { number, told });
     }
 

@@ -1,6 +1,8 @@
 //! Connections between nodes, as QUIC has them: handshakes, datagrams, one ordered stream each way,
 //! resets and idle timeouts. Each end is kept where its node is.
 
+mod streams;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,15 +15,11 @@ use isobar_wire::frame::news::{self, Decoded};
 use isobar_wire::frame::{Frame, STREAM_MAX};
 
 use super::Region;
-use super::data::KEEP;
 use super::mesh::{address, identity, number};
 use super::terms::{Event, Letter, Say, ToNode};
 
 /// A link without a packet for this long is given up by the end that waited.
 pub(super) const IDLE: Duration = Duration::from_secs(30);
-/// Between two tries to send again what was lost, at most: heartbeats bring an answer, and an
-/// answer tells what is missing.
-const AGAIN: Duration = Duration::from_secs(1);
 /// For one try to reach a node.
 const DIAL: Duration = Duration::from_secs(2);
 /// Links of one life of a node.
@@ -58,7 +56,13 @@ impl Region {
         n.life.as_mut().filter(|_| here)?.links.get_mut(index as usize)
     }
 
-    pub(super) fn new_link(&mut self, node: usize, far: u16, purpose: For, dial: Option<DialId>) -> u32 {
+    pub(super) fn new_link(
+        &mut self,
+        node: usize,
+        far: u16,
+        purpose: For,
+        dial: Option<DialId>,
+    ) -> u32 {
         let now = self.now();
         let n = &mut self.nodes[node];
         let base = n.lives % (u32::MAX / LINKS) * LINKS;
@@ -215,66 +219,6 @@ impl Region {
         }
     }
 
-    /// On a link's stream: late where it was lost at first, never out of order.
-    pub(super) fn streams(&mut self, node: usize, link: u32, say: Say) {
-        let Some(end) = self.link(node, link) else { return };
-        let (far, waits) = (end.far, !end.held.is_empty());
-        let (site, _) = self.node_of(far);
-        let lost = !waits && self.is_lost(node, site);
-        if !waits && !lost {
-            return self.is_streamed(node, link, say);
-        }
-        if let Some(end) = self.link(node, link) {
-            end.held.push_back(say);
-        }
-        if lost {
-            self.again_later(node, link);
-        }
-    }
-
-    fn is_streamed(&mut self, node: usize, link: u32, say: Say) {
-        let Some(end) = self.link(node, link) else { return };
-        let (far, before, data) = (end.far, end.stream, end.purpose == For::Data);
-        let (site, there) = self.node_of(far);
-        let key = self.node_key(node);
-        let at = self.now() + self.way(site, node) + self.nodes[node].slow + self.delay(site);
-        let at = at.max(before + Duration::from_nanos(1));
-        if let Some(end) = self.link(node, link) {
-            end.stream = at;
-        }
-        let conn = if data { link } else { 0 };
-        let (to, from) = (there as u8, self.gnode(node));
-        self.send(site, at, key, Letter::Node(ToNode { to, from, conn, say }));
-    }
-
-    /// After a round trip and a half, then after twice as long, and so on.
-    fn again_later(&mut self, node: usize, link: u32) {
-        let Some(end) = self.link(node, link) else { return };
-        let (far, tries) = (end.far, u32::from(end.tries.min(10)));
-        let most = if end.purpose == For::Data { KEEP } else { AGAIN };
-        end.tries = end.tries.saturating_add(1);
-        let (site, _) = self.node_of(far);
-        let wait = (self.rtts[site] * 3 / 2 * (1 << tries)).min(most.max(self.rtts[site] * 3 / 2));
-        let key = self.node_key(node);
-        self.agenda.push(self.now() + wait, key, Event::Again { node: node as u8, link });
-    }
-
-    /// What was lost is sent again, and what waits behind it.
-    pub(super) fn sends_again(&mut self, node: usize, link: u32) {
-        while let Some(end) = self.link(node, link).filter(|end| !end.over && !end.held.is_empty()) {
-            let far = end.far;
-            let (site, _) = self.node_of(far);
-            if self.is_lost(node, site) {
-                return self.again_later(node, link);
-            }
-            let Some(end) = self.link(node, link) else { return };
-            end.tries = 0;
-            if let Some(say) = end.held.pop_front() {
-                self.is_streamed(node, link, say);
-            }
-        }
-    }
-
     fn frame(&mut self, node: usize, link: u32, bytes: &[u8], measured: (Time, Duration)) {
         let now = self.now();
         let Some(end) = self.link(node, link) else { return };
@@ -297,16 +241,6 @@ impl Region {
             return;
         };
         self.feed(node, Input::Heard { link: LinkId(u64::from(link)), message: &message });
-    }
-
-    /// A packet that is not sent again.
-    pub(super) fn says_once(&mut self, node: usize, to: u16, say: Say) {
-        let (site, _) = self.node_of(to);
-        if self.is_lost(node, site) {
-            self.nodes[node].count += 1;
-        } else {
-            self.say(node, to, say);
-        }
     }
 
     fn is_unknown(&mut self, node: usize, from: u16, link: u32) {

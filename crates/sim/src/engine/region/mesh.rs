@@ -16,12 +16,12 @@ use isobar_core::report::{AdminState, BrokerState};
 use isobar_core::time::Time;
 use isobar_wire::frame::news;
 
+use super::blow::Stage;
 use super::dns::door;
 use super::links::Link;
 use super::probe::Probe;
 use super::serve::broker_key;
 use super::terms::Event;
-use super::blow::Stage;
 use super::{Region, S};
 use crate::drill::Lie;
 use crate::engine::checks::desk::Desk;

@@ -132,7 +132,11 @@ impl Region {
         for no in 0..self.clients.len() as u32 {
             let client = self.clients[no as usize];
             let here = usize::from(client.site) == self.me && client.seat == NOWHERE;
-            if here && usize::from(client.node) == node && client.is_connected() && !client.is(Trait::Lost) {
+            if here
+                && usize::from(client.node) == node
+                && client.is_connected()
+                && !client.is(Trait::Lost)
+            {
                 self.frees(no);
                 self.loses(no);
                 let who = Who { site: self.me as u16, no, turn: client.flow };

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use isobar_core::time::Time;
 
-use super::super::{Region, class};
 use super::super::terms::Event;
+use super::super::{Region, class};
 use super::Holds;
 use crate::drill::Bursts;
 use crate::drill::quantity::MILLION;

@@ -79,7 +79,11 @@ impl Region {
             }
             Whose::Carried(far, _) => {
                 self.forgets(far, tunnel.0);
-                self.says_on_data(n, far.node, Say::TunnelGone { seat: far.seat, tunnel: tunnel.0 });
+                self.says_on_data(
+                    n,
+                    far.node,
+                    Say::TunnelGone { seat: far.seat, tunnel: tunnel.0 },
+                );
             }
         }
     }
