@@ -139,7 +139,8 @@ fn reports_are_there_whole_or_not_at_all() {
         names.sort();
         names
     };
-    let args = ["run", ".", "--seeds", "3..4", "--json", "r.json", "--junit", "r.xml", "--html", "r.html"];
+    let args =
+        ["run", ".", "--seeds", "3..4", "--json", "r.json", "--junit", "r.xml", "--html", "r.html"];
     assert_eq!(code(&isobar(here, &args)), 1);
     assert_eq!(files(), ["a.toml", "b.toml", "r.html", "r.json", "r.xml"]);
     let records = json::read(&fs::read_to_string(here.join("r.json")).unwrap()).unwrap();
@@ -226,12 +227,8 @@ fn an_interrupted_run_tells_what_it_knows() {
     fs::write(here.join("b.toml"), endless).unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_isobar"));
     command.args(["drill", "run", "a.toml", "b.toml", "--json", "r.json", "--threads", "1"]);
-    let child = command
-        .current_dir(here)
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let child =
+        command.current_dir(here).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     // Both short runs are done when the first drill is told, which a pipe does not show before the
     // end; so it is asked to end until it listens.
     let begun = Instant::now();

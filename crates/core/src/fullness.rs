@@ -114,8 +114,12 @@ impl Fullness {
     pub fn accepted(&mut self, accepted: u32, now: Time) {
         self.refused.clear();
         let Some(limit) = &mut self.limit else { return };
-        limit.trying = false;
+        let tried = core::mem::take(&mut limit.trying);
         if accepted <= limit.flows {
+            // Another got in, or the one that was tried when others had left: nothing is learned.
+            if tried {
+                limit.try_at = now + limit.wait;
+            }
             return;
         }
         if limit.weak {
@@ -224,6 +228,19 @@ mod tests {
 
     fn at(ms: u64) -> Time {
         Time::ZERO + Duration::from_millis(ms)
+    }
+
+    #[test]
+    fn one_flow_is_tried_at_a_time_whoever_else_gets_in() {
+        let mut full = full_at(100);
+        let at = |ms: u64| Time::ZERO + Duration::from_millis(ms);
+        assert!(!full.is_full(100, at(1_000)), "one may be tried");
+        full.placed(101);
+        assert!(full.is_full(101, at(1_005)));
+        // One that was under way before gets in; the trial has no answer yet.
+        full.accepted(100, at(1_010));
+        assert!(full.is_full(100, at(1_020)), "another would be a second trial");
+        assert!(!full.is_full(100, at(2_010)));
     }
 
     /// Found full at `flows`, at time zero.

@@ -11,7 +11,7 @@ use isobar_core::broker::UNANSWERED_MAX;
 use isobar_core::fullness::Evidence;
 use isobar_core::id::{BrokerId, ServiceId};
 use isobar_core::policy::{BrokerPolicy, Rules, ServicePolicy};
-use isobar_core::pool::{Outcome, Output, Placement, Pool, Request, Token};
+use isobar_core::pool::{Fact, Outcome, Output, Placement, Pool, Request, Token};
 use isobar_core::report::{AdminState, BrokerState};
 use isobar_core::time::Time;
 use isobar_core::waiting::ROOM;
@@ -124,6 +124,15 @@ impl Desk {
             }
         }
         placement
+    }
+
+    /// See [`Pool::handle`].
+    pub(crate) fn handle(&mut self, now: Time, fact: Fact) {
+        if let Fact::Probed { broker, code: Some(0), .. } = fact {
+            // It has just let somebody in: who comes next is no trial beyond what is known.
+            self.held[broker.index()].trial = None;
+        }
+        self.pool.handle(now, fact);
     }
 
     /// See [`Pool::settle`].

@@ -10,8 +10,8 @@ use isobar_core::mesh::Channel;
 use isobar_core::outlook::Standing;
 use isobar_core::time::Time;
 
-use super::dns::Told;
 use super::blow::TOO_LATE;
+use super::dns::Told;
 use super::mesh::{Machine, Node};
 use super::place::Task;
 use super::{Region, S};
@@ -161,7 +161,9 @@ impl Region {
 
     /// What is so of this site.
     pub(crate) fn truth(&self) -> SiteTruth {
-        let up: Vec<bool> = (0..self.nodes.len()).map(|node| self.is_up(node)).collect();
+        // Who has said goodbye is gone for others.
+        let up = (0..self.nodes.len()).map(|node| self.is_up(node) && !self.has_left(node));
+        let up: Vec<bool> = up.collect();
         let lives = || self.nodes.iter().map(|node| node.life.as_ref());
         let held = lives().map(|life| life.map_or(Vec::new(), |life| life.standings.clone()));
         SiteTruth {

@@ -159,6 +159,11 @@ impl Region {
         }
     }
 
+    /// Whether a node has said goodbye to the others.
+    pub(in super::super) fn has_left(&self, node: usize) -> bool {
+        self.nodes[node].drain == Some(Stage::Left)
+    }
+
     /// Whether a node refuses who comes.
     pub(in super::super) fn turns_away(&self, node: usize) -> bool {
         self.nodes[node].drain.is_some()
