@@ -71,10 +71,10 @@ fn all_kinds_at_once_whatever_the_threads() {
     let run = |threads| {
         let mut t = Trial::of(&drill, true, threads);
         for number in 0..faults.len() {
-            t.at(50 + number as u64 * 7).begin(number);
+            t.at(50 + number as u32 * 7).begin(number);
         }
         for number in 0..faults.len() {
-            t.at(300 + number as u64 * 5).end(number);
+            t.at(300 + number as u32 * 5).end(number);
         }
         t.at(1_500);
         let left = (0..5).map(|site| t.count(site).unserved).sum::<u32>();

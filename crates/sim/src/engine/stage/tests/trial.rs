@@ -2,7 +2,7 @@
 
 use super::super::*;
 use crate::drill::{Fault, Moment, Selector};
-use crate::rehearsal::SiteScene;
+use crate::rehearsal::{LOOK, SiteScene};
 
 /// Where faults strike mostly.
 pub(super) const NYC: usize = 1;
@@ -12,6 +12,8 @@ pub(super) const NYC: usize = 1;
 pub(super) struct Trial {
     pub(super) stage: Simulated,
     strikes: Vec<Strike>,
+    /// In tenths of a second, at each of which is looked.
+    now: u32,
     /// The first fault is not switched off.
     on: bool,
 }
@@ -51,12 +53,16 @@ pub(super) fn drill(faults: &[(Deed, &str)], change: Change) -> Drill {
 impl Trial {
     pub(super) fn of(drill: &Drill, on: bool, threads: usize) -> Trial {
         let stage = Simulated::new(drill, 1, threads);
-        Trial { stage, strikes: drill.strikes(1), on }
+        Trial { stage, strikes: drill.strikes(1), now: 0, on }
     }
 
     /// Time passes until then, in tenths of a second.
-    pub(super) fn at(&mut self, tenths: u64) -> &mut Trial {
-        self.stage.pass_until(Duration::from_millis(tenths * 100)).unwrap();
+    pub(super) fn at(&mut self, tenths: u32) -> &mut Trial {
+        while self.now < tenths {
+            self.now += 1;
+            self.stage.pass_until(LOOK * self.now).unwrap();
+            self.stage.look().unwrap();
+        }
         self.stage.planet().check();
         self
     }
@@ -129,6 +135,8 @@ pub(super) fn bites(faults: &[(Deed, &str)], change: Change, said: impl Fn(&mut 
     let mut with = Trial::of(&drill, true, 2);
     assert!(said(&mut with), "it does not bite: {:?}, {:?}", with.count(0), with.count(NYC));
     assert!(with.stage.took_effect(0), "it bites, and does not say so");
+    let finale = with.stage.finish().unwrap();
+    assert_eq!(finale.findings, [], "checks find nothing wrong with a world that suffers");
     let mut without = Trial::of(&drill, false, 2);
     assert!(!said(&mut without), "the same is so without the fault");
     assert!(!without.stage.took_effect(0));
