@@ -12,12 +12,15 @@ use crate::engine::wheel::Key;
 
 /// Datagrams that a node's socket keeps while nobody reads it.
 const SOCKET: usize = 256;
+/// Connections that its kernel takes for it; beyond, SYNs are dropped.
+const BACKLOG: usize = 4_096;
 
 /// What waits for one node.
 #[derive(Debug, Default)]
 pub(crate) struct Parked {
     events: Vec<Event>,
     datagrams: usize,
+    knocks: usize,
 }
 
 impl Region {
@@ -30,10 +33,13 @@ impl Region {
         let Some(node) = self.concerns(event).filter(|node| self.is_stopped(*node)) else {
             return false;
         };
-        let is_datagram = self.is_datagram(event);
+        let (is_datagram, is_knock) = (self.is_datagram(event), self.is_knock(event));
         let parked = &mut self.parked[node];
         parked.datagrams += usize::from(is_datagram);
-        if is_datagram && parked.datagrams > SOCKET {
+        parked.knocks += usize::from(is_knock);
+        let dropped =
+            is_datagram && parked.datagrams > SOCKET || is_knock && parked.knocks > BACKLOG;
+        if dropped {
             self.drops_event(event);
         } else {
             self.parked[node].events.push(*event);
@@ -87,6 +93,16 @@ impl Region {
                 if matches!(said.say, Say::Frame { sent, .. } if sent != Time::ZERO)
                     || matches!(said.say, Say::Alive))
         })
+    }
+
+    fn is_knock(&self, event: &Event) -> bool {
+        match *event {
+            Event::Knock { .. } => true,
+            Event::Letter(slot) => {
+                matches!(self.letters[slot as usize], Some(Letter::Knock(..)))
+            }
+            _ => false,
+        }
     }
 
     fn drops_event(&mut self, event: &Event) {

@@ -251,3 +251,13 @@ pub(crate) enum Say {
         n: u32,
     },
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_to_come_is_small() {
+        assert_eq!(size_of::<Event>(), 16);
+    }
+}
