@@ -87,7 +87,7 @@ fn a_bad_file_is_told_before_anything_is_run() {
     let folder = folder(&[("a.toml", HOLDS), ("b.toml", "totally = \"x\"")]);
     let output = isobar(folder.path(), &["run", ".", "--json", "out.json"]);
     assert_eq!((code(&output), said(&output).as_str()), (3, ""));
-    assert!(complained(&output).contains("b.toml:10:1: unknown key `totally`"), "{output:?}");
+    assert!(complained(&output).contains("unknown key `totally`"), "{output:?}");
     assert!(!folder.path().join("out.json").exists());
     fs::create_dir(folder.path().join("empty")).unwrap();
     let output = isobar(folder.path(), &["run", "empty"]);
@@ -148,7 +148,7 @@ fn reports_are_there_whole_or_not_at_all() {
     assert_eq!(runs, [("./a.toml", 3), ("./a.toml", 4), ("./b.toml", 3), ("./b.toml", 4)]);
     assert_eq!(records[2].source, drill(FAILS));
     assert!(fs::read_to_string(here.join("r.xml")).unwrap().contains("<testsuites"));
-    assert!(fs::read_to_string(here.join("r.html")).unwrap().contains("<!doctype html>"));
+    assert!(fs::read_to_string(here.join("r.html")).unwrap().starts_with("<!DOCTYPE html>"));
 
     // Told at once, and what is there stays.
     for (args, expected) in [
@@ -229,8 +229,7 @@ fn an_interrupted_run_tells_what_it_knows() {
     command.args(["drill", "run", "a.toml", "b.toml", "--json", "r.json", "--threads", "1"]);
     let child =
         command.current_dir(here).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    // Both short runs are done when the first drill is told, which a pipe does not show before the
-    // end; so it is asked to end until it listens.
+    // Reports are begun before anything is run, and after it listens.
     let begun = Instant::now();
     let part = || {
         let entries = fs::read_dir(here).unwrap();

@@ -33,7 +33,7 @@ fn what_is_made_small_is_a_drill() {
         let shrunk = shrink(&drill, seed, 200, fails);
         assert!(shrunk.drill.faults.iter().any(|fault| fault.deed.word() == needed));
     }
-    assert!(tried > 3_000, "{tried}");
+    assert!(tried > 1_000, "{tried}");
     assert_eq!(refused, [""; 0]);
 }
 

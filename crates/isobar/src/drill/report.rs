@@ -1,7 +1,7 @@
 //! What is rendered of records, whoever renders it.
 
 use isobar_sim::rehearsal::record::Record;
-use isobar_sim::report::{diff, json, junit, text};
+use isobar_sim::report::{diff, json, junit, page, text};
 
 /// All runs of one drill, for people.
 pub(super) fn table(records: &[Record]) -> String {
@@ -24,8 +24,8 @@ pub(super) fn junit(records: &[Record]) -> String {
 }
 
 /// All runs, as a page.
-pub(super) fn page(_: &[Record]) -> String {
-    "<!doctype html>\n<title>Drills</title>\n".to_owned()
+pub(super) fn page(records: &[Record]) -> String {
+    page::page(records)
 }
 
 /// What differs between two sets of runs; empty where nothing does.

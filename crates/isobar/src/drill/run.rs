@@ -77,16 +77,19 @@ pub fn run(args: &Args) -> ExitCode {
     for warning in drills.iter().flat_map(|file| &file.warnings) {
         tell(&format!("warning: {warning}\n"));
     }
-    let begun = Papers::begin(args);
-    let (papers, interrupt) = match (begun, Interrupt::listen()) {
-        (Ok(papers), Ok(interrupt)) => (papers, interrupt),
-        (Err(wrong), _) => {
-            tell(&format!("error: {wrong}\n"));
-            return Exit::BadFile.code();
-        }
-        (_, Err(error)) => {
+    // First of all, so that nothing is left half made.
+    let interrupt = match Interrupt::listen() {
+        Ok(interrupt) => interrupt,
+        Err(error) => {
             tell(&format!("error: cannot listen for Ctrl-C: {error}\n"));
             return Exit::Failed.code();
+        }
+    };
+    let papers = match Papers::begin(args) {
+        Ok(papers) => papers,
+        Err(wrong) => {
+            tell(&format!("error: {wrong}\n"));
+            return Exit::BadFile.code();
         }
     };
     let mut told = Told { quiet: args.quiet, keeps: papers.is_any(), ..Told::default() };

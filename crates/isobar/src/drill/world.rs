@@ -184,3 +184,25 @@ impl<S: Stage> Stage for Interruptible<'_, S> {
         self.world.finish().map_err(Ended::Failed)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use isobar_sim::explore::draw;
+
+    use super::*;
+
+    #[test]
+    fn a_program_that_gives_up_says_where() {
+        let came = quietly(|| catch(|| panic!("a place was given back {} times", 2)));
+        let Err(Unfinished::Panicked(why)) = came else { panic!("{came:?}") };
+        assert!(why.starts_with("a place was given back 2 times, at "), "{why}");
+        assert!(why.contains("world.rs"), "{why}");
+    }
+
+    #[test]
+    fn a_run_ends_when_it_is_asked_to() {
+        let drill = draw(1);
+        let watch = Watch { progress: &|_| panic!("it did not run"), is_over: &|| true };
+        assert_eq!(simulate(&drill, 1, 1, &watch), Err(Unfinished::Interrupted));
+    }
+}

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::drill::{
-    Drill, Event, Fault, Item, Kind, Moment, Pattern, Selector, SiteNo, Target, Topology, What,
-    Which, times,
+    Drill, Event, Fault, Item, Kind, Moment, Pattern, Selector, SiteNo, Target, Targets, Topology,
+    What, Which, times,
 };
 
 /// Without this fault; what came after it comes at the time at which it would have come. `None`
@@ -161,7 +161,6 @@ pub(super) fn narrowed(drill: &Drill, fault: usize, seed: u64) -> Vec<Selector> 
     if targets.len() < 2 {
         return Vec::new();
     }
-    use crate::drill::Targets;
     let only = |number: u16| Which::Range(number + 1, number + 1);
     let one = |targets: &Targets| {
         let what = match targets {
