@@ -62,6 +62,7 @@ impl Region {
 
     /// Clients that are there already when time begins: each was placed by its node's own pool.
     pub(super) fn adopts(&mut self) {
+        let takes = self.plan.site(self.me).broker.capacity();
         for no in 0..self.clients.len() {
             if self.is_rejected(no as u32) {
                 continue;
@@ -87,7 +88,10 @@ impl Region {
                 Placement::Rejected(_) => continue,
             };
             let broker = token.broker();
-            if !self.brokers[broker.index()].accept() {
+            // Nodes have not heard of each other yet, and the broker has room for their probes: neither
+            // keeps its clients within what it takes of them.
+            let taken = &mut self.brokers[broker.index()];
+            if takes.is_some_and(|most| taken.of_clients() >= most) || !taken.accept() {
                 life.pool.release(BEGIN, token);
                 continue;
             }
