@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use isobar_sim::drill::spell;
+use isobar_sim::explore::draw;
 use isobar_sim::report::json;
 use tempfile::TempDir;
 
@@ -269,6 +271,14 @@ fn explore_counts_what_it_ran_and_keeps_what_fails() {
         let loaded = isobar::drill::load(&path).unwrap_or_else(|error| panic!("{error}"));
         assert_eq!(loaded.drill.name, path.file_stem().unwrap().to_str().unwrap());
     }
+}
+
+#[test]
+fn a_scenario_can_be_looked_at() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = isobar(folder.path(), &["explore", "--seed", "7", "--draw"]);
+    assert_eq!((code(&output), said(&output)), (0, spell(&draw(7))));
+    assert_eq!(code(&isobar(folder.path(), &["explore", "--draw"])), 2);
 }
 
 #[test]

@@ -11,7 +11,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use isobar_sim::drill::{Drill, spell};
-use isobar_sim::explore::{Blame, Shrunk, blames, draw, regress, regress_name, shrink};
+use isobar_sim::explore::{
+    Blame, Shrunk, blames, draw, expect_anew, regress, regress_name, shrink,
+};
 use isobar_sim::rehearsal::record::{Outcome, Record};
 
 use super::exit::Exit;
@@ -25,7 +27,7 @@ use super::{pool, say, tell};
 const AFTER_HELP: &str = "\
 Every scenario is drawn from a seed: sites, nodes, brokers, clients and their habits, the network
 between, one to six faults (each kind there or not, by a coin for each), and what must hold in any
-of them. `--seed N --scenarios 1` draws and runs scenario N again.
+of them. `--seed N --scenarios 1` runs scenario N again, `--seed N --draw` writes it as a drill.
 
 Exit codes: 0 nothing was found, 1 something was, 2 nothing was found but it was interrupted, or
 wrong usage, 3 a file could not be written.";
@@ -61,6 +63,10 @@ pub struct Args {
     #[command(flatten)]
     pub threads: ThreadArgs,
 
+    /// Run nothing: write the scenario of this seed as a drill, to standard output.
+    #[arg(long, requires = "seed")]
+    pub draw: bool,
+
     /// Tell only what was found.
     #[arg(short, long)]
     pub quiet: bool,
@@ -68,6 +74,10 @@ pub struct Args {
 
 /// Explores and tells what was found.
 pub fn run(args: &Args) -> ExitCode {
+    if let Some(seed) = args.seed.filter(|_| args.draw) {
+        say(&spell(&draw(seed)));
+        return Exit::Passed.code();
+    }
     let interrupt = match Interrupt::listen() {
         Ok(interrupt) => interrupt,
         Err(error) => {
@@ -224,13 +234,16 @@ impl<'a> Found<'a> {
 
     fn make_small(&self, seed: u64, drill: &Drill, blame: &Blame) -> Shrunk {
         let mut tried = 0;
-        shrink(drill, seed, self.args.tries.get(), |small, seed| {
+        let shrunk = shrink(drill, seed, self.args.tries.get(), |small, seed| {
             tried += 1;
             self.line.show(None, || format!("seed {seed}: {blame}: made smaller, run {tried}"));
-            let is_drill = || super::parse(Path::new("x.toml"), &spell(small)).is_ok();
+            // What must hold of a world does so of a smaller one only if it is asked anew.
+            let small = expect_anew(small.clone());
+            let is_drill = super::parse(Path::new("x.toml"), &spell(&small)).is_ok();
             let fails_alike = |ran: Ran| ran.blames.contains(blame);
-            !(self.over)() && is_drill() && Ran::of(small, seed, self.over).is_some_and(fails_alike)
-        })
+            !(self.over)() && is_drill && Ran::of(&small, seed, self.over).is_some_and(fails_alike)
+        });
+        Shrunk { drill: expect_anew(shrunk.drill), ..shrunk }
     }
 
     fn keep(&mut self, seed: u64, drawn: &Drill, blame: &Blame, shrunk: &Shrunk) {

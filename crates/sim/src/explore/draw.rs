@@ -44,15 +44,20 @@ pub fn draw(seed: u64) -> Drill {
         must_fail: Vec::new(),
     };
     drill.faults = faults::faults(seed, &drill, CALM + drill.clients.arrive);
+    let drill = expect_anew(drill);
+    let hypothesis = format!(
+        "Drawn from seed {seed}: whatever breaks, no limit is exceeded, and what fits is served \
+         again soon after"
+    );
+    Drill { hypothesis, ..drill }
+}
+
+/// A scenario that was changed, with what must hold in it as it is now, and as long as that takes.
+pub fn expect_anew(mut drill: Drill) -> Drill {
     let healed = healed(&drill);
     let wait = expect::settling(&drill);
     drill.duration = healed + wait + Duration::from_secs(20);
     drill.expectations = expect::expectations(&drill, healed, wait);
-    drill.hypothesis = format!(
-        "Drawn from seed {seed}: whatever breaks, no limit is exceeded, and what fits is served \
-         again {} s after the last fault has ended",
-        wait.as_secs()
-    );
     drill
 }
 

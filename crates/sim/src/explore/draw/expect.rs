@@ -23,7 +23,8 @@ pub(super) fn settling(drill: &Drill) -> Duration {
     });
     let waits = waits.max().unwrap_or_default();
     let tries = clients.patience + waits;
-    notices + tries * 3 + drill.entry.ttl + drill.slow_start + queues(drill)
+    let all = notices + tries * 3 + drill.entry.ttl + drill.slow_start + queues(drill);
+    Duration::from_secs(all.as_secs() + 1)
 }
 
 /// Until everyone has had a turn where turns are counted by the second.
