@@ -13,7 +13,7 @@
 //!   in a hundred.
 //!
 //! The last two hold where capacity suffices: the brokers that run take all clients who want to be
-//! served, and leave each site's reserve. Where a drill ends before the time is over, nothing is
+//! served, and leave each site's reserve; and those who may go nowhere else have room at home. Where a drill ends before the time is over, nothing is
 //! judged.
 //!
 //! *drains* is another matter: a site that is told to drain is empty when its time and
@@ -24,6 +24,7 @@ use std::time::Duration;
 
 use super::Findings;
 use crate::drill::{Backoff, Check, Deed, Down, Drill, SiteNo, Strike, Targets};
+use crate::explore;
 use crate::rehearsal::{Crowd, Scene};
 
 /// Anti-entropy comes every 30 s with jitter, and dials wait up to that long.
@@ -78,6 +79,8 @@ pub(crate) struct Calm {
     comes_and_goes: bool,
     rejected: bool,
     keepalive: bool,
+    /// With nothing broken there is a place for everyone that may be theirs.
+    has_room: bool,
     reserve: u64,
     drain_timeout: Duration,
     /// Strikes that go on.
@@ -100,6 +103,7 @@ impl Calm {
             comes_and_goes: drill.clients.stay.is_some(),
             rejected: drill.clients.rejected_ppm > 0,
             keepalive: !drill.clients.keepalive.is_zero(),
+            has_room: explore::suffices(drill),
             reserve: u64::from(drill.service.spill.reserve),
             drain_timeout: drill.drain_timeout,
             active: BTreeSet::new(),
@@ -145,7 +149,7 @@ impl Calm {
         }
         let since = scene.at - self.healed;
         self.look_at_beliefs(scene, since);
-        if suffices(scene, self.reserve) {
+        if self.has_room && suffices(scene, self.reserve) {
             self.look_at_clients(scene, since);
         } else {
             self.mark = None;

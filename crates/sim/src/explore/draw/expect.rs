@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::drill::metric::{BrokerMetric, ClientMetric, FlowMetric, MeshMetric, Whose};
 use crate::drill::quantity::MILLION;
 use crate::drill::{
-    Backoff, Bound, Compare, Deed, Drill, EntryPolicy, Expectation, Kind, Metric, Moment,
+    Backoff, Bound, Compare, Death, Deed, Drill, EntryPolicy, Expectation, Kind, Metric, Moment,
 };
 
 /// Views agree so long after everything has healed: the detector's own times and a round of
@@ -85,13 +85,17 @@ fn bound(metric: Metric, compare: Compare, value: u64) -> Bound {
     Bound { metric, compare, value }
 }
 
-/// A node that stands still while its siblings go on gives its share of a broker's places away
-/// without knowing: the sum may pass `maxconn` until it does, and the broker's own limit rules. The
-/// checks of every drill allow that case alone.
+/// Where the sum of what nodes know of a broker is not what it holds, it may pass `maxconn`, and the
+/// broker's own limit rules; the checks of every drill allow these cases alone. A node that stands
+/// still while its siblings go on gives its share away without knowing. One that falls silent leaves
+/// connections behind that nobody counts.
 fn may_share_wrongly(drill: &Drill) -> bool {
-    let stands_still = |deed: &Deed| matches!(deed, Deed::NodePause | Deed::NodeSlow(_));
-    drill.topology.sites.iter().any(|site| site.nodes > 1)
-        && drill.faults.iter().any(|fault| stands_still(&fault.deed))
+    let has_siblings = drill.topology.sites.iter().any(|site| site.nodes > 1);
+    drill.faults.iter().any(|fault| match fault.deed {
+        Deed::NodePause | Deed::NodeSlow(_) => has_siblings,
+        Deed::NodeCrash(Death::Silent) => true,
+        _ => false,
+    })
 }
 
 /// A network on which nobody is ever avoided for a moment.

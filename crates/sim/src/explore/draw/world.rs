@@ -63,10 +63,12 @@ fn limit(dice: &mut Dice, sites: &mut [Site]) {
             true => (all, brokers),
             false => (u64::from(site.clients), u64::from(site.brokers)),
         };
-        let places = (clients * 100).div_ceil(load * among).max(4);
+        let places = (clients * 100).div_ceil(load * among).max(8);
         let places = u32::try_from(places).unwrap_or(u32::MAX);
         site.broker.maxconn = told.0.then_some(places);
-        let own = if told.0 { places.saturating_sub(places / 5).max(3) } else { places };
+        // Where a broker's own limit is all there is, nodes probe within it.
+        let probes = 2 * u32::from(site.nodes);
+        let own = if told.0 { places - places / 5 } else { places } + probes;
         site.broker.max_connections = told.1.then_some(own);
     }
 }
