@@ -7,6 +7,7 @@ mod commands;
 mod explored;
 mod good;
 mod mutated;
+mod rehearsed;
 mod shipped;
 
 use std::path::Path;

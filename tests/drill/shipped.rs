@@ -10,7 +10,7 @@ use isobar_sim::drill::{Deed, Drill, Rule, spell};
 
 use crate::parse;
 
-fn root() -> PathBuf {
+pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
