@@ -124,7 +124,8 @@ pub(super) fn clients(seed: u64) -> Clients {
         rejected_ppm: if dice.percent(25) { share(&mut dice, 10) } else { 0 },
         patience: dice.seconds(10, 30),
         access: dice.millis(1, 100),
-        arrive: if dice.percent(50) { dice.seconds(1, 30) } else { Duration::ZERO },
+        // Who is there when time begins was shared out by nodes that had not heard of each other.
+        arrive: dice.seconds(5, 30),
         stay,
         // A drill without `stay` has no `away` to spell.
         away: if stay.is_some() { dice.seconds(5, 60) } else { Duration::from_secs(60) },
