@@ -9,7 +9,7 @@ fn secs(n: u64) -> Duration {
 }
 
 fn drill() -> Drill {
-    Drill::plain(1, 100)
+    Drill::plain(1, 1_000)
 }
 
 /// One site with so many unserved of 1,000, and places for as many as it likes.
