@@ -386,6 +386,9 @@ impl Region {
         self.moves(no, before);
         if home {
             self.settles(no, slot);
+        } else {
+            // By this the far node knows whom a ping or a farewell is from.
+            self.clients[no as usize].seat = slot;
         }
     }
 }
