@@ -13,15 +13,15 @@ use crate::shipped::root;
 fn run(files: &[&str], options: &[&str]) -> Vec<Record> {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("records.json");
-    let files: Vec<PathBuf> = files.iter().map(|file| root().join("simulations").join(file)).collect();
+    let files: Vec<PathBuf> =
+        files.iter().map(|file| root().join("simulations").join(file)).collect();
     let files: Vec<&Path> =
         files.iter().map(PathBuf::as_path).filter(|file| file.exists()).collect();
     let mut command = Command::new(env!("CARGO_BIN_EXE_isobar"));
     command.args(["drill", "run", "--quiet"]).args(files).args(options).arg("--json").arg(&out);
     let output = command.output().unwrap();
-    let text = std::fs::read_to_string(&out).unwrap_or_else(|error| {
-        panic!("{error}: {}", String::from_utf8_lossy(&output.stderr))
-    });
+    let text = std::fs::read_to_string(&out)
+        .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&output.stderr)));
     json::read(&text).unwrap()
 }
 
@@ -32,7 +32,9 @@ fn every_drill_passes_and_every_negative_one_fails_for_its_reason() {
     assert!(records.len() >= 60, "{} runs", records.len());
     let bad = records.iter().filter(|record| record.outcome != Outcome::Passed);
     let bad: Vec<String> = bad
-        .map(|record| format!("{} {}: {:?} {:?}", record.drill, record.seed, record.outcome, record.why))
+        .map(|record| {
+            format!("{} {}: {:?} {:?}", record.drill, record.seed, record.outcome, record.why)
+        })
         .collect();
     assert!(bad.is_empty(), "{}", bad.join("\n"));
 }
@@ -55,7 +57,8 @@ fn one_record_whatever_the_threads_and_twice() {
 #[test]
 fn hashes_are_what_they_were() {
     let path = root().join("tests/drill/hashes.txt");
-    let records = run(&["site-loss-rst.toml", "node-loss.toml", "surge.toml"], &["--seeds", "1..2"]);
+    let records =
+        run(&["site-loss-rst.toml", "node-loss.toml", "surge.toml"], &["--seeds", "1..2"]);
     let line = |record: &Record| format!("{} {} {:016x}\n", record.drill, record.seed, record.hash);
     let fresh: String = records.iter().map(line).collect();
     if std::env::var_os("ISOBAR_BLESS").is_some() {

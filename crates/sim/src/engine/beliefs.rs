@@ -1,15 +1,15 @@
 //! What nodes hold of other sites, beside what is so.
 //!
 //! Of two sites one *reaches* the other while both have a node that runs and packets pass between
-//! them both ways. A site is *well* while a node of it runs and at least half of the other sites
-//! that run reach it; it is *lost* from when it is not. Who should notice a loss is every node that
-//! ran then and whose site does not reach the lost one; for each of them the site has returned when
-//! it does again.
+//! them both ways. A site is *well* while a node of it runs, at least half of the other sites that
+//! run reach it, and none of its nodes is about to leave; it is *lost* from when it is not. Who
+//! should notice a loss is every node that ran then and whose site does not reach the lost one; for
+//! each of them the site has returned when it does again.
 //!
 //! A verdict is false that is passed on a site which has been well all the time for [`FAIR`]: what
-//! a node has not heard lately it cannot know, and a cut that ends just before the verdict leaves
-//! that right by all that could be heard. To avoid a site is false only where one's own site
-//! reaches it as well.
+//! a node has not heard lately it cannot know, a cut that ends just before the verdict leaves that
+//! right by all that could be heard, and a process that has just started has to be found again. To
+//! avoid a site is false only where one's own site reaches it as well.
 //!
 //! Beliefs are known to the moment; truth changes by strikes, and else is looked at ten times a
 //! second.
@@ -24,7 +24,7 @@ use crate::rehearsal::{Became, Detection, MeshScene};
 /// A loss that is over so soon is none to who has not noticed.
 const BRIEF: Duration = Duration::from_millis(600);
 /// What is so for less than this may not be known yet.
-pub(crate) const FAIR: Duration = Duration::from_secs(2);
+pub(crate) const FAIR: Duration = Duration::from_secs(5);
 
 /// A node has come to hold something else of a site.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -34,6 +34,8 @@ pub(crate) struct Turn {
     pub(crate) site: SiteNo,
     pub(crate) from: Option<Standing>,
     pub(crate) to: Standing,
+    /// Its nodes have said that they go.
+    pub(crate) left: bool,
 }
 
 /// What is so of one site.
@@ -41,6 +43,8 @@ pub(crate) struct Turn {
 pub(crate) struct SiteTruth {
     /// By node: it runs and is not stopped.
     pub(crate) up: Vec<bool>,
+    /// One of its nodes is about to leave, and says so.
+    pub(crate) leaves: bool,
     /// It asks for no new flows.
     pub(crate) drains: bool,
     /// By site: whether what is said here comes through to there.
@@ -159,7 +163,7 @@ impl Beliefs {
                 all += 1;
                 some += usize::from(self.reach[a][b].0);
             }
-            let well = up[b] && 2 * some >= all;
+            let well = up[b] && !truth[b].leaves && 2 * some >= all;
             self.past[b].up = up[b];
             match (self.past[b].well, well) {
                 (Some(_), false) => {
@@ -201,7 +205,7 @@ impl Beliefs {
     }
 
     fn turned(&mut self, turn: &Turn) {
-        let Turn { at, by, site, from, to } = *turn;
+        let Turn { at, by, site, from, to, left } = *turn;
         for &index in &self.open {
             let detection = &mut self.detections[index];
             if (detection.site, detection.by) != (site, by) || at < detection.lost {
@@ -226,7 +230,7 @@ impl Beliefs {
         let well = past.well.is_some_and(fair);
         let (reaches, since) = self.reach[usize::from(by.site)][usize::from(site)];
         let own = &mut self.past[usize::from(by.site)];
-        if to == Standing::Dead && well {
+        if to == Standing::Dead && well && !left {
             own.false_dead += 1;
             self.false_dead.push(*turn);
         }
@@ -332,7 +336,8 @@ impl Beliefs {
     /// What a node should hold of a site, if it does.
     fn agrees(&self, a: usize, b: usize, drains: bool, held: Option<Standing>) -> bool {
         match (self.reach[a][b].0, held) {
-            (true, Some(held)) if drains => held == Standing::Draining,
+            // Who has left is dead by its own word.
+            (true, Some(held)) if drains => !sends(held),
             (true, held) => held.is_some_and(sends),
             // Nobody sends flows to a site of which there is no news.
             (false, held) => held.is_none() || has_lost(held),

@@ -14,7 +14,7 @@ use crate::drill::{AllDown, Drill, EntryPolicy, Site, SiteNo};
 /// When a planet's time begins: pools are a minute old by then, and past their slow start.
 pub const BEGIN: Time = Time(60_000_000_000);
 /// What a broker takes beyond its `maxconn` where its own limit is not given: nodes' probes.
-const PROBES: u32 = 3;
+pub(super) const PROBES: u32 = 3;
 
 /// All of it.
 #[derive(Clone, Debug)]

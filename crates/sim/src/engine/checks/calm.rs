@@ -23,7 +23,8 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::Findings;
-use crate::drill::{Backoff, Check, Deed, Down, Drill, SiteNo, Strike, Targets};
+use crate::drill::{Backoff, Broker, Check, Deed, Down, Drill, Site, SiteNo, Strike, Targets};
+use crate::engine::plan::PROBES;
 use crate::explore;
 use crate::rehearsal::{Crowd, Scene};
 
@@ -82,6 +83,8 @@ pub(crate) struct Calm {
     /// With nothing broken there is a place for everyone that may be theirs.
     has_room: bool,
     reserve: u64,
+    /// By site: clients that each of its brokers takes beside probes; `None` for any number.
+    places: Vec<Option<u64>>,
     drain_timeout: Duration,
     /// Strikes that go on.
     active: BTreeSet<usize>,
@@ -105,6 +108,7 @@ impl Calm {
             keepalive: !drill.clients.keepalive.is_zero(),
             has_room: explore::suffices(drill),
             reserve: u64::from(drill.service.spill.reserve),
+            places: drill.topology.sites.iter().map(places).collect(),
             drain_timeout: drill.drain_timeout,
             active: BTreeSet::new(),
             healed: drill.clients.arrive,
@@ -149,11 +153,28 @@ impl Calm {
         }
         let since = scene.at - self.healed;
         self.look_at_beliefs(scene, since);
-        if self.has_room && suffices(scene, self.reserve) {
+        if self.has_room && self.suffices(scene) {
             self.look_at_clients(scene, since);
         } else {
             self.mark = None;
         }
+    }
+
+    /// Whether the brokers that run take all who want to be served.
+    fn suffices(&self, scene: &Scene) -> bool {
+        let mut all = 0;
+        for (site, places) in scene.sites.iter().zip(&self.places) {
+            let running = site.brokers.iter().filter(|broker| broker.up).count() as u64;
+            match places {
+                None if running > 0 => return true,
+                None => {}
+                Some(places) => all += places * running,
+            }
+        }
+        let crowds = scene.sites.iter().flat_map(|site| [&site.affected, &site.unaffected]);
+        let wanting: u64 =
+            crowds.map(|c| u64::from(c.home) + u64::from(c.abroad) + u64::from(c.unserved)).sum();
+        wanting * 100 <= all * (100 - self.reserve.min(100))
     }
 
     fn look_at_drains(&mut self, scene: &Scene) {
@@ -226,17 +247,11 @@ impl Calm {
     }
 }
 
-/// Whether the brokers that run take all who want to be served.
-fn suffices(scene: &Scene, reserve: u64) -> bool {
-    let mut places = 0u64;
-    for broker in scene.sites.iter().flat_map(|site| &site.brokers).filter(|broker| broker.up) {
-        let Some(capacity) = broker.capacity else { return true };
-        places += u64::from(capacity);
-    }
-    let crowds = scene.sites.iter().flat_map(|site| [&site.affected, &site.unaffected]);
-    let wanting: u64 =
-        crowds.map(|c| u64::from(c.home) + u64::from(c.abroad) + u64::from(c.unserved)).sum();
-    wanting * 100 <= places * (100 - reserve.min(100))
+/// Clients that a broker of a site takes. Of its own limit, probes need a part.
+fn places(site: &Site) -> Option<u64> {
+    let Broker { maxconn, max_connections, .. } = site.broker;
+    let own = max_connections.map(|most| most.saturating_sub(u32::from(site.nodes) * PROBES));
+    [maxconn, own].into_iter().flatten().min().map(u64::from)
 }
 
 #[cfg(test)]

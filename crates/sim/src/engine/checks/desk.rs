@@ -19,16 +19,17 @@ use isobar_core::waiting::ROOM;
 use super::Findings;
 use crate::drill::Check;
 
-/// A broker beyond what it is known to take is tried by one flow at a time, and no sooner after the
-/// last one than this.
+/// A broker without checks that is Down is tried no sooner after the last one than this.
 const TRIAL_APART: Duration = Duration::from_millis(900);
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Held {
     active: u32,
     unanswered: u32,
-    /// When it was last tried although Down, or although full.
+    /// When it was last tried although Down.
     trial: Option<Time>,
+    /// It was tried although full, and no opening has come to anything since.
+    probes: bool,
 }
 
 /// The pool of one node, under watch.
@@ -144,6 +145,7 @@ impl Desk {
         evidence: Option<Evidence>,
     ) {
         let held = &mut self.held[token.broker().index()];
+        held.probes = false;
         held.unanswered = held.unanswered.wrapping_sub(1);
         self.pool.settle(now, token, outcome, evidence);
         self.check_books(now, token.broker());
@@ -153,6 +155,7 @@ impl Desk {
     pub(crate) fn release(&mut self, now: Time, token: Token) {
         let broker = token.broker();
         let held = &mut self.held[broker.index()];
+        held.probes = false;
         held.active = held.active.wrapping_sub(1);
         held.unanswered = held.unanswered.wrapping_sub(u32::from(!token.is_settled()));
         self.placed = self.placed.wrapping_sub(1);
@@ -181,15 +184,15 @@ impl Desk {
         let down = glance.state == BrokerState::Down;
         let full = is_last && glance.learned_limit.is_some_and(|limit| glance.active > limit);
         let lately = held.trial.is_some_and(|at| now.since(at) < TRIAL_APART);
-        if down || full {
-            held.trial = Some(now);
-        }
+        let probes = held.probes;
+        held.probes |= full;
+        held.trial = if down { Some(now) } else { held.trial };
         let why_not = match glance.admin {
             AdminState::Maint => Some("in maintenance"),
             AdminState::Drain if !settled => Some("drained"),
             _ if down && checked => Some("down"),
             _ if down && lately => Some("down, and tried just now"),
-            _ if full && lately => Some("full, and tried just now"),
+            _ if full && probes => Some("full, and is being tried"),
             _ => None,
         };
         if let Some(why_not) = why_not {

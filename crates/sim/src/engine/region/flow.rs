@@ -348,7 +348,7 @@ impl Region {
                 Fact::Waiting
             }
             Placement::Rejected(why) => {
-                task.rejected = Some(why);
+                task.rejected = Some((now, why));
                 Fact::Rejected(why)
             }
         }

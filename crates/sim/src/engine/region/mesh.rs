@@ -9,6 +9,7 @@ use isobar_core::id::{BrokerId, PeerId, SiteId};
 use isobar_core::mesh::message::{BrokerSeen, Introduction};
 use isobar_core::mesh::{
     BrokerKey, Identity, Input, Local, LocalBroker, LocalService, Mesh, MeshPolicy, Notice, Output,
+    Reason,
 };
 use isobar_core::outlook::{Outlook, Standing};
 use isobar_core::pool::Token;
@@ -311,9 +312,9 @@ impl Region {
 
     fn told(&mut self, node: usize, notice: &Notice) {
         match notice {
-            Notice::Standing { site, from, to, .. } => {
+            Notice::Standing { site, from, to, reason } => {
                 self.tally.standings += 1;
-                self.holds_of(node, *site, *to);
+                self.holds_of(node, *site, *to, *reason == Reason::Left);
                 self.checks_standing(node, *site, *from, *to);
                 self.agenda.note(u64::from(site.0) << 8 | *to as u64);
             }

@@ -143,7 +143,7 @@ impl Region {
     }
 
     /// A node has come to hold something else of a site.
-    pub(super) fn holds_of(&mut self, node: usize, site: SiteId, to: Standing) {
+    pub(super) fn holds_of(&mut self, node: usize, site: SiteId, to: Standing, left: bool) {
         let (at, sites) = (since_begin(self.now()), self.plan.sites());
         let Some(life) = &mut self.nodes[node].life else { return };
         let name = life.mesh.as_ref().and_then(|mesh| mesh.site_name(site));
@@ -151,7 +151,7 @@ impl Region {
         life.standings.resize(sites, None);
         let from = life.standings[site].replace(to);
         let by = NodeAt { site: self.me as SiteNo, node: node as u16 };
-        self.turns.push(Turn { at, by, site: site as SiteNo, from, to });
+        self.turns.push(Turn { at, by, site: site as SiteNo, from, to, left });
     }
 
     /// How beliefs have turned since this was last asked, in order.
@@ -167,6 +167,7 @@ impl Region {
         let lives = || self.nodes.iter().map(|node| node.life.as_ref());
         let held = lives().map(|life| life.map_or(Vec::new(), |life| life.standings.clone()));
         SiteTruth {
+            leaves: self.nodes.iter().any(|node| node.drain.is_some()),
             drains: lives().flatten().count() > 0
                 && lives().flatten().all(|life| life.local.draining),
             through: (0..self.plan.sites()).map(|to| self.comes_through(to)).collect(),

@@ -12,23 +12,19 @@ fn drill() -> Drill {
     Drill::plain(1, 1_000)
 }
 
-/// One site with so many unserved of 1,000, and places for as many as it likes.
-fn scene(at: u64, unserved: u32, places: u32) -> Scene {
+/// One site with one broker and so many unserved of 1,000.
+fn scene(at: u64, unserved: u32) -> Scene {
     let unaffected = Crowd { home: 1_000 - unserved, unserved, ..Crowd::default() };
-    let broker = BrokerScene {
-        up: true,
-        connections: 1_000 - unserved,
-        capacity: Some(places),
-        ..BrokerScene::default()
-    };
+    let broker = BrokerScene { up: true, connections: 1_000 - unserved, ..BrokerScene::default() };
     let mesh = MeshScene { pairs: 100, agree: 100, ..MeshScene::default() };
     let site = SiteScene { unaffected, brokers: vec![broker], mesh, ..SiteScene::default() };
     Scene { at: secs(at), sites: vec![site] }
 }
 
 /// What is found in a world that is looked at every second.
-fn found(end: u64, of: impl Fn(u64) -> Scene) -> Vec<Check> {
-    let mut calm = Calm::new(&drill());
+fn found(end: u64, places: u32, of: impl Fn(u64) -> Scene) -> Vec<Check> {
+    let drill = drill().with(|drill| drill.topology.sites[0].broker.maxconn = Some(places));
+    let mut calm = Calm::new(&drill);
     (1..=end).for_each(|at| calm.look(&of(at)));
     calm.found.finish().1.into_keys().collect()
 }
@@ -39,41 +35,41 @@ fn end() -> u64 {
 
 #[test]
 fn all_is_well() {
-    assert_eq!(found(end(), |at| scene(at, if at > 100 { 0 } else { 900 }, 2_000)), []);
+    assert_eq!(found(end(), 2_000, |at| scene(at, if at > 100 { 0 } else { 900 })), []);
 }
 
 #[test]
 fn who_is_never_served_is_found_where_there_is_room() {
-    assert_eq!(found(end(), |at| scene(at, 1, 2_000)), [Check::ServesAll]);
-    assert_eq!(found(end(), |at| scene(at, 1, 1_000)), [], "the reserve is short");
-    assert_eq!(found(end() - 40, |at| scene(at, 1, 2_000)), [], "there was no time for it");
+    assert_eq!(found(end(), 2_000, |at| scene(at, 1)), [Check::ServesAll]);
+    assert_eq!(found(end(), 1_000, |at| scene(at, 1)), [], "the reserve is short");
+    assert_eq!(found(end() - 40, 2_000, |at| scene(at, 1)), [], "there was no time for it");
 }
 
 #[test]
 fn a_storm_that_goes_on_is_found() {
     let storm = |at| {
-        let mut scene = scene(at, 0, 2_000);
+        let mut scene = scene(at, 0);
         scene.sites[0].unaffected.failed = at * 10;
         scene
     };
-    assert_eq!(found(end(), storm), [Check::Calms]);
+    assert_eq!(found(end(), 2_000, storm), [Check::Calms]);
     let again = |at| {
-        let mut scene = scene(at, 0, 2_000);
+        let mut scene = scene(at, 0);
         scene.sites[0].flow.redispatches = at * 10;
         scene
     };
-    assert_eq!(found(end(), again), [Check::Calms]);
+    assert_eq!(found(end(), 2_000, again), [Check::Calms]);
 }
 
 #[test]
 fn views_that_do_not_converge_are_found() {
     let split = |at| {
-        let mut scene = scene(at, 0, 2_000);
+        let mut scene = scene(at, 0);
         scene.sites[0].mesh.agree = 98;
         scene
     };
-    assert_eq!(found(70, split), [Check::Converges]);
-    assert_eq!(found(50, split), []);
+    assert_eq!(found(70, 2_000, split), [Check::Converges]);
+    assert_eq!(found(50, 2_000, split), []);
 }
 
 #[test]
@@ -90,7 +86,7 @@ fn a_drain_that_does_not_finish_is_found_and_no_strike_heals_by_itself() {
     let strikes = drill().with(|drill| drill.faults.push(fault)).strikes(1);
     let mut calm = Calm::new(&drill());
     calm.begins(0, &strikes[0], deed, secs(1));
-    (1..=end() * 2).for_each(|at| calm.look(&scene(at, 1, 2_000)));
+    (1..=end() * 2).for_each(|at| calm.look(&scene(at, 1)));
     let found: Vec<Check> = calm.found.finish().1.into_keys().collect();
     assert_eq!(found, [Check::Drains]);
 }

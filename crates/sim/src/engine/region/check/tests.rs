@@ -162,9 +162,53 @@ fn a_verdict_on_a_site_that_is_well_is_found() {
     planet.run_until(secs(10));
     let by = crate::drill::NodeAt { site: 0, node: 1 };
     let (at, from) = (secs(9), Some(Standing::Suspect));
-    let turn = crate::engine::beliefs::Turn { at, by, site: 2, from, to: Standing::Dead };
+    let turn =
+        crate::engine::beliefs::Turn { at, by, site: 2, from, to: Standing::Dead, left: false };
     planet.region_mut(0).turns.push(turn);
     let scene = planet.scene();
     assert_eq!(scene.sites[0].mesh.false_dead, 1);
     assert_eq!(found(&mut planet), [Check::FalseDead]);
+}
+
+/// What is found after a link is cut for a while, with this rule switched off.
+fn after_a_cut(links: &str, without: Option<Rule>) -> Vec<Check> {
+    let drill = drill(200).with(|drill| {
+        drill.without = without;
+        drill.faults.push(Fault {
+            name: None,
+            at: Moment::At(secs(10)),
+            deed: Deed::LinkCut,
+            on: Selector::parse(links, None).unwrap(),
+            lasts: Some(secs(15)),
+            every: None,
+        });
+    });
+    let mut stage = Simulated::new(&drill, 1, 2);
+    for tenth in 1..=450 {
+        if tenth == 101 {
+            stage.begin(0, &drill.strikes(1)[0]).unwrap();
+        }
+        if tenth == 251 {
+            stage.end(0).unwrap();
+        }
+        stage.pass_until(LOOK * tenth).unwrap();
+        stage.look().unwrap();
+    }
+    stage.finish().unwrap().found.into_keys().collect()
+}
+
+#[test]
+fn who_judges_alone_is_found() {
+    assert_eq!(after_a_cut("link:fra<->nyc", None), []);
+    assert_eq!(after_a_cut("link:fra<->nyc", Some(Rule::Witnesses)), [Check::FalseDead]);
+}
+
+#[test]
+fn who_is_cut_off_is_held_dead_and_nobody_is_wrong() {
+    assert_eq!(after_a_cut("link:nyc<->*", None), []);
+}
+
+#[test]
+fn who_takes_the_dead_back_as_they_were_is_found() {
+    assert_eq!(after_a_cut("link:nyc<->*", Some(Rule::Incarnations)), [Check::Ownership]);
 }
