@@ -13,8 +13,8 @@
 //!   in a hundred.
 //!
 //! The last two hold where capacity suffices: the brokers that run take all clients who want to be
-//! served, and leave each site's reserve; and those who may go nowhere else have room at home. Where a drill ends before the time is over, nothing is
-//! judged.
+//! served, and leave each site's reserve; and those who may go nowhere else have room at home.
+//! Where a drill ends before the time is over, nothing is judged.
 //!
 //! *drains* is another matter: a site that is told to drain is empty when its time and
 //! [`DRAINED`] are over, if it has been drained for so long.

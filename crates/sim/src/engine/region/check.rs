@@ -6,7 +6,6 @@ use isobar_core::id::{PeerId, SiteId};
 use isobar_core::mesh::Mesh;
 use isobar_core::outlook::Standing;
 use isobar_core::pool::Rejection;
-use isobar_core::time::Time;
 
 use super::place::{NOWHERE, Sitter, Task, Whose};
 use super::{Region, S};
@@ -15,6 +14,7 @@ use crate::engine::account::Stand;
 use crate::engine::checks::Findings;
 use crate::engine::checks::words::Word;
 use crate::engine::crowd::Trait;
+use crate::engine::plan::BEGIN;
 
 /// A node that has just begun may not have heard its siblings, and a site that was just struck has
 /// connections that nobody knows of.
@@ -67,8 +67,8 @@ impl Region {
         let now = self.now();
         let mut lives = self.nodes.iter().filter_map(|node| node.life.as_ref());
         let hear = lives.all(|life| {
-            let settled = life.pool.began == Time::ZERO || now.since(life.pool.began) > SETTLES;
-            settled && life.mesh.as_ref().is_none_or(hears_siblings)
+            let began = life.pool.began.max(BEGIN);
+            now.since(began) > SETTLES && life.mesh.as_ref().is_some_and(hears_siblings)
         });
         let apart = self.nodes.iter().any(|node| node.life.is_none());
         if hear && !apart {
