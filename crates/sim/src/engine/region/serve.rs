@@ -62,7 +62,6 @@ impl Region {
 
     /// Clients that are there already when time begins: each was placed by its node's own pool.
     pub(super) fn adopts(&mut self) {
-        let takes = self.plan.site(self.me).broker.capacity();
         for no in 0..self.clients.len() {
             if self.is_rejected(no as u32) {
                 continue;
@@ -88,10 +87,7 @@ impl Region {
                 Placement::Rejected(_) => continue,
             };
             let broker = token.broker();
-            // Nodes have not heard of each other yet, and the broker has room for their probes: neither
-            // keeps its clients within what it takes of them.
-            let taken = &mut self.brokers[broker.index()];
-            if takes.is_some_and(|most| taken.of_clients() >= most) || !taken.accept() {
+            if !self.brokers[broker.index()].accept() {
                 life.pool.release(BEGIN, token);
                 continue;
             }
