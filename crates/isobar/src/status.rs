@@ -215,7 +215,7 @@ fn address(admin: &str) -> Result<String, StatusError> {
     }
 }
 
-fn fetch(
+pub(crate) fn fetch(
     address: &str,
     token: Option<&str>,
     path: &str,

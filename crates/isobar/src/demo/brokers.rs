@@ -13,12 +13,12 @@ use std::time::{Duration, Instant};
 
 use tokio::time::sleep;
 
-use super::child::Child;
+use super::child::{Child, isobar};
 use super::failure::Failure;
 use super::mqtt::{Gone, Session, Version};
 
 /// How many brokers stand behind the node.
-pub(super) const BROKERS: usize = 4;
+pub(crate) const BROKERS: usize = 4;
 /// For a broker to answer after its start, and for its bridge to stand.
 const START_PATIENCE: Duration = Duration::from_secs(20);
 const ANSWER_PATIENCE: Duration = Duration::from_secs(1);
@@ -27,7 +27,7 @@ const ALSO_LOOKED_IN: [&str; 2] = ["/usr/sbin", "/usr/local/sbin"];
 
 /// What the demo's brokers are.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     /// The real thing.
     Mosquitto {
         /// Where it is.
@@ -51,7 +51,7 @@ impl fmt::Display for Kind {
 }
 
 /// The mosquitto of this machine, if there is one that can do what the demo needs.
-pub(super) fn find_mosquitto() -> Result<Kind, String> {
+pub(crate) fn find_mosquitto() -> Result<Kind, String> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let program = std::env::split_paths(&path)
         .chain(ALSO_LOOKED_IN.iter().map(PathBuf::from))
@@ -77,30 +77,32 @@ pub(super) fn find_mosquitto() -> Result<Kind, String> {
 }
 
 /// One broker, running or not.
-pub(super) struct Broker {
+pub(crate) struct Broker {
     /// `b1` to `b4`, or `hub`; with several sites, `fra-b1` and so on.
-    pub(super) name: String,
+    pub(crate) name: String,
     /// Where it listens.
-    pub(super) addr: SocketAddr,
+    pub(crate) addr: SocketAddr,
     /// Clients at once.
-    pub(super) max_connections: usize,
+    pub(crate) max_connections: usize,
+    /// Further lines of a mosquitto's configuration, each with its end.
+    pub(crate) lines: String,
     /// While it runs.
     child: Option<Child>,
 }
 
 /// All of them.
-pub(super) struct Brokers {
+pub(crate) struct Brokers {
     /// What they are.
-    pub(super) kind: Kind,
+    pub(crate) kind: Kind,
     /// Those behind the node.
-    pub(super) behind_node: Vec<Broker>,
+    pub(crate) behind_node: Vec<Broker>,
     hub: Broker,
     dir: PathBuf,
 }
 
 impl Brokers {
     /// Starts the hub, then the others, and waits until topics cross.
-    pub(super) async fn start(
+    pub(crate) async fn start(
         kind: Kind,
         dir: &Path,
         clients: usize,
@@ -125,18 +127,18 @@ impl Brokers {
     }
 
     /// Starts a broker, again or for the first time, and waits until it answers.
-    pub(super) async fn launch(&mut self, index: usize) -> Result<(), Failure> {
+    pub(crate) async fn launch(&mut self, index: usize) -> Result<(), Failure> {
         let hub = self.hub.addr;
         self.behind_node[index].start(&self.kind, &self.dir, Some(hub)).await
     }
 
     /// Waits until a message published at this broker arrives at the hub.
-    pub(super) async fn await_bridge(&self, index: usize) -> Result<(), Failure> {
+    pub(crate) async fn await_bridge(&self, index: usize) -> Result<(), Failure> {
         self.behind_node[index].await_bridge(self.hub.addr).await
     }
 
     /// Ends every broker and waits until they are gone.
-    pub(super) async fn end(self) -> Result<(), Failure> {
+    pub(crate) async fn end(self) -> Result<(), Failure> {
         for broker in self.behind_node.into_iter().chain([self.hub]) {
             broker.end().await?;
         }
@@ -163,18 +165,18 @@ async fn crosses(name: &str, from: SocketAddr, to: SocketAddr) -> Result<(), Gon
 
 impl Broker {
     /// One that is not running yet.
-    pub(super) fn new(name: String, addr: SocketAddr, max_connections: usize) -> Broker {
-        Broker { name, addr, max_connections, child: None }
+    pub(crate) fn new(name: String, addr: SocketAddr, max_connections: usize) -> Broker {
+        Broker { name, addr, max_connections, lines: String::new(), child: None }
     }
 
     /// The program, while it runs.
-    pub(super) fn child(&mut self) -> Result<&mut Child, Failure> {
+    pub(crate) fn child(&mut self) -> Result<&mut Child, Failure> {
         let name = &self.name;
         self.child.as_mut().ok_or_else(|| Failure::Other(format!("{name} is not running")))
     }
 
     /// Forgets a program that was killed, once it has ended.
-    pub(super) async fn bury(&mut self) -> Result<(), Failure> {
+    pub(crate) async fn bury(&mut self) -> Result<(), Failure> {
         match self.child.take() {
             Some(mut child) => child.ended().await,
             None => Ok(()),
@@ -182,7 +184,7 @@ impl Broker {
     }
 
     /// Waits until a message published here arrives at the hub.
-    pub(super) async fn await_bridge(&self, hub: SocketAddr) -> Result<(), Failure> {
+    pub(crate) async fn await_bridge(&self, hub: SocketAddr) -> Result<(), Failure> {
         let deadline = Instant::now() + START_PATIENCE;
         while Instant::now() < deadline {
             if crosses(&self.name, self.addr, hub).await.is_ok() {
@@ -195,7 +197,7 @@ impl Broker {
     }
 
     /// Ends it, if it runs, and waits until it is gone.
-    pub(super) async fn end(self) -> Result<(), Failure> {
+    pub(crate) async fn end(self) -> Result<(), Failure> {
         match self.child {
             Some(child) => child.end().await,
             None => Ok(()),
@@ -210,7 +212,7 @@ impl Broker {
     }
 
     /// Starts it, bridged with `hub` if there is one, and waits until it answers.
-    pub(super) async fn start(
+    pub(crate) async fn start(
         &mut self,
         kind: &Kind,
         dir: &Path,
@@ -224,9 +226,8 @@ impl Broker {
                 vec![path(program)?, "-c".to_owned(), path(&file)?]
             }
             Kind::Embedded => {
-                let this = std::env::current_exe().map_err(Failure::io("finding isobar"))?;
                 let mut program = vec![
-                    path(&this)?,
+                    path(&isobar()?)?,
                     "demo-broker".to_owned(),
                     format!("--name={}", self.name),
                     format!("--listen={}", self.addr),
@@ -264,12 +265,12 @@ impl Broker {
     }
 
     fn mosquitto_conf(&self, hub: Option<SocketAddr>) -> String {
-        let Broker { name, addr, max_connections, .. } = self;
+        let Broker { name, addr, max_connections, lines, .. } = self;
         let mut conf = format!(
             "listener {} {}\nmax_connections {max_connections}\nallow_anonymous true\n\
              persistence false\nmax_queued_messages 100000\nmax_inflight_messages 1000\n\
              # Started by root, it would change to a user who may not read this directory.\n\
-             user root\nlog_dest stderr\nlog_type error\nlog_type warning\nlog_type notice\n",
+             user root\nlog_dest stderr\nlog_type error\nlog_type warning\nlog_type notice\n{lines}",
             addr.port(),
             addr.ip()
         );
@@ -298,7 +299,7 @@ fn path(path: &Path) -> Result<String, Failure> {
 
 /// Free ports on loopback, below those that the system gives to clients: a broker that was
 /// killed must find its port free again.
-pub(super) struct Ports {
+pub(crate) struct Ports {
     next: u16,
 }
 
@@ -306,18 +307,18 @@ const PORTS: std::ops::Range<u16> = 20_000..32_000;
 
 impl Ports {
     /// Begins somewhere that depends on the process, so that two demos seldom meet.
-    pub(super) fn new() -> Ports {
+    pub(crate) fn new() -> Ports {
         let spread = std::process::id().wrapping_mul(97) % u32::from(PORTS.end - PORTS.start);
         Ports { next: PORTS.start + u16::try_from(spread).unwrap_or(0) }
     }
 
     /// The next port of 127.0.0.1 that nobody listens on.
-    pub(super) fn free(&mut self) -> Result<SocketAddr, Failure> {
+    pub(crate) fn free(&mut self) -> Result<SocketAddr, Failure> {
         self.free_on(Ipv4Addr::LOCALHOST)
     }
 
     /// The next port of another address.
-    pub(super) fn free_on(&mut self, ip: Ipv4Addr) -> Result<SocketAddr, Failure> {
+    pub(crate) fn free_on(&mut self, ip: Ipv4Addr) -> Result<SocketAddr, Failure> {
         for _ in PORTS {
             let addr = SocketAddr::from((ip, self.next));
             self.next = if self.next + 1 < PORTS.end { self.next + 1 } else { PORTS.start };

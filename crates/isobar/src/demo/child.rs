@@ -5,6 +5,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -17,8 +18,24 @@ use super::failure::Failure;
 /// For a guard to tell the process id of its program, and for it to end.
 const GUARD_PATIENCE: Duration = Duration::from_secs(10);
 
+/// Set where this process is not `isobar` itself, but a test of it.
+static ISOBAR: OnceLock<PathBuf> = OnceLock::new();
+
+/// The program that guards, nodes and embedded brokers are: this one, or the one that was named.
+pub(crate) fn isobar() -> Result<PathBuf, Failure> {
+    match ISOBAR.get() {
+        Some(program) => Ok(program.clone()),
+        None => std::env::current_exe().map_err(Failure::io("finding the isobar binary")),
+    }
+}
+
+/// Names it. The first name stays.
+pub(crate) fn isobar_is(program: PathBuf) {
+    let _ = ISOBAR.set(program);
+}
+
 /// A running program and its guard.
-pub(super) struct Child {
+pub(crate) struct Child {
     name: String,
     pid: Pid,
     guard: tokio::process::Child,
@@ -29,12 +46,12 @@ pub(super) struct Child {
 
 impl Child {
     /// Starts `program`, with its output in `dir/NAME.log`.
-    pub(super) async fn start(
+    pub(crate) async fn start(
         name: &str,
         dir: &Path,
         program: Vec<String>,
     ) -> Result<Child, Failure> {
-        let this = std::env::current_exe().map_err(Failure::io("finding the isobar binary"))?;
+        let this = isobar()?;
         let log = dir.join(format!("{name}.log"));
         let mut guard = Command::new(this)
             .arg("demo-guard")
@@ -63,23 +80,23 @@ impl Child {
     }
 
     /// Its output, for messages.
-    pub(super) fn log(&self) -> &Path {
+    pub(crate) fn log(&self) -> &Path {
         &self.log
     }
 
     /// Sends a signal to the program.
-    pub(super) fn signal(&self, signal: Signal) -> Result<(), Failure> {
+    pub(crate) fn signal(&self, signal: Signal) -> Result<(), Failure> {
         kill_process(self.pid, signal)
             .map_err(|errno| Failure::io(format!("signalling {}", self.name))(errno.into()))
     }
 
     /// Whether the program has ended.
-    pub(super) fn has_ended(&mut self) -> bool {
+    pub(crate) fn has_ended(&mut self) -> bool {
         !matches!(self.guard.try_wait(), Ok(None))
     }
 
     /// Waits for the program to end by itself, which a signal made it do.
-    pub(super) async fn ended(&mut self) -> Result<(), Failure> {
+    pub(crate) async fn ended(&mut self) -> Result<(), Failure> {
         match timeout(GUARD_PATIENCE, self.guard.wait()).await {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(error)) => Err(Failure::io(format!("waiting for {}", self.name))(error)),
@@ -88,7 +105,7 @@ impl Child {
     }
 
     /// Ends the program at once and waits until it is gone.
-    pub(super) async fn end(mut self) -> Result<(), Failure> {
+    pub(crate) async fn end(mut self) -> Result<(), Failure> {
         drop(self.pipe.take());
         self.ended().await
     }

@@ -6,7 +6,7 @@ use std::path::Path;
 
 /// A failure of the demo itself, with what was being done.
 #[derive(Debug)]
-pub(super) enum Failure {
+pub(crate) enum Failure {
     /// The operating system refused.
     Io {
         /// What was being done.
@@ -20,13 +20,13 @@ pub(super) enum Failure {
 
 impl Failure {
     /// For `map_err`: what was being done when the operating system refused.
-    pub(super) fn io(doing: impl Into<String>) -> impl FnOnce(std::io::Error) -> Failure {
+    pub(crate) fn io(doing: impl Into<String>) -> impl FnOnce(std::io::Error) -> Failure {
         let doing = doing.into();
         move |source| Failure::Io { doing, source }
     }
 
     /// The same failure, with the last lines that a child wrote.
-    pub(super) fn with_log(self, log: &Path) -> Failure {
+    pub(crate) fn with_log(self, log: &Path) -> Failure {
         let Ok(text) = std::fs::read_to_string(log) else { return self };
         let lines: Vec<&str> = text.lines().collect();
         let tail = lines[lines.len().saturating_sub(8)..].join("\n    ");

@@ -13,23 +13,26 @@
 //! | file | what |
 //! |---|---|
 //! | `brokers`, `broker`, `bridge` | the brokers, the embedded one, its bridge |
-//! | `node` | a node and its report |
+//! | `node`, `certificates` | a node and its report; what the mesh's nodes prove themselves with |
 //! | `child`, `guard` | processes that end with the demo |
 //! | `fleet`, `mqtt`, `ledger` | clients, their sessions, what they noticed |
 //! | `script`, `screen`, `verdict` | one site: what happens, what is shown, whether it held |
 //! | `sites` | three sites, and the same for them |
 //! | `wan` | the network between sites, with its delays and losses; for tests too |
+//!
+//! Drills on real processes (`drill::live`) use the same brokers, nodes, guards and network.
 
 mod bridge;
 mod broker;
-mod brokers;
-mod child;
-mod failure;
+pub(crate) mod brokers;
+pub(crate) mod certificates;
+pub(crate) mod child;
+pub(crate) mod failure;
 mod fleet;
 mod guard;
 mod ledger;
 mod mqtt;
-mod node;
+pub(crate) mod node;
 mod screen;
 mod script;
 mod sites;
@@ -230,16 +233,17 @@ fn program(args: &DemoArgs, brokers: &Brokers, node: &Node) -> String {
 
 /// A descriptor for each client, and for what else there is: as many as may be had. The
 /// children inherit it.
-fn raise_descriptor_limit() {
+pub(crate) fn raise_descriptor_limit() {
     // Where it is refused, the default still holds a demo of the default size.
     let _ = rlimit::increase_nofile_limit(u64::MAX);
 }
 
 /// Ctrl-C, SIGTERM, or the terminal closed.
-struct Interrupted([tokio::signal::unix::Signal; 3]);
+pub(crate) struct Interrupted([tokio::signal::unix::Signal; 3]);
 
 impl Interrupted {
-    fn new() -> Result<Interrupted, Failure> {
+    /// Listens from now on.
+    pub(crate) fn new() -> Result<Interrupted, Failure> {
         let listen = |kind| signal(kind).map_err(Failure::io("listening for signals"));
         Ok(Interrupted([
             listen(SignalKind::interrupt())?,
@@ -248,7 +252,8 @@ impl Interrupted {
         ]))
     }
 
-    async fn wait(&mut self) {
+    /// Until one of them comes.
+    pub(crate) async fn wait(&mut self) {
         let [interrupt, terminate, hangup] = &mut self.0;
         tokio::select! {
             _ = interrupt.recv() => {}

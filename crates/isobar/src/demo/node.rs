@@ -14,25 +14,25 @@ use rustix::process::Signal;
 use tokio::time::sleep;
 
 use super::brokers::{Broker, Ports};
-use super::child::Child;
+use super::child::{Child, isobar};
 use super::failure::Failure;
 use crate::status::status;
 
 const START_PATIENCE: Duration = Duration::from_secs(20);
 
 /// Attempts at a further broker, since the node's start.
-pub(super) fn redispatches(report: &Report) -> u64 {
+pub(crate) fn redispatches(report: &Report) -> u64 {
     report.services.iter().map(|service| service.redispatches).sum()
 }
 
 /// The broker of that name.
-pub(super) fn broker<'a>(report: &'a Report, name: &str) -> Option<&'a BrokerReport> {
+pub(crate) fn broker<'a>(report: &'a Report, name: &str) -> Option<&'a BrokerReport> {
     brokers(report).find(|broker| broker.name == name)
 }
 
 /// Whether none of them is down. One that was full may be taken for full until somebody has
 /// tried: that is no fault.
-pub(super) fn none_down(report: &Report) -> bool {
+pub(crate) fn none_down(report: &Report) -> bool {
     brokers(report).all(|broker| broker.state != BrokerState::Down)
 }
 
@@ -42,31 +42,31 @@ fn brokers(report: &Report) -> impl Iterator<Item = &BrokerReport> {
 
 /// What a node is started from.
 #[derive(Clone, Debug)]
-pub(super) struct Plan {
+pub(crate) struct Plan {
     /// What its files are called.
-    pub(super) name: String,
+    pub(crate) name: String,
     /// Where clients connect.
-    pub(super) addr: SocketAddr,
+    pub(crate) addr: SocketAddr,
     /// Where it shows itself.
-    pub(super) admin: SocketAddr,
+    pub(crate) admin: SocketAddr,
     /// Its configuration.
-    pub(super) toml: String,
+    pub(crate) toml: String,
     /// The form of its events.
-    pub(super) events: &'static str,
+    pub(crate) events: &'static str,
 }
 
 /// The running node.
-pub(super) struct Node {
+pub(crate) struct Node {
     /// Where clients connect.
-    pub(super) addr: SocketAddr,
+    pub(crate) addr: SocketAddr,
     /// Where it shows itself.
-    pub(super) admin: SocketAddr,
+    pub(crate) admin: SocketAddr,
     child: Child,
 }
 
 impl Node {
     /// Starts the only node of a site.
-    pub(super) async fn start(
+    pub(crate) async fn start(
         dir: &Path,
         brokers: &[Broker],
         ports: &mut Ports,
@@ -77,20 +77,9 @@ impl Node {
         Node::launch(dir, &plan).await
     }
 
-    /// Writes the configuration, starts `isobar run`, and waits until no broker is down in its
-    /// eyes.
-    pub(super) async fn launch(dir: &Path, plan: &Plan) -> Result<Node, Failure> {
-        let file = dir.join(format!("{}.toml", plan.name));
-        fs::write(&file, &plan.toml).map_err(Failure::io(format!("writing {}", file.display())))?;
-        let this = std::env::current_exe().map_err(Failure::io("finding isobar"))?;
-        let word = |word: &Path| {
-            let word = word.to_str().map(str::to_owned);
-            word.ok_or_else(|| Failure::Other("a path is not UTF-8".to_owned()))
-        };
-        let mut program = vec![word(&this)?, "run".to_owned(), "-c".to_owned(), word(&file)?];
-        program.push(format!("--events={}", plan.events));
-        let child = Child::start(&plan.name, dir, program).await?;
-        let mut node = Node { addr: plan.addr, admin: plan.admin, child };
+    /// Starts it, and waits until no broker is down in its eyes.
+    pub(crate) async fn launch(dir: &Path, plan: &Plan) -> Result<Node, Failure> {
+        let mut node = Node::spawn(dir, plan).await?;
         let deadline = Instant::now() + START_PATIENCE;
         loop {
             let problem = match node.report().await {
@@ -107,13 +96,37 @@ impl Node {
         }
     }
 
+    /// Writes the configuration and starts `isobar run`.
+    pub(crate) async fn spawn(dir: &Path, plan: &Plan) -> Result<Node, Failure> {
+        let file = dir.join(format!("{}.toml", plan.name));
+        fs::write(&file, &plan.toml).map_err(Failure::io(format!("writing {}", file.display())))?;
+        let word = |word: &Path| {
+            let word = word.to_str().map(str::to_owned);
+            word.ok_or_else(|| Failure::Other("a path is not UTF-8".to_owned()))
+        };
+        let mut program = vec![word(&isobar()?)?, "run".to_owned(), "-c".to_owned(), word(&file)?];
+        program.push(format!("--events={}", plan.events));
+        let child = Child::start(&plan.name, dir, program).await?;
+        Ok(Node { addr: plan.addr, admin: plan.admin, child })
+    }
+
+    /// Sends it a signal.
+    pub(crate) fn signal(&self, signal: Signal) -> Result<(), Failure> {
+        self.child.signal(signal)
+    }
+
+    /// Whether it has ended.
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.child.has_ended()
+    }
+
     /// The address of the stats page.
-    pub(super) fn page(&self) -> String {
+    pub(crate) fn page(&self) -> String {
         format!("http://{}/", self.admin)
     }
 
     /// What it reports now.
-    pub(super) async fn report(&self) -> Result<Report, Failure> {
+    pub(crate) async fn report(&self) -> Result<Report, Failure> {
         let admin = self.admin.to_string();
         let asked = tokio::task::spawn_blocking(move || status(&admin, None, true));
         let text = match asked.await {
@@ -125,18 +138,18 @@ impl Node {
     }
 
     /// What it writes: flow lines and events.
-    pub(super) fn log(&self) -> &Path {
+    pub(crate) fn log(&self) -> &Path {
         self.child.log()
     }
 
     /// Kills it, and waits until it is gone.
-    pub(super) async fn kill(mut self) -> Result<(), Failure> {
+    pub(crate) async fn kill(mut self) -> Result<(), Failure> {
         self.child.signal(Signal::KILL)?;
         self.child.ended().await
     }
 
     /// Stops it as an operator would, by SIGTERM, and by force if that takes too long.
-    pub(super) async fn end(mut self) -> Result<(), Failure> {
+    pub(crate) async fn end(mut self) -> Result<(), Failure> {
         if !self.child.has_ended() {
             self.child.signal(Signal::TERM)?;
             // Its `drain_timeout` is shorter than this wait.

@@ -17,20 +17,16 @@ mod site;
 mod table;
 mod verdict;
 
-use std::fs::OpenOptions;
-use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::Duration;
 
 use futures_util::future::{join_all, try_join_all};
-use isobar_net::mesh::trust::{Identity, MeshName};
 
 use super::brokers::{Kind, Ports};
+use super::certificates;
 use super::failure::Failure;
 use super::wan::{self, Wan};
-use crate::cert::authority::{Authority, Life};
 
 pub(super) use play::Play;
 use site::{BROKERS, Site};
@@ -48,7 +44,6 @@ const RTTS: [(usize, usize, u64); SITES] = [(FRA, NYC, 80), (FRA, SIN, 160), (NY
 const MESH: &str = "demo";
 /// Losses are none, so it decides nothing.
 const SEED: u64 = 1;
-const CERTIFICATE_DAYS: u32 = 365;
 
 /// All of them, and the network between.
 pub(super) struct Sites {
@@ -73,7 +68,8 @@ impl Sites {
             let path = wan::Path::of_rtt(Duration::from_millis(rtt));
             wan.set_both(NAMES[a], NAMES[b], path);
         }
-        make_certificates(dir)?;
+        let nodes = NAMES.map(|name| (name.to_owned(), site::node_name(name)));
+        certificates::make(dir, MESH, &nodes)?;
         let mut places = Vec::with_capacity(SITES);
         for (name, third) in NAMES.iter().zip(1..) {
             let ip = Ipv4Addr::new(127, 0, third, 1);
@@ -167,33 +163,6 @@ fn routes() -> Vec<Vec<usize>> {
         route
     };
     (0..SITES).map(from).collect()
-}
-
-/// A CA for this demo alone, whose key is never written, and what each node needs.
-fn make_certificates(dir: &Path) -> Result<(), Failure> {
-    let failed = |error: &dyn std::fmt::Display| {
-        Failure::Other(format!("making the mesh's certificates: {error}"))
-    };
-    let mesh = MeshName::parse(MESH).map_err(|error| failed(&error))?;
-    let life = Life::days(CERTIFICATE_DAYS);
-    let (authority, made) = Authority::make(&mesh, &life).map_err(|error| failed(&error))?;
-    write(&dir.join("mesh-ca.pem"), &made.cert_pem)?;
-    for name in NAMES {
-        let node = site::node_name(name);
-        let identity = Identity::new(name, &node).map_err(|error| failed(&error))?;
-        let made = authority.issue(&identity, &life).map_err(|error| failed(&error))?;
-        write(&dir.join(format!("{node}.pem")), &made.cert_pem)?;
-        write(&dir.join(format!("{node}.key")), &made.key_pem)?;
-    }
-    Ok(())
-}
-
-/// For its owner's eyes.
-fn write(file: &Path, text: &str) -> Result<(), Failure> {
-    let opened = OpenOptions::new().write(true).create_new(true).mode(0o600).open(file);
-    opened
-        .and_then(|mut opened| opened.write_all(text.as_bytes()))
-        .map_err(Failure::io(format!("writing {}", file.display())))
 }
 
 #[cfg(test)]

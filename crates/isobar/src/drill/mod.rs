@@ -15,6 +15,8 @@ mod explore;
 mod file;
 mod files;
 mod interrupt;
+#[cfg(feature = "demo")]
+pub mod live;
 mod options;
 mod output;
 mod pool;

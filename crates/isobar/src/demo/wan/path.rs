@@ -20,6 +20,8 @@ pub struct Path {
     pub loss_percent: f64,
     /// Mean length of the times in which everything is lost; zero loses each by itself.
     pub burst: Duration,
+    /// How many of the others are lost as well, each by itself, 0 to 100.
+    pub also_lost_percent: f64,
     /// Nothing arrives, not even what is under way.
     pub is_cut: bool,
 }
@@ -93,7 +95,8 @@ impl Way {
             self.figures.cut += 1;
             return Fate::Lost;
         }
-        if self.loses(now) {
+        let also = self.path.also_lost_percent / 100.0;
+        if self.loses(now) || (also > 0.0 && self.draw() < also) {
             self.figures.lost += 1;
             return Fate::Lost;
         }
