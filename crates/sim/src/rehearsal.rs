@@ -32,7 +32,7 @@ pub use self::scene::{
 pub use self::scope::Scope;
 pub use self::times::Times;
 use crate::drill::metric::{ClientMetric, Metric};
-use crate::drill::{Drill, Kind, Strike};
+use crate::drill::{Check, Drill, Kind, Strike};
 
 /// Between two looks at a world.
 pub const LOOK: Duration = Duration::from_millis(100);
@@ -61,8 +61,59 @@ pub trait Stage {
     /// was whole, or dropped what was connected.
     fn took_effect(&self, number: usize) -> bool;
 
+    /// Why this cannot be seen in this world; `None` for what can. What is expected of it is not
+    /// judged, and the run is inconclusive for that.
+    fn unseen(&self, _: Metric) -> Option<&'static str> {
+        None
+    }
+
+    /// Whether this check is made in this world; one that is not is left out of the record.
+    fn makes(&self, _: Check) -> bool {
+        true
+    }
+
     /// The drill is over.
     fn finish(&mut self) -> Result<Finale, Self::Error>;
+}
+
+impl<S: Stage + ?Sized> Stage for &mut S {
+    type Error = S::Error;
+
+    fn pass_until(&mut self, at: Duration) -> Result<(), S::Error> {
+        (**self).pass_until(at)
+    }
+
+    fn begin(&mut self, number: usize, strike: &Strike) -> Result<(), S::Error> {
+        (**self).begin(number, strike)
+    }
+
+    fn end(&mut self, number: usize) -> Result<(), S::Error> {
+        (**self).end(number)
+    }
+
+    fn look(&mut self) -> Result<Scene, S::Error> {
+        (**self).look()
+    }
+
+    fn became(&mut self) -> Vec<Became> {
+        (**self).became()
+    }
+
+    fn took_effect(&self, number: usize) -> bool {
+        (**self).took_effect(number)
+    }
+
+    fn unseen(&self, metric: Metric) -> Option<&'static str> {
+        (**self).unseen(metric)
+    }
+
+    fn makes(&self, check: Check) -> bool {
+        (**self).makes(check)
+    }
+
+    fn finish(&mut self) -> Result<Finale, S::Error> {
+        (**self).finish()
+    }
 }
 
 /// The times for which [`Crowd::since_notice`] is kept, in order, each once: the `within` of every

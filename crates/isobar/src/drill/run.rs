@@ -77,6 +77,9 @@ pub fn run(args: &Args) -> ExitCode {
     for warning in drills.iter().flat_map(|file| &file.warnings) {
         tell(&format!("warning: {warning}\n"));
     }
+    if args.live && refuses(args, &drills) {
+        return Exit::BadFile.code();
+    }
     // First of all, so that nothing is left half made.
     let interrupt = match Interrupt::listen() {
         Ok(interrupt) => interrupt,
@@ -145,6 +148,18 @@ fn rehearse_all(args: &Args, drills: &[DrillFile], interrupt: &Interrupt, told: 
     line.clear();
 }
 
+/// Whether one of them cannot be run on real processes, which is told; then nothing is.
+fn refuses(args: &Args, drills: &[DrillFile]) -> bool {
+    let mut refused = false;
+    for file in drills {
+        for why in world::unfit(&file.drill, args.seeds.of(&file.drill).first) {
+            tell(&format!("error: {}: {why}\n", file.path.display()));
+            refused = true;
+        }
+    }
+    refused
+}
+
 /// One run; `None` where it was interrupted.
 fn rehearse(
     live: bool,
@@ -154,7 +169,10 @@ fn rehearse(
     watch: &Watch<'_>,
 ) -> Option<Record> {
     let came = match live {
-        true => world::play(&file.drill, seed, watch),
+        true => world::play(&file.drill, seed, watch).map(|(record, notes)| {
+            notes.iter().for_each(|note| tell(&format!("{} seed {seed}: {note}\n", record.drill)));
+            record
+        }),
         false => world::simulate(&file.drill, seed, threads, watch),
     };
     let mut record = match came {

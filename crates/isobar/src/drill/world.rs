@@ -8,7 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
 use std::sync::Once;
 use std::time::Duration;
 
-use isobar_sim::drill::{Drill, Strike};
+use isobar_sim::drill::{Check, Drill, Metric, Strike};
 use isobar_sim::engine::stage::Simulated;
 use isobar_sim::rehearsal::record::{FORMAT, Outcome, Phases, Record};
 use isobar_sim::rehearsal::{Became, Finale, Progress, Scene, Stage, rehearse};
@@ -43,8 +43,48 @@ pub(super) fn simulate(
     catch(|| run(drill, seed, false, world, watch, |never| match never {}))
 }
 
+/// Why a drill cannot be run on real processes of this machine; nothing is started for that.
+#[cfg(feature = "demo")]
+pub(super) fn unfit(drill: &Drill, seed: u64) -> Vec<String> {
+    super::live::unfit(drill, seed, &super::live::Options::default())
+}
+
+/// Why a drill cannot be run on real processes of this machine.
+#[cfg(not(feature = "demo"))]
+pub(super) fn unfit(_: &Drill, _: u64) -> Vec<String> {
+    vec!["this build runs drills in virtual time only: build it with the feature `demo`".to_owned()]
+}
+
+/// Runs a drill on real processes of this machine; and what a reader of its figures should know.
+#[cfg(feature = "demo")]
+pub(super) fn play(
+    drill: &Drill,
+    seed: u64,
+    watch: &Watch<'_>,
+) -> Result<(Record, Vec<String>), Unfinished> {
+    use super::live::{LiveError, Options, stage};
+
+    let failed = |error| match error {
+        LiveError::Interrupted => Unfinished::Interrupted,
+        error => Unfinished::Broke(error.to_string()),
+    };
+    let mut notes = Vec::new();
+    let record = catch(|| {
+        let mut world = stage(drill, seed, &Options::default()).map_err(failed)?;
+        let record = run(drill, seed, true, || Ok(&mut world), watch, failed)?;
+        notes = world.notes();
+        Ok(record)
+    });
+    Ok((record?, notes))
+}
+
 /// Runs a drill on real processes of this machine.
-pub(super) fn play(_: &Drill, _: u64, _: &Watch<'_>) -> Result<Record, Unfinished> {
+#[cfg(not(feature = "demo"))]
+pub(super) fn play(
+    _: &Drill,
+    _: u64,
+    _: &Watch<'_>,
+) -> Result<(Record, Vec<String>), Unfinished> {
     Err(Unfinished::Broke("this build runs drills in virtual time only".to_owned()))
 }
 
@@ -178,6 +218,14 @@ impl<S: Stage> Stage for Interruptible<'_, S> {
 
     fn took_effect(&self, number: usize) -> bool {
         self.world.took_effect(number)
+    }
+
+    fn unseen(&self, metric: Metric) -> Option<&'static str> {
+        self.world.unseen(metric)
+    }
+
+    fn makes(&self, check: Check) -> bool {
+        self.world.makes(check)
     }
 
     fn finish(&mut self) -> Result<Finale, Self::Error> {

@@ -36,6 +36,18 @@ pub(super) enum Unsaid {
     TooShort,
     /// There never was anything to measure.
     Nothing,
+    /// It cannot be seen in this world, and why.
+    Unseen(&'static str),
+}
+
+impl Verdict {
+    /// Whatever was measured is no value: this world cannot see it.
+    pub fn unsee(&mut self, why: &'static str) {
+        self.unsaid = Some(Unsaid::Unseen(why));
+        let judged = &mut self.judged;
+        (judged.value, judged.margin, judged.held) = (None, None, None);
+        (judged.worst_us, judged.recovered_us) = (None, None);
+    }
 }
 
 struct Watch<'a> {

@@ -130,6 +130,9 @@ fn unmeasured(drill: &Drill, expected: &Expectation, unsaid: Unsaid) -> String {
             let within = say::time(micros(within));
             format!("{name} was not judged: its {within} were not over when its time ended.")
         }
+        (Unsaid::Unseen(why), _) => {
+            format!("{name} was not judged: {} is not seen here, because {why}.", bound.metric)
+        }
         (Unsaid::TooShort | Unsaid::Nothing, _) => {
             format!(
                 "{name} was not judged: {} had no value while it should have held.",

@@ -14,7 +14,7 @@ use super::record::Record;
 use super::stops::Stops;
 use super::write::{self, Came, Run};
 use super::{LOOK, Scene, Stage};
-use crate::drill::{Drill, Stop, Strike};
+use crate::drill::{Check, Drill, Metric, Stop, Strike};
 
 /// How far a run is.
 #[derive(Clone, Copy, Debug)]
@@ -65,7 +65,13 @@ pub fn rehearse<S: Stage>(
     }
     let finale = stage.finish()?;
     let Course { judge, curves, came, .. } = course;
-    Ok(write::record(Run {
+    let mut verdicts = judge.finish(drill, &scene, &finale, ended);
+    for (verdict, expected) in verdicts.iter_mut().zip(&drill.expectations) {
+        if let Some(why) = stage.unseen(expected.bound.metric) {
+            verdict.unsee(why);
+        }
+    }
+    let mut record = write::record(Run {
         drill,
         seed,
         live,
@@ -73,11 +79,17 @@ pub fn rehearse<S: Stage>(
         came: &came,
         ended,
         stop,
-        verdicts: judge.finish(drill, &scene, &finale, ended),
+        verdicts,
         sites: curves.finish(&drill.topology),
         scene: &scene,
         finale: &finale,
-    }))
+    });
+    for metric in Metric::all().into_iter().filter(|metric| stage.unseen(*metric).is_some()) {
+        record.metrics.remove(&metric.to_string());
+    }
+    let made = |word: &str| Check::ALL.iter().any(|check| check.word() == word && stage.makes(*check));
+    record.checks.retain(|checked| made(&checked.check));
+    Ok(record)
 }
 
 /// Everything that follows what happens.

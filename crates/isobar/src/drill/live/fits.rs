@@ -5,9 +5,8 @@
 
 use isobar_sim::drill::metric::{BrokerMetric, FlowMetric, MeshMetric};
 use isobar_sim::drill::quantity::{MILLION, show_duration};
-use isobar_sim::drill::{Deed, Drill, Metric, Strike, Targets};
+use isobar_sim::drill::{Check, Deed, Drill, Metric, Reason, Strike, Targets};
 
-use super::LiveError;
 use crate::demo::brokers::{self, Kind};
 
 /// Of this process; each client has one.
@@ -68,13 +67,18 @@ pub fn unseen(metric: Metric) -> Option<&'static str> {
     }
 }
 
+/// Checks that are made on real processes: the others look into a node's books, which no process
+/// shows.
+pub(super) const MADE: &[Check] = &[Check::FalseDead];
+
 /// Nothing, or every reason why not.
-pub(super) fn check(drill: &Drill, seed: u64, kind: &Kind) -> Result<(), LiveError> {
+pub(super) fn check(drill: &Drill, seed: u64, kind: &Kind) -> Vec<String> {
     let mut why = size(drill);
+    why.extend(words(drill));
     why.extend(deeds(drill));
     why.extend(world(drill, kind));
     why.extend(full(drill, seed));
-    if why.is_empty() { Ok(()) } else { Err(LiveError::Unfit(why)) }
+    why
 }
 
 fn size(drill: &Drill) -> Vec<String> {
@@ -116,6 +120,22 @@ fn size(drill: &Drill) -> Vec<String> {
         ));
     }
     why
+}
+
+/// What decides the drill, and could never come true here.
+fn words(drill: &Drill) -> Vec<String> {
+    let stops = drill.stops.iter().filter_map(|stop| {
+        let why = unseen(stop.when.metric)?;
+        Some(format!("a stop waits for {}, which is not seen here: {why}", stop.when.metric))
+    });
+    let reasons = drill.must_fail.iter().filter_map(|reason| match reason {
+        Reason::Check(check) if !MADE.contains(check) => {
+            let word = check.word();
+            Some(format!("`{word}` must find something, and is not checked on real processes"))
+        }
+        _ => None,
+    });
+    stops.chain(reasons).collect()
 }
 
 /// What no signal and no relay can do.

@@ -70,13 +70,21 @@ pub enum LiveError {
     Broke(String),
 }
 
+/// Every reason why this drill cannot be run here; nothing is started to find out.
+pub fn unfit(drill: &Drill, seed: u64, options: &Options) -> Vec<String> {
+    fits::check(drill, seed, &fits::brokers(options.embedded))
+}
+
 /// Starts everything; when this returns, time has begun. All of it ends with what it returns.
 pub fn stage(drill: &Drill, seed: u64, options: &Options) -> Result<Live, LiveError> {
     if let Some(program) = &options.program {
         child::isobar_is(program.clone());
     }
     let kind = fits::brokers(options.embedded);
-    fits::check(drill, seed, &kind)?;
+    let why = fits::check(drill, seed, &kind);
+    if !why.is_empty() {
+        return Err(LiveError::Unfit(why));
+    }
     begin::begin(drill, seed, kind)
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use isobar_sim::drill::{BrokerAt, Drill, Strike};
+use isobar_sim::drill::{BrokerAt, Check, Drill, Metric, Strike};
 use isobar_sim::rehearsal::{Became, Finale, LOOK, Scene, Stage};
 use tokio::net::TcpStream;
 use tokio::runtime::Runtime;
@@ -15,6 +15,7 @@ use super::LiveError;
 use super::beliefs::Beliefs;
 use super::cast::Cast;
 use super::clients::Crowd;
+use super::fits::{MADE, unseen};
 use super::ledger::Ledger;
 use super::links::Links;
 use super::outsiders::Outsiders;
@@ -133,6 +134,14 @@ impl Stage for Live {
 
     fn took_effect(&self, number: usize) -> bool {
         self.struck.get(&number).is_some_and(|struck| struck.took_effect)
+    }
+
+    fn unseen(&self, metric: Metric) -> Option<&'static str> {
+        unseen(metric)
+    }
+
+    fn makes(&self, check: Check) -> bool {
+        MADE.contains(&check)
     }
 
     fn finish(&mut self) -> Result<Finale, LiveError> {
