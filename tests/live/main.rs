@@ -56,8 +56,17 @@ fn line(scene: &Scene) -> String {
         let held: Vec<u32> = site.brokers.iter().map(|broker| broker.connections).collect();
         format!(
             "[{}+{} home {}+{} abroad {}+{} unserved | brokers {held:?} guests {} carried {} retries {} agree {}/{}]",
-            a.home, u.home, a.abroad, u.abroad, a.unserved, u.unserved, site.guests,
-            site.flow.carried, site.flow.redispatches, site.mesh.agree, site.mesh.pairs
+            a.home,
+            u.home,
+            a.abroad,
+            u.abroad,
+            a.unserved,
+            u.unserved,
+            site.guests,
+            site.flow.carried,
+            site.flow.redispatches,
+            site.mesh.agree,
+            site.mesh.pairs
         )
     };
     scene.sites.iter().map(site).collect::<Vec<_>>().join(" ")
@@ -74,7 +83,12 @@ fn a_site_that_dies_is_left_for_others() {
     for site in &finale.sites {
         let a = &site.affected;
         for times in [&a.notice, &a.search, &a.admit, &a.reconnect, &a.outage] {
-            println!("{} p50 {:?} p99 {:?}", times.count(), times.permille(500), times.permille(990));
+            println!(
+                "{} p50 {:?} p99 {:?}",
+                times.count(),
+                times.permille(500),
+                times.permille(990)
+            );
         }
         println!("went {:?} never {:?}", site.went, a.never_served);
     }

@@ -80,11 +80,7 @@ pub(super) fn play(
 
 /// Runs a drill on real processes of this machine.
 #[cfg(not(feature = "demo"))]
-pub(super) fn play(
-    _: &Drill,
-    _: u64,
-    _: &Watch<'_>,
-) -> Result<(Record, Vec<String>), Unfinished> {
+pub(super) fn play(_: &Drill, _: u64, _: &Watch<'_>) -> Result<(Record, Vec<String>), Unfinished> {
     Err(Unfinished::Broke("this build runs drills in virtual time only".to_owned()))
 }
 

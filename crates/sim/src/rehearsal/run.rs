@@ -87,7 +87,8 @@ pub fn rehearse<S: Stage>(
     for metric in Metric::all().into_iter().filter(|metric| stage.unseen(*metric).is_some()) {
         record.metrics.remove(&metric.to_string());
     }
-    let made = |word: &str| Check::ALL.iter().any(|check| check.word() == word && stage.makes(*check));
+    let made =
+        |word: &str| Check::ALL.iter().any(|check| check.word() == word && stage.makes(*check));
     record.checks.retain(|checked| made(&checked.check));
     Ok(record)
 }

@@ -13,6 +13,7 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
+use super::LiveError;
 use super::beliefs::Beliefs;
 use super::cast::Cast;
 use super::clients::{Crowd, World};
@@ -23,7 +24,6 @@ use super::scene::Most;
 use super::setup::{self, all_brokers, all_nodes, broker_name};
 use super::stage::{Late, Live};
 use super::watch::{Watch, Watchers};
-use super::LiveError;
 use crate::demo::brokers::Kind;
 use crate::demo::failure::Failure;
 use crate::demo::wan::Wan;

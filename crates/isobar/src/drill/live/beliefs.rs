@@ -142,7 +142,8 @@ impl Beliefs {
     fn truth(&mut self, site: SiteNo, is_lost: bool, now: Duration, others: &[NodeAt]) {
         let place = usize::from(site);
         let was_lost = self.lost[place].0;
-        self.lost[place] = (is_lost, if is_lost || was_lost { Some(now) } else { self.lost[place].1 });
+        self.lost[place] =
+            (is_lost, if is_lost || was_lost { Some(now) } else { self.lost[place].1 });
         if is_lost && !was_lost {
             let one = |by: &NodeAt| Detection {
                 site,
@@ -208,9 +209,9 @@ impl Live {
     }
 
     fn is_cut_off(&self, site: SiteNo) -> bool {
-        let mut others = self.drill.topology.site_numbers().filter(|other| *other != site).peekable();
-        let is_cut =
-            |other| self.links.is_cut((site, other)) || self.links.is_cut((other, site));
+        let mut others =
+            self.drill.topology.site_numbers().filter(|other| *other != site).peekable();
+        let is_cut = |other| self.links.is_cut((site, other)) || self.links.is_cut((other, site));
         others.peek().is_some() && others.all(is_cut)
     }
 
@@ -219,7 +220,9 @@ impl Live {
         let mut scene = self.beliefs.wrong[usize::from(site)];
         let (nodes, _) = self.cast.site(site);
         for (node, _) in (0..).zip(nodes).filter(|(_, seat)| seat.runs()) {
-            let Some(report) = self.watchers.watch().report(NodeAt { site, node }) else { continue };
+            let Some(report) = self.watchers.watch().report(NodeAt { site, node }) else {
+                continue;
+            };
             for other in self.drill.topology.site_numbers().filter(|other| *other != site) {
                 scene.pairs += 1;
                 let holds = standing(&report, &self.drill.topology.at(other).name);
@@ -231,7 +234,8 @@ impl Live {
 
     fn is_so(&self, by: SiteNo, of: SiteNo, holds: Standing) -> bool {
         let is_lost = self.beliefs.lost[usize::from(of)].0 || self.links.is_cut((of, by));
-        let leaves = self.cast.site(of).0.iter().all(|seat| seat.life() == super::cast::Life::Leaves);
+        let leaves =
+            self.cast.site(of).0.iter().all(|seat| seat.life() == super::cast::Life::Leaves);
         match holds {
             Standing::Reachable => !is_lost && !leaves,
             Standing::Draining => leaves,

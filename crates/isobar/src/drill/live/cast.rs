@@ -83,7 +83,9 @@ impl<P> Seat<P> {
 
 impl Cast {
     pub(super) fn new(setup: Setup, kind: Kind, wan: Wan, dir: TempDir) -> Cast {
-        let node = |plan: node::Plan| Seat::new(plan.addr, Some(plan.admin), NodeProcess { plan, node: None });
+        let node = |plan: node::Plan| {
+            Seat::new(plan.addr, Some(plan.admin), NodeProcess { plan, node: None })
+        };
         let broker = |broker: Broker| Seat::new(broker.addr, None, broker);
         let nodes = setup.nodes.into_iter().map(|of| of.into_iter().map(node).collect()).collect();
         let brokers = setup.brokers.into_iter();

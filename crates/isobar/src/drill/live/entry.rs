@@ -88,8 +88,7 @@ impl Guide {
         let topology = &drill.topology;
         let names = topology.sites.iter().map(|site| site.name.clone()).collect();
         let doors = Arc::new(Doors { names, by_site });
-        let mut guide =
-            Guide { questions: Vec::new(), named: Vec::new(), _tasks: JoinSet::new() };
+        let mut guide = Guide { questions: Vec::new(), named: Vec::new(), _tasks: JoinSet::new() };
         for home in topology.site_numbers() {
             // A client waits to ask where it is full.
             let (sender, questions) = mpsc::channel(QUESTIONS);

@@ -13,8 +13,7 @@ use isobar_sim::drill::{BrokerAt, Death, Deed, Down, Link, NodeAt, SiteNo, Strik
 
 use super::LiveError;
 use super::cast::{
-    Cast, drain_node, go_on_broker, go_on_node, kill_broker, kill_node, stop_broker,
-    stop_node,
+    Cast, drain_node, go_on_broker, go_on_node, kill_broker, kill_node, stop_broker, stop_node,
 };
 use super::clients::Order;
 use super::ledger::{Blow, Card};
@@ -60,6 +59,7 @@ impl Live {
     /// Undoes what began under that number.
     pub(super) fn undoes(&mut self, number: usize) -> Result<(), LiveError> {
         let Some(struck) = self.struck.get_mut(&number) else { return Ok(()) };
+        struck.took_effect = struck.has_struck();
         struck.outsiders.clear();
         struck.stuffing.clear();
         let (guests, strike) = (std::mem::take(&mut struck.guests), struck.strike.clone());
@@ -200,7 +200,7 @@ impl Live {
                     struck.outsiders.push((*at, outsiders));
                 }
                 // Whether they find a place is seen when it is asked for.
-                Ok(true)
+                Ok(false)
             }
             _ => Ok(false),
         }

@@ -93,7 +93,8 @@ fn size(drill: &Drill) -> Vec<String> {
     let mut why = Vec::new();
     if clients > CLIENTS_MAX {
         let percent = CLIENTS_MAX * 100 / clients;
-        let scale = if percent == 0 { "--scale 0.1%".to_owned() } else { format!("--scale {percent}%") };
+        let scale =
+            if percent == 0 { "--scale 0.1%".to_owned() } else { format!("--scale {percent}%") };
         why.push(format!(
             "{clients} clients, and at most {CLIENTS_MAX} can be played here: try {scale}, or lower \
              `clients_per_site`"
@@ -104,7 +105,9 @@ fn size(drill: &Drill) -> Vec<String> {
         ("nodes", "nodes_per_site", topology.nodes(), NODES_MAX),
     ] {
         if are > most {
-            why.push(format!("{are} {what}, and at most {most} can be run here: lower `sites` or `{key}`"));
+            why.push(format!(
+                "{are} {what}, and at most {most} can be run here: lower `sites` or `{key}`"
+            ));
         }
     }
     if drill.duration > HOUR {
@@ -146,11 +149,15 @@ fn deeds(drill: &Drill) -> Vec<String> {
             Deed::BrokerSlow(_) => "a real broker cannot be made slower by a factor without root",
             Deed::NodeSlow(_) => "what a real node does cannot be put off without root",
             Deed::NodeLie(_) => "a real node cannot be told to lie",
-            Deed::ClockStep { .. } => "setting a real clock needs root, and would set this machine's",
+            Deed::ClockStep { .. } => {
+                "setting a real clock needs root, and would set this machine's"
+            }
             _ => continue,
         };
         let (name, word) = (drill.fault_name(number), fault.deed.word());
-        why.push(format!("fault `{name}` is `{word}`: {reason}; leave `--live` out for this drill"));
+        why.push(format!(
+            "fault `{name}` is `{word}`: {reason}; leave `--live` out for this drill"
+        ));
     }
     why
 }
@@ -159,7 +166,9 @@ fn world(drill: &Drill, kind: &Kind) -> Vec<String> {
     let mut why = Vec::new();
     if let Some(rule) = drill.without {
         let rule = rule.word();
-        why.push(format!("it switches off the rule `{rule}`: no configuration of a real node does"));
+        why.push(format!(
+            "it switches off the rule `{rule}`: no configuration of a real node does"
+        ));
     }
     if drill.clients.rejected_ppm > 0 && *kind == Kind::Embedded {
         why.push(

@@ -173,8 +173,11 @@ impl Ledger {
 
     /// Room for as many sites.
     pub(super) fn of(sites: usize) -> Ledger {
-        let books =
-            Books { stale_arrivals: vec![0; sites], dead_named: vec![0; sites], ..Books::default() };
+        let books = Books {
+            stale_arrivals: vec![0; sites],
+            dead_named: vec![0; sites],
+            ..Books::default()
+        };
         Ledger { books: Mutex::new(books) }
     }
 

@@ -21,8 +21,8 @@
 //! | `faults`, `links`, `outsiders` | what happens |
 //! | `scene`, `finale`, `beliefs` | what is seen of it all |
 
-mod beliefs;
 mod begin;
+mod beliefs;
 mod cast;
 mod clients;
 mod entry;

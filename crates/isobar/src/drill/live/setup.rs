@@ -60,12 +60,7 @@ pub(super) fn all_brokers(drill: &Drill) -> Vec<BrokerAt> {
 }
 
 /// Gives everything its place, and writes the certificates.
-pub(super) fn setup(
-    drill: &Drill,
-    kind: &Kind,
-    dir: &Path,
-    wan: &Wan,
-) -> Result<Setup, Failure> {
+pub(super) fn setup(drill: &Drill, kind: &Kind, dir: &Path, wan: &Wan) -> Result<Setup, Failure> {
     let mut ports = Ports::new();
     let topology = &drill.topology;
     let mut places = Vec::new();
@@ -84,7 +79,12 @@ pub(super) fn setup(
     for number in topology.site_numbers() {
         let mut brokers = Vec::new();
         for broker in 0..topology.at(number).brokers {
-            brokers.push(a_broker(drill, (kind, dir), BrokerAt { site: number, broker }, &mut ports)?);
+            brokers.push(a_broker(
+                drill,
+                (kind, dir),
+                BrokerAt { site: number, broker },
+                &mut ports,
+            )?);
         }
         let mut nodes = Vec::new();
         for (at, ip, bind, front) in places.iter().filter(|(at, ..)| at.site == number) {

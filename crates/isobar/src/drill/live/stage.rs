@@ -58,6 +58,13 @@ pub(super) struct Struck {
     pub(super) guests: Vec<usize>,
 }
 
+impl Struck {
+    /// Outsiders have an effect once one of them has found a place.
+    pub(super) fn has_struck(&self) -> bool {
+        self.took_effect || self.outsiders.iter().any(|(_, outsiders)| outsiders.held() > 0)
+    }
+}
+
 /// Looks that came too late, because this machine was busy.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Late {
@@ -133,7 +140,7 @@ impl Stage for Live {
     }
 
     fn took_effect(&self, number: usize) -> bool {
-        self.struck.get(&number).is_some_and(|struck| struck.took_effect)
+        self.struck.get(&number).is_some_and(Struck::has_struck)
     }
 
     fn unseen(&self, metric: Metric) -> Option<&'static str> {
