@@ -1,5 +1,5 @@
 //! How things stand: summed up from the books of clients, the kernel's table of connections, and
-//! the last words of nodes, which are half a second old at most while a node runs.
+//! the last words of nodes, which are a fifth of a second old at most while a node runs.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};

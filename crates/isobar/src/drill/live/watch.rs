@@ -16,9 +16,8 @@ use isobar_sim::drill::{NodeAt, SiteNo};
 use super::cast::{Cast, Life, note_departure};
 use crate::status;
 
-const EVENTS_EVERY: Duration = Duration::from_millis(150);
-/// A report is larger.
-const REPORT_EVERY: u32 = 2;
+/// What a report says is as old as that, and names that an entry gives are as stale.
+const ASK_EVERY: Duration = Duration::from_millis(100);
 /// For one answer.
 const PATIENCE: Duration = Duration::from_secs(1);
 /// A report older than that says nothing of now.
@@ -145,28 +144,23 @@ impl Watch {
     fn watches(&self, at: NodeAt) {
         let seat = self.0.cast.node(at);
         let Some(admin) = seat.admin.map(|admin| admin.to_string()) else { return };
-        let mut round = 0;
         while !self.0.stop.load(Ordering::Acquire) {
             match seat.life() {
-                Life::Runs => {
-                    self.asks(at, &admin, round % REPORT_EVERY == 0);
-                }
+                Life::Runs => self.asks(at, &admin),
                 Life::Leaves => {
-                    self.asks(at, &admin, true);
+                    self.asks(at, &admin);
                     note_departure(seat);
                 }
                 Life::Stopped | Life::Gone => {}
             }
-            round = round.wrapping_add(1);
-            std::thread::sleep(EVENTS_EVERY);
+            std::thread::sleep(ASK_EVERY);
         }
     }
 
     /// Who does not answer is asked again soon.
-    fn asks(&self, at: NodeAt, admin: &str, all: bool) {
+    fn asks(&self, at: NodeAt, admin: &str) {
         let fetch = |path| status::fetch(admin, None, path, PATIENCE).ok();
-        if all
-            && let Some(report) = fetch("/v1/report")
+        if let Some(report) = fetch("/v1/report")
             && let Ok(report) = serde_json::from_str::<Report>(&report)
         {
             self.seen(at).takes(report);
