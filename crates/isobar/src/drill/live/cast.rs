@@ -150,7 +150,7 @@ impl Cast {
         let mut ended = join_all(nodes).await;
         let brokers = self.brokers.iter().flatten().map(kill_broker);
         ended.extend(join_all(brokers).await);
-        ended.into_iter().map(|ended| ended.map(|_| ())).collect()
+        ended.into_iter().try_for_each(|ended| ended.map(|_| ()))
     }
 }
 
