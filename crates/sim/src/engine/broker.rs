@@ -70,6 +70,8 @@ pub(crate) struct Broker {
     pub(crate) connections: u32,
     /// Connections that do not come through nodes.
     pub(crate) outsiders: u32,
+    /// They take what is given back too, as quickly as real ones that ask ten times a second.
+    is_filled: bool,
     /// Everything takes so many times as long.
     pub(crate) slow: u32,
     /// Who waits for the answer to a PINGREQ, while it hangs.
@@ -107,6 +109,7 @@ impl Broker {
             backlog: 0,
             connections: 0,
             outsiders: 0,
+            is_filled: false,
             slow: 1,
             askers: Vec::new(),
             most: 0,
@@ -189,11 +192,15 @@ impl Broker {
     pub(crate) fn leave(&mut self) {
         assert!(self.connections > 0, "who leaves was there");
         self.connections -= 1;
+        if self.is_filled {
+            self.fill();
+        }
     }
 
     /// Outsiders take what is left, and what is given back from now on; whether anything was.
     pub(crate) fn fill(&mut self) -> bool {
         let Some(max) = self.habits.max_connections else { return false };
+        self.is_filled = true;
         let before = self.outsiders;
         self.outsiders = max.saturating_sub(self.connections);
         self.outsiders > before
@@ -201,7 +208,7 @@ impl Broker {
 
     /// They go.
     pub(crate) fn empties(&mut self) {
-        self.outsiders = 0;
+        (self.is_filled, self.outsiders) = (false, 0);
     }
 
     /// The CONNECT of a client has come.
