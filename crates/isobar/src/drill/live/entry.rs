@@ -25,6 +25,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::ledger::Ledger;
+use super::setup::node_name;
 use super::watch::Watch;
 
 /// A server that says nothing for so long is not asked again.
@@ -232,11 +233,30 @@ impl Doors {
         let entrances = (0..).zip(&self.names).map(|(site, name)| Entrance {
             site: SiteId(site),
             heard: Heard::default(),
-            addresses: self.by_site[usize::from(site)].iter().map(ToString::to_string).collect(),
+            addresses: self.addresses(report, site),
             ..self.entrance(report, name)
         });
         let entrances = vec![entrances.collect()];
         Outlook { generation, sites: self.names.clone(), services: Vec::new(), entrances }
+    }
+
+    /// Where a site's living nodes are: as many as the report counts, those heard last.
+    fn addresses(&self, report: &Report, site: SiteNo) -> Arc<[String]> {
+        let name = &self.names[usize::from(site)];
+        let silence = |node: u16| {
+            let node = node_name(name, node);
+            let links = report.mesh.iter().flat_map(|mesh| &mesh.links);
+            let here = links.filter(|link| link.up && link.site == *name && link.node == node);
+            let silences = here.filter_map(|link| link.silence_seconds);
+            if report.node == node { 0.0 } else { silences.fold(f64::INFINITY, f64::min) }
+        };
+        let of = &self.by_site[usize::from(site)];
+        let alive = self::site(report, name).and_then(|known| usize::try_from(known.nodes).ok());
+        let alive = alive.filter(|alive| *alive > 0).unwrap_or(of.len());
+        let mut nodes: Vec<(f64, &SocketAddr)> =
+            (0..).zip(of).map(|(node, addr)| (silence(node), addr)).collect();
+        nodes.sort_by(|a, b| a.0.total_cmp(&b.0));
+        nodes.into_iter().take(alive).map(|(_, addr)| addr.to_string()).collect()
     }
 
     fn entrance(&self, report: &Report, name: &str) -> Entrance {

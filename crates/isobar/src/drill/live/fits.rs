@@ -92,12 +92,10 @@ fn size(drill: &Drill) -> Vec<String> {
     let clients = topology.clients() + surges.sum::<u64>();
     let mut why = Vec::new();
     if clients > CLIENTS_MAX {
-        let percent = CLIENTS_MAX * 100 / clients;
-        let scale =
-            if percent == 0 { "--scale 0.1%".to_owned() } else { format!("--scale {percent}%") };
+        let percent = (CLIENTS_MAX * 100 / clients).max(1);
         why.push(format!(
-            "{clients} clients, and at most {CLIENTS_MAX} can be played here: try {scale}, or lower \
-             `clients_per_site`"
+            "{clients} clients, and at most {CLIENTS_MAX} can be played here: lower the clients of \
+             every site to {percent}% of what they are, and the `maxconn` of brokers with them"
         ));
     }
     for (what, key, are, most) in [

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use isobar_core::policy::{Balance, BrokerPolicy, CheckKind, CheckPolicy, ServicePolicy};
 use isobar_sim::drill::quantity::show_duration;
-use isobar_sim::drill::{BrokerAt, Drill, NodeAt, Site, SiteNo};
+use isobar_sim::drill::{BrokerAt, Drill, NodeAt, SiteNo};
 
 use crate::demo::brokers::{Broker, Kind, Ports};
 use crate::demo::certificates;
@@ -35,8 +35,8 @@ pub(super) struct Setup {
 }
 
 /// A node's name, which its site's name makes unique.
-fn node_name(site: &Site, node: u16) -> String {
-    format!("{}-{}", site.name, node + 1)
+pub(super) fn node_name(site: &str, node: u16) -> String {
+    format!("{site}-{}", node + 1)
 }
 
 /// What a broker is called, here and in every node's eyes.
@@ -71,7 +71,7 @@ pub(super) fn setup(drill: &Drill, kind: &Kind, dir: &Path, wan: &Wan) -> Result
         let bind = ports.free_on(ip)?;
         let front = wan.node(&site.name, bind).map_err(Failure::io("joining the network"))?;
         places.push((at, ip, bind, front));
-        names.push((site.name.clone(), node_name(site, at.node)));
+        names.push((site.name.clone(), node_name(&site.name, at.node)));
     }
     certificates::make(dir, MESH, &names)?;
     std::fs::write(dir.join(NOBODY), "").map_err(Failure::io("writing a list of users"))?;
@@ -91,7 +91,7 @@ pub(super) fn setup(drill: &Drill, kind: &Kind, dir: &Path, wan: &Wan) -> Result
             let join = places.iter().map(|(.., other)| other).filter(|other| *other != front);
             let join: Vec<SocketAddr> = join.copied().collect();
             let (addr, admin) = (ports.free_on(*ip)?, ports.free_on(*ip)?);
-            let name = node_name(topology.at(number), at.node);
+            let name = node_name(&topology.at(number).name, at.node);
             let mut toml = service(drill, &name, number, addr, &brokers);
             toml += &mesh(admin, *bind, *front, &join);
             nodes.push(node::Plan { name, addr, admin, toml, events: "json" });

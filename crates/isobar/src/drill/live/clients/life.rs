@@ -141,9 +141,9 @@ impl Person {
         let Some(Told { doors }) = guide.ask(self.home).await else {
             return Err(Outcome::NoAddress);
         };
-        // The first, and at later tries the others in turn.
-        let turn = usize::try_from(self.failures).unwrap_or(0);
-        let door = doors[turn % doors.len()];
+        // Resolvers turn the order of addresses with every answer.
+        let addresses = u32::try_from(doors.len()).unwrap_or(u32::MAX);
+        let door = doors[usize::try_from(self.draws.below(addresses)).unwrap_or(0)];
         ledger.tries(self.number, None);
         Ok(door)
     }
