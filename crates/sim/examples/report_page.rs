@@ -1,6 +1,6 @@
 //! A page of made-up records, to look at it.
 //!
-//! `cargo run -p isobar-sim --example page -- FILE [small|large|one|many]`
+//! `cargo run -p isobar-sim --example report_page -- FILE [small|large|one|many]`
 
 #[path = "../tests/page/sample.rs"]
 mod sample;
