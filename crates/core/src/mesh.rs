@@ -90,6 +90,8 @@ pub struct Mesh {
     beats: u64,
     /// Since when this process has been running without a stop.
     awake_at: Time,
+    /// When it last went on after it had been stopped.
+    woken_at: Option<Time>,
     raised_at: Option<Time>,
     isolated: bool,
     leaving: Option<Time>,
@@ -127,6 +129,7 @@ impl Mesh {
             next_beat: now + phase,
             beats: u64::from(rng.below(4)),
             awake_at: now,
+            woken_at: None,
             raised_at: None,
             isolated: false,
             leaving: None,
@@ -195,7 +198,7 @@ impl Mesh {
 
     fn beat(&mut self, now: Time) {
         if now.since(self.next_beat) >= STALLED {
-            self.awake_at = now;
+            (self.awake_at, self.woken_at) = (now, Some(now));
         }
         // Beats that were missed are not made up for.
         let missed = now.since(self.next_beat).as_nanos() / BEAT.as_nanos();

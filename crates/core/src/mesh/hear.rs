@@ -17,6 +17,8 @@ use super::{Mesh, Reason};
 use crate::id::{PeerId, SiteId};
 use crate::time::Time;
 
+/// What comes so soon after this process was stopped may have waited for it.
+const OLD_NEWS: Duration = Duration::from_secs(1);
 /// Between two words to one link on whom we hold dead.
 const TELL_GRAVES_EVERY: Duration = Duration::from_millis(500);
 
@@ -80,6 +82,7 @@ impl Mesh {
         }
         let site = &mut self.roster.sites[site.index()];
         site.heard_at = now;
+        site.doubted.clear();
         if let Some(ear) = site.ear_mut(ME, peer) {
             ear.heard_at = now;
         }
@@ -278,7 +281,9 @@ impl Mesh {
             if told.silence == 0 {
                 self.vouched(now, of);
                 self.vouch_for(now, site, mask);
-                self.roster.sites[site.index()].heard_at = now;
+                let site = &mut self.roster.sites[site.index()];
+                site.heard_at = now;
+                site.doubted.clear();
             }
         }
     }
@@ -299,6 +304,11 @@ impl Mesh {
         }
         if !self.is_sibling(from) {
             return self.refuse(now, from, Refusal::NotItsToTell);
+        }
+        // What waited while we were stopped may be of long ago, and the site back since.
+        if self.woken_at.is_some_and(|at| now < at + OLD_NEWS) {
+            self.roster.sites[site.index()].doubted = graves;
+            return;
         }
         self.bury(now, site, &graves, Reason::ToldBySibling);
     }

@@ -65,6 +65,8 @@ pub(crate) struct Site {
     /// When witnesses were last asked about it.
     pub(crate) asked_at: Time,
     pub(crate) votes: BTreeMap<SiteId, Ballot>,
+    /// A sibling's verdict that may be long over: graves that hold once its silence bears them out.
+    pub(crate) doubted: Vec<(PeerId, u64)>,
 }
 
 impl Site {
@@ -83,6 +85,7 @@ impl Site {
             ears: Vec::new(),
             asked_at: Time::ZERO,
             votes: BTreeMap::new(),
+            doubted: Vec::new(),
         }
     }
 

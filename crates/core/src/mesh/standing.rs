@@ -276,6 +276,10 @@ impl Mesh {
         if !hearing.all_silent() {
             return;
         }
+        let doubted = core::mem::take(&mut self.roster.sites[site.index()].doubted);
+        if !doubted.is_empty() {
+            return self.bury(now, site, &doubted, Reason::ToldBySibling);
+        }
         let alone = self.others().1 <= 1;
         let reason = if alone { Reason::Unwitnessed } else { Reason::Witnessed };
         let gone = if alone {

@@ -266,6 +266,44 @@ fn a_datagram_that_overtakes_its_names_is_asked_for() {
     assert_eq!(node.refusals(), 0, "nobody is to blame");
 }
 
+/// A verdict that waited while this node was stopped says nothing of now: the site may have come
+/// back since. It holds once the site's own silence bears it out.
+#[test]
+fn a_verdict_from_before_we_went_on_is_doubted() {
+    let grave = |incarnation| {
+        let graves = Vec::from([Grave { owner: 9, incarnation }]);
+        Message::Verdict(Verdict { site: 7, graves })
+    };
+    for lives in [true, false] {
+        let mut node = Node::new(|_| {});
+        node.meets(1, "far", "x");
+        node.meets(2, "near", "b");
+        node.meets(3, "home", "b");
+        node.hears(3, &third());
+        node.pass(ms(100));
+        let far = node.mesh.find_site("far").unwrap();
+        // Stopped for ten seconds.
+        node.now = node.now + ms(10_000);
+        node.hears(3, &grave(50));
+        assert_eq!(node.mesh.standing_of(far), Some(Standing::Reachable), "it may be back");
+        let mut standings = Vec::new();
+        for n in 0..40 {
+            node.hears(2, &Message::Ping { token: n });
+            node.hears(3, &Message::Ping { token: n });
+            if lives {
+                node.hears(1, &Message::Ping { token: n });
+            }
+            node.pass(ms(100));
+            standings.push(node.mesh.standing_of(far));
+        }
+        let dead = standings.iter().position(|one| *one == Some(Standing::Dead));
+        match lives {
+            true => assert_eq!(dead, None),
+            false => assert!((15..19).contains(&dead.unwrap()), "{dead:?}"),
+        }
+    }
+}
+
 #[test]
 fn a_verdict_is_taken_from_siblings_only() {
     let verdict = |owner, site| {
