@@ -265,16 +265,17 @@ impl Share {
             return;
         }
         self.lost = None;
+        let used =
+            |other: &Other| u64::from(if other.gone.is_none() { other.flows } else { other.share });
+        let used: u64 = self.others.iter().map(used).sum::<u64>() + u64::from(flows);
         let since = *self.over_since.get_or_insert(now);
-        if !at_once && now < since + OVER_AFTER {
+        // Where flows alone take all there is, a place that becomes free is not filled again.
+        if !at_once && used < max && now < since + OVER_AFTER {
             return;
         }
         self.over_since = None;
         // What nobody uses is divided anew. All do so, and by the same words: what is given up
         // too much is missing then, and taken again.
-        let used =
-            |other: &Other| u64::from(if other.gone.is_none() { other.flows } else { other.share });
-        let used: u64 = self.others.iter().map(used).sum::<u64>() + u64::from(flows);
         let mut part = flows + (max.saturating_sub(used) / nodes) as u32;
         if at_once && shares < max {
             // They have divided it among themselves before, and give nothing up at once for one

@@ -78,6 +78,19 @@ fn one_above_the_limit_is_one_too_many() {
     assert_eq!(a.limit(), Some(19));
 }
 
+/// Two that could not hear each other have placed more than there is.
+#[test]
+fn a_place_that_two_have_filled_is_not_filled_again() {
+    let mut a = Share::alone(Some(40));
+    a.hear(BROKER, &[says(B, 1, 30, 30)], 40, at(0));
+    for flows in (10..40).rev() {
+        a.refresh(flows, at(10));
+        assert_eq!(a.limit(), Some(flows));
+    }
+    a.refresh(9, at(10));
+    assert_eq!(a.limit(), Some(10), "now there are as many as there may be");
+}
+
 #[test]
 fn two_who_meet_divide_what_neither_uses() {
     for (a_has, b_has, a_gets, b_gets) in
