@@ -95,6 +95,11 @@ impl Fullness {
         self.limit.is_some_and(|l| active >= l.flows)
     }
 
+    /// Whether one flow would be tried above the limit now, came it.
+    pub fn invites(&self, active: u32, now: Time) -> bool {
+        self.at_limit(active) && !self.is_full(active, now)
+    }
+
     /// When one more flow may be tried, if the limit is what holds it back.
     pub fn next_timeout(&self, active: u32) -> Time {
         match self.limit {

@@ -78,7 +78,7 @@ pub struct BrokerLoad {
     pub broker: BrokerId,
     /// Flows that it may hold at once, from all nodes together; `None` where nobody knows.
     pub capacity: Option<u32>,
-    /// What health says.
+    /// What health says; Up for one that is full, while one flow more would be tried there.
     pub state: BrokerState,
     /// What the operator says.
     pub admin: AdminState,
@@ -188,14 +188,17 @@ impl Pool {
         let state = &self.services[service.index()];
         let broker = |id: BrokerId| {
             let b = &self.brokers[id.index()];
+            // Where nobody is told to come to a full broker, nobody would find out that it is full
+            // no more.
+            let state = b.state(now).0;
+            let invites = state == BrokerState::Full && b.fullness.invites(b.flows.now(), now);
+            // A limit was learned by our own flows; siblings have theirs beside them.
+            let theirs = b.share.elsewhere().saturating_add(u32::from(invites));
+            let learned = b.fullness.limit().map(|limit| limit.saturating_add(theirs));
             BrokerLoad {
                 broker: id,
-                // A limit was learned by our own flows; siblings have theirs beside them.
-                capacity: least(
-                    b.policy.maxconn,
-                    b.fullness.limit().map(|limit| limit.saturating_add(b.share.elsewhere())),
-                ),
-                state: b.state(now).0,
+                capacity: least(b.policy.maxconn, learned),
+                state: if invites { BrokerState::Up } else { state },
                 admin: b.admin,
                 flows: b.flows.now(),
                 share: b.limit().unwrap_or(0),

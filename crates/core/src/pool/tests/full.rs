@@ -62,6 +62,31 @@ fn being_found_full_again_and_again_is_told_once() {
     assert_eq!(site.notices, [Notice::Full(A, 0)]);
 }
 
+/// Nobody is sent to a site that is full; so it says that it would try one flow, or it would be held
+/// full for ever.
+#[test]
+fn who_has_no_flows_at_all_still_invites_one_to_try() {
+    let mut site = Site::checked(1, CheckKind::Mqtt);
+    site.pass(secs(3));
+    site.probed(A, ProbeKind::Mqtt, CheckResult::SessionLost);
+    site.pass(secs(2));
+    let (id, kind) = site.probes.pop().unwrap();
+    site.probed(id, kind, CheckResult::ClosedSilently);
+    let told = |site: &Site| {
+        let broker = site.pool.load(site.now, S).brokers[0];
+        (broker.state, broker.capacity)
+    };
+    assert_eq!(told(&site), (BrokerState::Full, Some(0)));
+    site.pass(secs(1));
+    assert_eq!(told(&site), (BrokerState::Up, Some(1)));
+    assert_eq!(site.pool.load(site.now, S).room, 0, "the trial is not for flows of other sites");
+    let trial = site.placed();
+    assert_eq!(told(&site), (BrokerState::Full, Some(0)), "one at a time");
+    let trial = site.accepted(trial);
+    assert_eq!(told(&site), (BrokerState::Up, Some(2)));
+    site.release(trial);
+}
+
 #[test]
 fn a_fresh_probe_that_got_in_vouches_for_a_broker_that_nobody_else_uses() {
     let mut site = Site::checked(1, CheckKind::Tcp);
