@@ -132,10 +132,11 @@ impl Flow {
                 Phase::Opening,
             ))),
             Event::Waiting => {
-                self.state = State::Queue;
+                (self.state, self.way.home) = (State::Queue, None);
                 just(Action::Wait { until: self.wait_until(policy) })
             }
             Event::Placed(broker) => {
+                self.way.home = None;
                 if self.follow == Follow::Asked {
                     self.follow = Follow::Done;
                 }
@@ -150,7 +151,9 @@ impl Flow {
                 self.place(policy, None, now)
             }
             // A full room is no exhaustion: too fast sends nobody away.
-            Event::Rejected(Rejection::RoomFull) => self.refuse(Refusal::Pool(Rejection::RoomFull)),
+            Event::Rejected(Rejection::RoomFull) if self.way.home.is_none() => {
+                self.refuse(Refusal::Pool(Rejection::RoomFull))
+            }
             Event::Rejected(rejection) => self.exhausted(policy, Refusal::Pool(rejection), now),
             Event::Connected => self.connected(policy, now),
             Event::ConnectFailed(failure) => self.failed(policy, failure, now),
@@ -319,6 +322,11 @@ impl Flow {
         if only.is_none() && self.attempts > 0 && now >= self.way.half && self.may_go(policy) {
             return self.choose_site(policy, false, now);
         }
+        self.ask_for(policy, only)
+    }
+
+    /// Asks the pool for a broker.
+    fn ask_for(&mut self, policy: &ServicePolicy, only: Option<BrokerId>) -> Step {
         self.state = State::Placing;
         let session = self
             .opening

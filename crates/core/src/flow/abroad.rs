@@ -1,7 +1,9 @@
 //! A flow and other sites: when it goes abroad, how often, for how long, and when it gives up.
 //!
 //! Home comes first, and while another site could take the flow, home has half of its time. Then
-//! at most three sites, each with its share of what is left. A site that takes flows too fast is
+//! at most three sites, each with its share of what is left. Before each of them home is asked once
+//! more, where it had no place: one may have become free meanwhile, and who goes abroad all the same
+//! is called home later, which costs its client a connection. A site that takes flows too fast is
 //! asked again in its turn, and one of which a single node is full or drains, by another door. A flow that came by tunnel itself is placed here or refused: there
 //! is no second hop.
 
@@ -40,8 +42,8 @@ pub(super) struct Way {
     again: u8,
     waited: bool,
     last: Option<TunnelFailure>,
-    /// Why home will not do; `None` while it has only had its time.
-    home: Option<Refusal>,
+    /// Why home will not do, and since when; `None` while it has only had its time.
+    pub(super) home: Option<(Refusal, Time)>,
     /// No site is asked any more.
     over: bool,
 }
@@ -154,7 +156,7 @@ impl Flow {
         if !self.may_go(policy) {
             return self.refuse(why);
         }
-        self.way.home = Some(why);
+        self.way.home = Some((why, now));
         self.choose_site(policy, false, now)
     }
 
@@ -165,6 +167,9 @@ impl Flow {
         }
         if !self.may_go(policy) {
             return self.no_site(policy, now);
+        }
+        if !seated && matches!(self.way.home, Some((Refusal::Pool(_), at)) if at < now) {
+            return self.ask_for(policy, None);
         }
         self.state = State::Choosing { seated };
         let may_wait = self.way.again < AGAIN_MAX;
@@ -227,7 +232,7 @@ impl Flow {
                 self.state = State::Queue;
                 just(Action::Wait { until: end })
             }
-            (_, Some(why)) => self.refuse(why),
+            (_, Some((why, _))) => self.refuse(why),
             (_, None) => self.place(policy, None, now),
         }
     }
@@ -314,7 +319,7 @@ impl Flow {
             Crossing::Refused { reason: TunnelRefusal::Silent, .. } => {
                 just(Action::End(broker_s(Cause::Broker)))
             }
-            _ if verbatim => self.refuse(self.way.home.unwrap_or(Refusal::Retries)),
+            _ if verbatim => self.refuse(self.way.home.map_or(Refusal::Retries, |(why, _)| why)),
             _ => self.choose_site(policy, false, now),
         };
         Step { crossed: Some(crossing), ..step }

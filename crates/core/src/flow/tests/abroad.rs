@@ -205,6 +205,7 @@ fn at_most_three_sites_each_with_its_share_of_the_time() {
     });
     assert_eq!(flow.tunnels(SIN, 8), ms(7_500));
     flow.times_out().expect_crossed(Crossing::Failed(TunnelFailure::TimedOut));
+    flow.expect_place(0).happens(FULL);
     assert!(flow.expect_abroad().from_budget, "that may have cost somebody something");
     assert_eq!(flow.tunnels(SYD, 7), ms(7_500));
     assert_eq!(flow.flow.sites_tried(), [NYC, SIN]);
@@ -212,6 +213,42 @@ fn at_most_three_sites_each_with_its_share_of_the_time() {
     flow.expect_crossed(Crossing::Failed(TunnelFailure::Lost));
     flow.expect_refused(Refusal::Pool(Rejection::Full), "RQ");
     assert_eq!(flow.flow.retries(), 2);
+}
+
+#[test]
+fn home_is_asked_again_before_the_next_site() {
+    let refused_by_nyc = || {
+        let mut flow = Script::in_mesh();
+        flow.expect_place(0).happens(FULL).tunnels(NYC, 2);
+        flow.now = at(RTT);
+        flow.happens(refused(TunnelRefusal::Full)).expect_place(0);
+        flow
+    };
+    // A place has become free: with half of the time, as at first.
+    let mut flow = refused_by_nyc();
+    flow.placed_by_half(A, 7_500);
+    flow.happens(Event::ConnectFailed(Failure::ConnectRefused)).expect_place(1);
+    // It has room in a moment; and then its time is over.
+    let mut flow = refused_by_nyc();
+    flow.happens(Event::Waiting);
+    assert_eq!(flow.step, just(Action::Wait { until: at(7_500) }));
+    flow.times_out().tunnels(SIN, 2);
+    flow.happens(refused(TunnelRefusal::Full));
+    assert_eq!(flow.expect_abroad().rather, None, "home had its time");
+    // It has none; not even to wait, which is no reason to give up now.
+    for why in [Rejection::Full, Rejection::RoomFull] {
+        let mut flow = refused_by_nyc();
+        flow.happens(Event::Rejected(why)).tunnels(SIN, 2);
+    }
+    // Whom its brokers have failed too often is not shown to them again.
+    let mut flow = Script::in_mesh();
+    for broker in 0..4 {
+        flow.placed_by_half(BrokerId(broker), 7_500);
+        flow.happens(Event::ConnectFailed(Failure::ConnectRefused));
+    }
+    flow.tunnels(NYC, 2);
+    flow.now = at(RTT);
+    flow.happens(refused(TunnelRefusal::Full)).tunnels(SIN, 1);
 }
 
 #[test]
@@ -258,7 +295,7 @@ fn a_site_that_is_too_fast_is_asked_again_but_not_for_ever() {
         if patience > turn {
             flow.happens(Event::SiteLater(turn));
             assert_eq!(flow.step, just(Action::Pause { until: turn }));
-            flow.times_out();
+            flow.times_out().expect_place(0).happens(FULL);
         }
         asked += 1;
         assert!(asked < 10);

@@ -88,8 +88,7 @@ impl Region {
         }
     }
 
-    /// A flow is about to be sent to another site. What has become open since the pool said no does
-    /// not count: a flow that another site has told to come later does not ask at home again.
+    /// A flow is about to be sent to another site.
     pub(super) fn checks_sent(&mut self, task: &Task) {
         let (now, client) = (self.now(), task.client);
         if matches!(task.whose, Whose::Carried(..)) {
@@ -97,10 +96,8 @@ impl Region {
                 format!("client {client:x} is sent on from where it was sent")
             });
         }
-        let turned_down = matches!(
-            task.rejected,
-            Some((at, Rejection::NoBroker | Rejection::Full | Rejection::Tried)) if at == now
-        );
+        let turned_down =
+            matches!(task.rejected, Some(Rejection::NoBroker | Rejection::Full | Rejection::Tried));
         let life = self.nodes[usize::from(task.node)].life.as_ref();
         let open = life.and_then(|life| life.pool.could_take(now, S, task.flow.tried()));
         if let Some(broker) = open.filter(|_| turned_down) {

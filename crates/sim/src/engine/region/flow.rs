@@ -339,16 +339,16 @@ impl Region {
         match life.pool.place(now, &request) {
             Placement::Broker(token) => {
                 let broker = token.broker();
-                task.token = Some(token);
+                (task.token, task.rejected) = (Some(token), None);
                 self.placed(broker);
                 Fact::Placed(broker)
             }
             Placement::Wait(ticket) => {
-                task.ticket = Some(ticket);
+                (task.ticket, task.rejected) = (Some(ticket), None);
                 Fact::Waiting
             }
             Placement::Rejected(why) => {
-                task.rejected = Some((now, why));
+                task.rejected = Some(why);
                 Fact::Rejected(why)
             }
         }

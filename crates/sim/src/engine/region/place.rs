@@ -63,8 +63,8 @@ pub(crate) struct Task {
     pub(crate) tunnel: (u32, u16),
     /// Attempts that it made here: at brokers and at sites.
     pub(crate) attempts: u32,
-    /// The pool's last word and when it came, if it was no and came at once.
-    pub(crate) rejected: Option<(Time, Rejection)>,
+    /// The pool's last word, if it was no and came at once.
+    pub(crate) rejected: Option<Rejection>,
     /// The step's deadline, and when the event for it comes.
     pub(crate) until: Time,
     pub(crate) armed: Time,
