@@ -367,7 +367,6 @@ impl Shard for Region {
             Event::Tick(node) => self.tick(usize::from(node)),
             Event::Look(node) => self.look(usize::from(node)),
             Event::Idle { node, link } => self.idle(usize::from(node), link),
-            Event::Lost { node, far } => self.cools(usize::from(node), far),
             Event::Start(node) => self.mesh_starts(usize::from(node)),
             Event::Letter(slot) => self.letter(slot),
             Event::Unresolved(number) => self.unresolved(number),

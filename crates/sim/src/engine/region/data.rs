@@ -2,24 +2,33 @@
 //!
 //! What is said on one comes in order, late where it was lost at first or the way was cut for a
 //! while, as long as the connection stands. It is given up where nothing has come for as long as
-//! QUIC waits, or as soon as core holds the other node for lost; then all that it carried ends.
-//! Words have no connection id of their own: they name the number that it has at who speaks.
+//! QUIC waits, or as soon as core closes it; then all that it carried ends, and nothing else: a node
+//! that was started again has connections of its own beside those of the process before. Words have
+//! no connection id of their own: they name the number that it has at who speaks.
 
 use std::time::Duration;
 
 use isobar_core::mesh::{LinkEnd, Purpose as For};
 
 use super::Region;
-use super::links::IDLE;
+use super::links::{IDLE, Link, first_link};
 use super::terms::{Event, Say};
 
 /// A data connection says something as often.
 pub(super) const KEEP: Duration = Duration::from_secs(5);
 
 impl Region {
-    /// Says something to another node on the data connection to it. Who sends a flow or asks for
-    /// places opens one, if there is none; else nobody is there any more who would listen.
-    pub(super) fn says_on_data(&mut self, node: usize, to: u16, say: Say) {
+    /// Says something of a tunnel, on the connection that it is on.
+    pub(super) fn says_on_road(&mut self, node: usize, road: u32, say: Say) {
+        if self.link(node, road).is_some_and(|end| !end.over) {
+            self.streams(node, road, say);
+        }
+    }
+
+    /// Says something to another node on the data connection to it, and which that is. Who sends a
+    /// flow or asks for places opens one, if there is none; else nobody is there any more who would
+    /// listen.
+    pub(super) fn says_on_data(&mut self, node: usize, to: u16, say: Say) -> Option<u32> {
         let known = self.nodes[node].life.as_ref().and_then(|life| life.data.get(&to).copied());
         let link = match (known, &say) {
             (Some(link), _) => link,
@@ -33,9 +42,10 @@ impl Region {
                 }
                 link
             }
-            (None, _) => return,
+            (None, _) => return None,
         };
         self.streams(node, link, say);
+        Some(link)
     }
 
     /// A data connection is made for a flow.
@@ -51,12 +61,10 @@ impl Region {
             return self.is_no_data(node, from, conn);
         }
         let opens = matches!(say, Say::Tunnel { .. } | Say::AskLease { .. });
-        if !self.is_heard(node, from, conn, opens) {
-            return;
-        }
+        let Some(road) = self.is_heard(node, from, conn, opens) else { return };
         match say {
             Say::Tunnel { far, tunnel, client, hop, left, leased } => {
-                self.tunnel_comes(node, (far, tunnel, client), hop, left, leased);
+                self.tunnel_comes(node, (far, tunnel, road), client, hop, left, leased);
             }
             Say::Taken { seat, tunnel, no } => self.taken(seat, tunnel, no),
             Say::Declined { seat, tunnel, declined } => self.declined(seat, tunnel, declined),
@@ -71,48 +79,48 @@ impl Region {
         }
     }
 
-    /// Whether a connection is known on which this came. One that was known is reset.
-    fn is_heard(&mut self, node: usize, from: u16, conn: u32, opens: bool) -> bool {
+    /// The connection on which this came, if it is known. One that was known is reset.
+    fn is_heard(&mut self, node: usize, from: u16, conn: u32, opens: bool) -> Option<u32> {
         let now = self.now();
         let of_it = self.nodes[node].life.as_ref().and_then(|life| life.data.get(&from).copied());
-        if let Some(end) = of_it.and_then(|link| self.link(node, link))
+        if let Some(link) = of_it
+            && let Some(end) = self.link(node, link)
             && end.theirs.is_none_or(|theirs| theirs == conn)
         {
             (end.theirs, end.heard) = (Some(conn), now);
-            return true;
+            return Some(link);
         }
-        let Some(life) = &mut self.nodes[node].life else { return false };
-        let its = |end: &&mut super::links::Link| {
-            (end.purpose, end.far, end.theirs) == (For::Data, from, Some(conn))
-        };
-        match life.links.iter_mut().rev().find(its) {
-            Some(end) if !end.over => {
+        match self.data_of(node, |end| (end.far, end.theirs) == (from, Some(conn))) {
+            Some(link) => {
+                let end = self.link(node, link)?;
+                if end.over {
+                    self.says_once(node, from, Say::NoData { conn });
+                    return None;
+                }
                 end.heard = now;
-                return true;
+                return Some(link);
             }
-            Some(_) => {
-                self.says_once(node, from, Say::NoData { conn });
-                return false;
-            }
-            None if !opens => return false,
+            None if !opens => return None,
             None => {}
-        }
-        // A new one. What has been silent for long is what it replaces.
-        if let Some(old) = of_it
-            && self.link(node, old).is_some_and(|end| now.since(end.heard) > KEEP * 6 / 5)
-        {
-            self.data_is_lost(node, old);
         }
         let link = self.warms(node, from);
         if let Some(end) = self.link(node, link) {
             end.theirs = Some(conn);
         }
-        true
+        Some(link)
+    }
+
+    /// The youngest data connection of a kind, also of those that are over.
+    fn data_of(&self, node: usize, of: impl Fn(&Link) -> bool) -> Option<u32> {
+        let node = &self.nodes[node];
+        let links = &node.life.as_ref()?.links;
+        let at = links.iter().rposition(|end| end.purpose == For::Data && of(end))?;
+        Some(first_link(node.lives) + at as u32)
     }
 
     fn is_no_data(&mut self, node: usize, from: u16, conn: u32) {
         if self.link(node, conn).is_some_and(|end| end.far == from && end.purpose == For::Data) {
-            self.data_is_lost(node, conn);
+            self.link_ends(node, conn, LinkEnd::Lost);
         }
     }
 
@@ -127,7 +135,7 @@ impl Region {
         let Some(end) = self.link(node, link).filter(|end| !end.over) else { return };
         let (far, heard) = (end.far, end.heard);
         if now.since(heard) >= IDLE {
-            return self.data_is_lost(node, link);
+            return self.link_ends(node, link, LinkEnd::Lost);
         }
         let (site, _) = self.node_of(far);
         if self.is_lost(node, site) {
@@ -138,30 +146,17 @@ impl Region {
         self.keeps_later(node, link);
     }
 
-    /// A connection is over; and all that it carried, unless another stands beside it.
-    fn data_is_lost(&mut self, node: usize, link: u32) {
-        let Some(far) = self.link(node, link).filter(|end| !end.over).map(|end| end.far) else {
-            return;
-        };
-        self.link_ends(node, link, LinkEnd::Lost);
-        let Some(life) = &self.nodes[node].life else { return };
-        let another = life.links.iter().any(|end| {
-            (end.purpose, end.far, end.over) == (For::Data, far, false) && end.theirs.is_some()
-        });
-        if !another {
-            self.drops_tunnels(node, far);
+    /// A connection is over, and all that it carried; the youngest of those that still stand is used.
+    pub(super) fn cools(&mut self, node: usize, far: u16, link: u32) {
+        let another = self.data_of(node, |end| end.far == far && end.open && !end.over);
+        if let Some(life) = &mut self.nodes[node].life
+            && life.data.get(&far) == Some(&link)
+        {
+            match another {
+                Some(another) => life.data.insert(far, another),
+                None => life.data.remove(&far),
+            };
         }
-    }
-
-    /// A node is lost: data connections to it are closed at once, and it is told so once.
-    pub(super) fn cools(&mut self, node: usize, far: u16) {
-        let link = self.nodes[node].life.as_ref().and_then(|life| life.data.get(&far).copied());
-        if let Some(link) = link {
-            if let Some(conn) = self.link(node, link).and_then(|end| end.theirs) {
-                self.says_once(node, far, Say::NoData { conn });
-            }
-            self.link_ends(node, link, LinkEnd::Lost);
-        }
-        self.drops_tunnels(node, far);
+        self.drops_tunnels(node, link);
     }
 }

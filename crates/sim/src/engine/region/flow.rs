@@ -76,6 +76,7 @@ impl Region {
             ticket: None,
             conn: None,
             tunnel: (0, 0),
+            road: NOWHERE,
             attempts: 0,
             rejected: None,
             until: Time::NEVER,

@@ -33,7 +33,7 @@ pub(crate) struct Link {
     pub(super) theirs: Option<u32>,
     pub(super) purpose: For,
     dial: Option<DialId>,
-    open: bool,
+    pub(super) open: bool,
     pub(super) over: bool,
     pub(super) heard: Time,
     /// When what was said last on the stream can be there.
@@ -46,6 +46,11 @@ pub(crate) struct Link {
     /// Round trip, smoothed; the mesh was told of this one, then.
     rtt: Duration,
     told: (Duration, Time),
+}
+
+/// The number of the first link of a node's life.
+pub(super) fn first_link(lives: u32) -> u32 {
+    lives % (u32::MAX / LINKS) * LINKS
 }
 
 impl Region {
@@ -65,7 +70,7 @@ impl Region {
     ) -> u32 {
         let now = self.now();
         let n = &mut self.nodes[node];
-        let base = n.lives % (u32::MAX / LINKS) * LINKS;
+        let base = first_link(n.lives);
         let Some(life) = n.life.as_mut() else { return base };
         life.links.push(Link {
             far,
@@ -160,7 +165,8 @@ impl Region {
         if purpose == For::Data
             && let Some(life) = &mut self.nodes[node].life
         {
-            life.data.entry(far).or_insert(link);
+            // New tunnels go to the youngest.
+            life.data.insert(far, link);
         }
         let link_id = LinkId(u64::from(link));
         self.feed(
@@ -285,16 +291,14 @@ impl Region {
         let Some(end) = self.link(node, link).filter(|end| !end.over) else { return };
         end.over = true;
         end.held = VecDeque::new();
-        let (open, far, dial) = (end.open, end.far, end.dial);
-        if let Some(life) = &mut self.nodes[node].life
-            && life.data.get(&far) == Some(&link)
-        {
-            life.data.remove(&far);
-        }
+        let (open, far, dial, data) = (end.open, end.far, end.dial, end.purpose == For::Data);
         match dial {
             Some(dial) if !open => self.feed(node, Input::DialFailed { dial }),
             _ if open => self.feed(node, Input::LinkDown { link: LinkId(u64::from(link)), cause }),
             _ => {}
+        }
+        if data {
+            self.cools(node, far, link);
         }
     }
 

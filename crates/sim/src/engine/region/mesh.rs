@@ -311,22 +311,11 @@ impl Region {
     }
 
     fn told(&mut self, node: usize, notice: &Notice) {
-        match notice {
-            Notice::Standing { site, from, to, reason } => {
-                self.tally.standings += 1;
-                self.holds_of(node, *site, *to, *reason == Reason::Left);
-                self.checks_standing(node, *site, *from, *to);
-                self.agenda.note(u64::from(site.0) << 8 | *to as u64);
-            }
-            Notice::NodeLost(peer) => {
-                // Once the machine has said all that it has to say.
-                if let Some(far) = self.gnode_of(node, *peer) {
-                    let key = self.node_key(node);
-                    let lost = Event::Lost { node: node as u8, far };
-                    self.agenda.push(self.now(), key, lost);
-                }
-            }
-            _ => {}
+        if let Notice::Standing { site, from, to, reason } = notice {
+            self.tally.standings += 1;
+            self.holds_of(node, *site, *to, *reason == Reason::Left);
+            self.checks_standing(node, *site, *from, *to);
+            self.agenda.note(u64::from(site.0) << 8 | *to as u64);
         }
     }
 

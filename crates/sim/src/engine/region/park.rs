@@ -55,7 +55,6 @@ impl Region {
             | Event::Idle { node, .. }
             | Event::Again { node, .. }
             | Event::Keep { node, .. }
-            | Event::Lost { node, .. }
             | Event::ProbeLate { node, .. }
             | Event::Beat(node)
             | Event::Tick(node)

@@ -61,6 +61,8 @@ pub(crate) struct Task {
     pub(crate) conn: Option<Conn>,
     /// The tunnel that was sent last: its number, and the node it went to.
     pub(crate) tunnel: (u32, u16),
+    /// The data connection that its tunnel is on, here.
+    pub(crate) road: u32,
     /// Attempts that it made here: at brokers and at sites.
     pub(crate) attempts: u32,
     /// The pool's last word, if it was no and came at once.
@@ -79,6 +81,7 @@ pub(crate) struct Held {
     pub(crate) token: Option<Token>,
     pub(crate) passage: Option<Passage>,
     pub(crate) tunnel: (u32, u16),
+    pub(crate) road: u32,
     /// It holds a place on a broker here for a client of another home.
     pub(crate) guest: bool,
     /// The broker's life in which it was accepted there.

@@ -203,9 +203,9 @@ impl Region {
             if held.passage.is_none() {
                 return self.asks_broker(Asker::Seat(seat));
             }
-            let (tunnel, to) = held.tunnel;
+            let (tunnel, road) = (held.tunnel.0, held.road);
             let far = Far { node: self.gnode(node), seat };
-            return self.says_on_data(node, to, Say::Ping { far, tunnel });
+            return self.says_on_road(node, road, Say::Ping { far, tunnel });
         }
         // Nothing here knows of it: what it was connected to is no more.
         self.reply(who, node, Reply::Closed, NOWHERE);
@@ -271,11 +271,11 @@ impl Region {
         let Some(Sitter::Holds(held)) = self.seats.at(seat).map(|chair| &chair.sitter) else {
             return;
         };
-        let tunnel = held.tunnel.0;
+        let (tunnel, road) = (held.tunnel.0, held.road);
         match held.whose {
             Whose::Client(who) => self.reply(who, node, Reply::Pong, NOWHERE),
             Whose::Carried(far, _) => {
-                self.says_on_data(node, far.node, Say::Pong { seat: far.seat, tunnel });
+                self.says_on_road(node, road, Say::Pong { seat: far.seat, tunnel });
             }
         }
     }

@@ -68,11 +68,6 @@ pub(crate) enum Event {
         node: u8,
         link: u32,
     },
-    /// A node is lost to another.
-    Lost {
-        node: u8,
-        far: u16,
-    },
     /// A process starts.
     Start(u8),
     /// A letter has come.

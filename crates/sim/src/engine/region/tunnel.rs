@@ -11,7 +11,7 @@ use isobar_core::pool::Declined;
 use isobar_core::retry::{TunnelFailure, TunnelRefusal};
 
 use super::flow::verdict;
-use super::place::{Far, Seat, Sitter, Task, Whose};
+use super::place::{Far, NOWHERE, Seat, Sitter, Task, Whose};
 use super::terms::Say;
 use super::{Region, S};
 
@@ -28,14 +28,15 @@ impl Region {
         let far = Far { node: self.gnode(node), seat };
         let (tunnel, hop) = (task.tunnel.0, task.flow.hop() + 1);
         let say = Say::Tunnel { far, tunnel, client: task.client, hop, left, leased };
-        self.says_on_data(node, to, say);
+        task.road = self.says_on_data(node, to, say).unwrap_or(NOWHERE);
     }
 
     /// A tunnel comes in.
     pub(super) fn tunnel_comes(
         &mut self,
         node: usize,
-        (far, tunnel, client): (Far, u32, u64),
+        (far, tunnel, road): (Far, u32, u32),
+        client: u64,
         hop: u8,
         left: Duration,
         leased: bool,
@@ -44,25 +45,31 @@ impl Region {
         let mut flow = Flow::new(&self.policy, now);
         flow.set_rules(self.plan.rules);
         if let Err(reason) = flow.carried(hop, left, now) {
-            return self.declines(node, far, tunnel, reason);
+            return self.declines(node, far, (tunnel, road), reason);
         }
         let seat = self.task(Whose::Carried(far, leased), client, node, flow);
         if let Some(Sitter::Opens(task)) = self.seats.at(seat).map(|chair| &mut chair.sitter) {
-            task.tunnel = (tunnel, far.node);
+            (task.tunnel, task.road) = ((tunnel, far.node), road);
         }
         self.tunnels.insert((far.node, far.seat, tunnel), seat);
         let opening = self.opening(client);
         self.tell(seat, Fact::Opened(opening));
     }
 
-    pub(super) fn declines(&mut self, node: usize, far: Far, tunnel: u32, reason: TunnelRefusal) {
+    pub(super) fn declines(
+        &mut self,
+        node: usize,
+        far: Far,
+        (tunnel, road): (u32, u32),
+        reason: TunnelRefusal,
+    ) {
         *self.tally.declined.entry(reason.label()).or_default() += 1;
         let now = self.now();
         let Some((_, from)) = self.peer_of(node, far.node) else { return };
         let Some(life) = &mut self.nodes[node].life else { return };
         let declined = life.pool.decline(now, S, from, reason);
         self.dirty |= 1 << node;
-        self.says_on_data(node, far.node, Say::Declined { seat: far.seat, tunnel, declined });
+        self.says_on_road(node, road, Say::Declined { seat: far.seat, tunnel, declined });
     }
 
     pub(super) fn forgets(&mut self, far: Far, tunnel: u32) {
@@ -123,13 +130,13 @@ impl Region {
             life.pool.release_abroad(now, passage);
         }
         if !known {
-            self.tells_far_end(node, seat, task.tunnel);
+            self.tells_far_end(node, seat, (task.tunnel.0, task.road));
         }
     }
 
-    pub(super) fn tells_far_end(&mut self, node: usize, seat: Seat, (tunnel, to): (u32, u16)) {
+    pub(super) fn tells_far_end(&mut self, node: usize, seat: Seat, (tunnel, road): (u32, u32)) {
         let far = Far { node: self.gnode(node), seat };
-        self.says_on_data(node, to, Say::SenderGone { far, tunnel });
+        self.says_on_road(node, road, Say::SenderGone { far, tunnel });
     }
 
     /// A node of another site asks for places ahead.
@@ -151,18 +158,17 @@ impl Region {
         self.dirty |= 1 << node;
     }
 
-    /// A node is lost: what it carried for us, and what we carried for it, ends.
-    pub(super) fn drops_tunnels(&mut self, node: usize, lost: u16) {
+    /// A data connection is over: what it carried, either way, ends.
+    pub(super) fn drops_tunnels(&mut self, node: usize, road: u32) {
+        let is_carried = |whose: &Whose| matches!(whose, Whose::Carried(..));
         let with = |sitter: &Sitter| match sitter {
             Sitter::Opens(task) => {
-                let sent = task.passage.is_some() && task.tunnel.1 == lost;
-                let came = matches!(task.whose, Whose::Carried(far, _) if far.node == lost);
-                usize::from(task.node) == node && (sent || came)
+                let on_it = (usize::from(task.node), task.road) == (node, road);
+                on_it && (task.passage.is_some() || is_carried(&task.whose))
             }
             Sitter::Holds(held) => {
-                let sent = held.passage.is_some() && held.tunnel.1 == lost;
-                let came = matches!(held.whose, Whose::Carried(far, _) if far.node == lost);
-                usize::from(held.node) == node && (sent || came)
+                let on_it = (usize::from(held.node), held.road) == (node, road);
+                on_it && (held.passage.is_some() || is_carried(&held.whose))
             }
             Sitter::Nobody(_) | Sitter::Busy => false,
         };

@@ -31,7 +31,7 @@ impl Region {
         if let Some(code) = task.no {
             return self.turned_down(seat, task, code);
         }
-        let Task { whose, node, token, passage, conn, tunnel, client, .. } = task;
+        let Task { whose, node, token, passage, conn, tunnel, road, client, .. } = task;
         if token.is_some() {
             self.flow.hops_max = self.flow.hops_max.max(task.flow.hop().into());
             self.checks_hop(client, task.flow.hop());
@@ -45,7 +45,7 @@ impl Region {
         };
         let guest = token.is_some() && (client >> 32) as usize != self.me;
         let life = token.as_ref().map_or(0, |token| self.brokers[token.broker().index()].life);
-        let held = Held { whose, node, token, passage, tunnel, guest, life, stuck: false };
+        let held = Held { whose, node, token, passage, tunnel, road, guest, life, stuck: false };
         self.seats.holds(seat, held);
         match whose {
             Whose::Client(who) => {
@@ -55,7 +55,7 @@ impl Region {
             }
             Whose::Carried(far, _) => {
                 let taken = Say::Taken { seat: far.seat, tunnel: tunnel.0, no: None };
-                self.says_on_data(usize::from(node), far.node, taken);
+                self.says_on_road(usize::from(node), road, taken);
             }
         }
         self.seat_stalls(seat);
@@ -68,7 +68,7 @@ impl Region {
             Whose::Client(who) => self.reply(who, node, Reply::Sorry(None), NOWHERE),
             Whose::Carried(far, _) => {
                 let taken = Say::Taken { seat: far.seat, tunnel: task.tunnel.0, no: Some(code) };
-                self.says_on_data(node, far.node, taken);
+                self.says_on_road(node, task.road, taken);
             }
         }
         self.over(seat, task);
@@ -103,7 +103,9 @@ impl Region {
                 self.flow.turned_away += 1;
                 self.reply(who, node, Reply::Sorry(Some(refusal)), NOWHERE);
             }
-            Whose::Carried(far, _) => self.declines(node, far, task.tunnel.0, refusal.to_tunnel()),
+            Whose::Carried(far, _) => {
+                self.declines(node, far, (task.tunnel.0, task.road), refusal.to_tunnel());
+            }
         }
         self.agenda.note(u64::from(seat.slot));
     }

@@ -14,7 +14,7 @@ impl Region {
             Whose::Client(who) => self.reply(who, node, Reply::Closed, NOWHERE),
             Whose::Carried(far, _) => {
                 let gone = Say::TunnelGone { seat: far.seat, tunnel: task.tunnel.0 };
-                self.says_on_data(node, far.node, gone);
+                self.says_on_road(node, task.road, gone);
             }
         }
     }
@@ -61,7 +61,7 @@ impl Region {
             return;
         }
         let Some(Sitter::Holds(held)) = self.seats.rise(seat) else { return };
-        let Held { whose, node, token, passage, tunnel, life: of, .. } = *held;
+        let Held { whose, node, token, passage, tunnel, road, life: of, .. } = *held;
         let (now, n) = (self.now(), usize::from(node));
         self.dirty |= 1 << n;
         if let (Some(token), Some(life)) = (token, &mut self.nodes[n].life) {
@@ -71,7 +71,7 @@ impl Region {
         }
         if let (Some(passage), Some(life)) = (passage, &mut self.nodes[n].life) {
             life.pool.release_abroad(now, passage);
-            self.tells_far_end(n, seat, tunnel);
+            self.tells_far_end(n, seat, (tunnel.0, road));
         }
         match whose {
             Whose::Client(who) => {
@@ -79,11 +79,8 @@ impl Region {
             }
             Whose::Carried(far, _) => {
                 self.forgets(far, tunnel.0);
-                self.says_on_data(
-                    n,
-                    far.node,
-                    Say::TunnelGone { seat: far.seat, tunnel: tunnel.0 },
-                );
+                let gone = Say::TunnelGone { seat: far.seat, tunnel: tunnel.0 };
+                self.says_on_road(n, road, gone);
             }
         }
     }
