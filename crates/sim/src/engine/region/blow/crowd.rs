@@ -80,6 +80,8 @@ impl Region {
         self.clients[no as usize].set(Trait::Deaf, true);
         let who = Who { site: self.me as u16, no, turn: client.flow };
         self.marked_in_turn(who, Mark::Lost);
+        // Word that it is lost may be on its way already, and is not heard any more.
+        self.asks_soon(no);
     }
 
     /// It wants no connection any more, for good.
