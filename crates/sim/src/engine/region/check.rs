@@ -6,6 +6,7 @@ use isobar_core::id::{PeerId, SiteId};
 use isobar_core::mesh::Mesh;
 use isobar_core::outlook::Standing;
 use isobar_core::pool::Rejection;
+use isobar_core::time::Time;
 
 use super::place::{NOWHERE, Sitter, Task, Whose};
 use super::{Region, S};
@@ -19,6 +20,10 @@ use crate::engine::plan::BEGIN;
 /// A node that has just begun may not have heard its siblings, and a site that was just struck has
 /// connections that nobody knows of.
 const SETTLES: std::time::Duration = std::time::Duration::from_secs(10);
+
+/// Siblings that meet again have put their books together by then: a word each, and the second for
+/// which places must be held twice before they are given up.
+const MEETS: std::time::Duration = std::time::Duration::from_secs(3);
 
 /// What each node held of a site when it buried it.
 pub(crate) type Graves = BTreeMap<(usize, SiteId), Vec<(PeerId, u64)>>;
@@ -62,7 +67,8 @@ impl Region {
     }
 
     /// The nodes of a site have placed more on a broker than it takes: only siblings that cannot
-    /// hear each other may do that.
+    /// hear each other may do that. One that was stopped for so long that the others have shared out
+    /// its places cannot know so before it hears them again.
     pub(super) fn checks_site_limit(&mut self, broker: usize, placed: u32, most: u32) {
         let now = self.now();
         let mut lives = self.nodes.iter().filter_map(|node| node.life.as_ref());
@@ -70,7 +76,10 @@ impl Region {
             let began = life.pool.began.max(BEGIN);
             now.since(began) > SETTLES && life.mesh.as_ref().is_some_and(hears_siblings)
         });
-        let apart = self.nodes.iter().any(|node| node.life.is_none());
+        let apart = self.nodes.iter().any(|node| {
+            let meets = node.missed_until > Time::ZERO && now.since(node.missed_until) < MEETS;
+            node.life.is_none() || meets
+        });
         if hear && !apart {
             self.accuse(Check::Limits, || {
                 format!("{placed} placed on broker {}, which takes {most}", broker + 1)

@@ -59,6 +59,10 @@ pub(crate) struct Node {
     pub(super) lie: Option<Lie>,
     /// How far its drain is.
     pub(super) drain: Option<Stage>,
+    /// When its process was stopped last, and when it last went on after a stop for which siblings
+    /// hold who is silent for gone.
+    pub(super) stopped_at: Time,
+    pub(super) missed_until: Time,
     /// By how many milliseconds the clock that people set is wrong.
     pub(super) clock: i64,
     /// What it says of itself has changed in another way than by what it carries.
@@ -99,6 +103,8 @@ impl Node {
             slow: Duration::ZERO,
             lie: None,
             drain: None,
+            stopped_at: Time::ZERO,
+            missed_until: Time::ZERO,
             clock: 0,
             news: false,
         }

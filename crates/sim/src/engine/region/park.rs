@@ -1,6 +1,7 @@
 //! A node whose process is stopped: its kernel goes on. What would have happened to the process
 //! waits, and happens when it goes on, in the order in which it came.
 
+use isobar_core::share::GONE_AFTER;
 use isobar_core::time::Time;
 
 use super::place::{NOWHERE, Who};
@@ -122,6 +123,9 @@ impl Region {
     pub(super) fn resumes(&mut self, node: usize) {
         self.stopped &= !(1 << node);
         let now = self.now();
+        if now.since(self.nodes[node].stopped_at) >= GONE_AFTER {
+            self.nodes[node].missed_until = now;
+        }
         for event in self.unparks(node) {
             self.woken += 1;
             let key = Key::new(class::WAKES, self.me as u32, self.woken);

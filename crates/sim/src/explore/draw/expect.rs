@@ -86,13 +86,14 @@ fn bound(metric: Metric, compare: Compare, value: u64) -> Bound {
 }
 
 /// Where the sum of what nodes know of a broker is not what it holds, it may pass `maxconn`, and the
-/// broker's own limit rules; the checks of every drill allow these cases alone. A node that stands
-/// still while its siblings go on gives its share away without knowing. One that falls silent leaves
-/// connections behind that nobody counts.
+/// broker's own limit rules; the checks of every drill allow these cases alone, and for a moment. A
+/// node that stands still while its siblings go on gives its share away without knowing. One that
+/// starts anew takes all places for its own until it has heard its siblings. One that falls silent
+/// leaves connections behind that nobody counts.
 fn may_share_wrongly(drill: &Drill) -> bool {
     let has_siblings = drill.topology.sites.iter().any(|site| site.nodes > 1);
     drill.faults.iter().any(|fault| match fault.deed {
-        Deed::NodePause | Deed::NodeSlow(_) => has_siblings,
+        Deed::NodePause | Deed::NodeSlow(_) | Deed::NodeCrash(Death::Rst) => has_siblings,
         Deed::NodeCrash(Death::Silent) => true,
         _ => false,
     })

@@ -45,6 +45,9 @@ impl Region {
                 let first = !self.is_stopped(node);
                 self.ills[node].put(strike, ill);
                 self.stopped |= 1 << node;
+                if first {
+                    self.nodes[node].stopped_at = self.now();
+                }
                 self.stalls();
                 first
             }

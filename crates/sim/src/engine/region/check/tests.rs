@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::*;
 use crate::drill::{Death, Deed, Down, Drill, Fault, Moment, Rule, Selector};
 use crate::engine::planet::Planet;
-use crate::engine::region::blow::{Blow, Harm};
+use crate::engine::region::blow::{Blow, Harm, Ill};
 use crate::engine::stage::Simulated;
 use crate::rehearsal::{Finding, LOOK, Stage};
 
@@ -106,6 +106,25 @@ fn a_queue_beyond_its_bound_is_found() {
     }
     planet.scene();
     assert!(found(&mut planet).contains(&Check::Queues));
+}
+
+/// Siblings that hear each other place no more than there is; one that was stopped for so long that
+/// its places were shared out has a moment to hear so.
+#[test]
+fn a_broker_that_siblings_have_filled_twice_is_found() {
+    let found = |stopped: u64, after: u64| {
+        let mut planet = Planet::new(&drill(200), 1, 2);
+        planet.run_until(secs(30));
+        planet.strikes(1, 0, Blow::Node(0, Ill::Paused));
+        planet.run_until(secs(30 + stopped));
+        planet.strikes(1, 0, Blow::Lift);
+        planet.run_until(secs(30 + stopped + after));
+        planet.region_mut(1).checks_site_limit(0, 41, 40);
+        found(&mut planet)
+    };
+    assert_eq!(found(1, 1), [Check::Limits], "nobody takes the places of one that is back so soon");
+    assert_eq!(found(8, 2), []);
+    assert_eq!(found(8, 4), [Check::Limits]);
 }
 
 #[test]
