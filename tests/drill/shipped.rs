@@ -32,7 +32,7 @@ fn drills(folder: &str) -> Vec<(String, Drill)> {
 #[test]
 fn every_drill_is_good_and_called_as_its_file() {
     let mut count = 0;
-    for folder in ["", "negative", "large"] {
+    for folder in ["", "negative", "large", "regress"] {
         for (name, drill) in drills(folder) {
             assert_eq!(drill.name, name);
             assert!(drill.hypothesis.len() > 40, "{name}: {}", drill.hypothesis);
@@ -49,7 +49,7 @@ fn every_drill_is_good_and_called_as_its_file() {
 /// A plan written as a file is that plan again.
 #[test]
 fn every_drill_can_be_written_and_read_back() {
-    for (name, drill) in [drills(""), drills("negative"), drills("large")].concat() {
+    for (name, drill) in ["", "negative", "large", "regress"].map(drills).concat() {
         let text = spell(&drill);
         let again = parse(&text).unwrap_or_else(|error| panic!("{name}: {error}")).drill;
         assert!(again == drill, "{name}\n{text}");
@@ -70,6 +70,7 @@ fn every_rule_of_the_design_has_a_negative_drill() {
         Rule::WeightedChoice,
         Rule::Full,
         Rule::TooFast,
+        Rule::Isolation,
     ];
     assert!(named.iter().all(|rule| without.contains(rule)), "{without:?}");
     let lies = |drill: &Drill| drill.faults.iter().any(|f| matches!(f.deed, Deed::NodeLie(_)));

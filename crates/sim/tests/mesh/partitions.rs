@@ -59,20 +59,16 @@ fn the_few_do_not_judge_the_many_and_are_back_soon() {
 
 #[test]
 fn without_the_rule_of_isolation_the_few_judge_the_many() {
-    // Two of five: each hears one other, and asks it.
-    let halves = |plan: Plan| {
+    // Four of ten: each hears three others, who are most of five witnesses.
+    let few = |plan: Plan| {
         let mut globe = settled(plan);
-        globe.cut(&[0, 1], &[2, 3, 4]);
-        globe.cut(&[2, 3, 4], &[0, 1]);
+        globe.cut(&[0, 1, 2, 3], &[4, 5, 6, 7, 8, 9]);
+        globe.cut(&[4, 5, 6, 7, 8, 9], &[0, 1, 2, 3]);
         globe.run(secs(6));
-        verdicts(&globe, &[0, 1], 1, Time::ZERO)
+        verdicts(&globe, &[0, 1, 2, 3], 1, Time::ZERO)
     };
-    assert_eq!(halves(Plan::of(5, 1)), 0);
-    let reckless = Plan::of(5, 1).without(|rules| {
-        rules.isolation = false;
-        rules.witnesses = false;
-    });
-    assert!(halves(reckless) > 0);
+    assert_eq!(few(Plan::of(10, 1)), 0);
+    assert!(few(Plan::of(10, 1).without(|rules| rules.isolation = false)) > 0);
 }
 
 #[test]
