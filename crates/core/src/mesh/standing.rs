@@ -306,10 +306,11 @@ impl Mesh {
         let mut inquest = Inquest { witnesses: witnesses.len() as u32, ..Inquest::default() };
         for ballot in witnesses.iter().filter_map(|witness| votes.get(witness)) {
             let Some(heard_at) = ballot.heard_at else { continue };
-            let heard = now.since(heard_at) < HEARD;
             let fresh = now.since(ballot.at) < VOTE_HOLDS;
-            inquest.heard += u32::from(heard);
-            inquest.agree += u32::from(fresh && !heard);
+            // A witness that has heard it is silent later, not of another mind.
+            let agrees = ballot.at.since(heard_at) >= HEARD;
+            inquest.heard += u32::from(now.since(heard_at) < HEARD);
+            inquest.agree += u32::from(fresh && agrees);
         }
         inquest
     }

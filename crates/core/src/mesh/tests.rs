@@ -304,6 +304,31 @@ fn a_verdict_from_before_we_went_on_is_doubted() {
     }
 }
 
+/// A witness that has heard the suspect says so; that it says no more, as its link is cut too, does
+/// not turn its word into its opposite.
+#[test]
+fn a_witness_that_has_heard_the_suspect_does_not_come_to_agree() {
+    for (silence, dead) in [(100, false), (1_100, true)] {
+        let mut node = Node::new(|_| {});
+        node.meets(1, "far", "x");
+        node.meets(2, "near", "b");
+        node.hears(2, &third());
+        let far = node.mesh.find_site("far").unwrap();
+        for n in 0..16 {
+            node.hears(2, &Message::Ping { token: n });
+            node.pass(ms(100));
+        }
+        node.hears(2, &Message::Vote(Vote { site: 7, witness: 0, silence: Some(silence) }));
+        let mut died = false;
+        // Its word counts for a second, and so long is `near` not called silent itself.
+        for _ in 0..19 {
+            node.pass(ms(50));
+            died |= node.mesh.standing_of(far) == Some(Standing::Dead);
+        }
+        assert_eq!(died, dead, "it had been silent for {silence} ms");
+    }
+}
+
 #[test]
 fn a_verdict_is_taken_from_siblings_only() {
     let verdict = |owner, site| {
