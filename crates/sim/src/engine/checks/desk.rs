@@ -110,6 +110,8 @@ impl Desk {
         if self.blind {
             return Placement::Rejected(isobar_core::pool::Rejection::Full);
         }
+        let first = request.carried.is_some() && request.attempt == 0;
+        let shares = if first { self.shares(now, request.service) } else { Vec::new() };
         let placement = self.pool.place(now, request);
         if let Placement::Broker(token) = &placement {
             let broker = token.broker();
@@ -120,8 +122,8 @@ impl Desk {
                     format!("a retry at broker {}, which has failed this flow", broker.0 + 1)
                 });
             }
-            if request.carried.is_some() && request.attempt == 0 && !token.is_leased() {
-                self.check_reserve(now, request.service);
+            if first && !token.is_leased() {
+                self.check_reserve(now, request.service, &shares);
             }
         }
         placement
@@ -266,11 +268,19 @@ impl Desk {
         }
     }
 
-    /// A flow of another site was just given a place: what is left is the reserve at least.
-    fn check_reserve(&mut self, now: Time, service: ServiceId) {
-        let load = self.pool.load(now, service);
+    /// Places that the node holds of each broker.
+    fn shares(&self, now: Time, service: ServiceId) -> Vec<u32> {
+        self.pool.load(now, service).brokers.iter().map(|broker| broker.share).collect()
+    }
+
+    /// A flow of another site was just given a place: what is left is the reserve at least. Of
+    /// what the node held before: that very place may be the last that siblings have left, and
+    /// then those that two hold are given up at once.
+    fn check_reserve(&mut self, now: Time, service: ServiceId, before: &[u32]) {
+        let mut load = self.pool.load(now, service);
         let (mut capacity, mut free) = (0u32, 0u32);
-        for broker in &load.brokers {
+        for (broker, before) in load.brokers.iter_mut().zip(before) {
+            broker.share = broker.share.max(*before);
             let ready = broker.admin == AdminState::Ready && broker.state != BrokerState::Down;
             let (limit, _) = self.brokers[broker.broker.index()];
             if !ready {
