@@ -128,6 +128,21 @@ impl Entry {
         (answer, judged)
     }
 
+    /// Why a site may not be named for a service, if so. `None` where the site is not known.
+    pub fn judge(&self, service: ServiceId, site: SiteId) -> Option<Result<(), PassedOver>> {
+        let site = self.roll(service)?.site(site)?;
+        Some(site.barred().map_or(Ok(()), Err))
+    }
+
+    /// Whether some site, whatever is held of it, has or had that address for its clients.
+    pub fn knows(&self, ip: IpAddr) -> bool {
+        let sites = self.rolls.iter().flat_map(Roll::sites);
+        let mut addresses = sites.flat_map(|site| {
+            site.addresses.iter().chain(site.last_good.as_deref().unwrap_or_default())
+        });
+        addresses.any(|address| address.ip() == Some(ip))
+    }
+
     fn roll(&self, service: ServiceId) -> Option<&Roll> {
         self.rolls.get(service.index()).filter(|roll| !roll.is_empty())
     }
@@ -175,17 +190,17 @@ impl Entry {
         let (first, why) = order.next()?;
         let mut ranked = Vec::from([(first, why)]);
         let hedged = desperate.is_some() || first.in_doubt();
-        let (others, most) = match form {
-            Form::Endpoints => (ENDPOINTS_MAX - 1, ENDPOINTS_MAX),
-            Form::V4 | Form::V6 => (usize::from(hedged), IPS_MAX),
+        let (others, most) = match form.is_of_ips() {
+            false => (ENDPOINTS_MAX - 1, ENDPOINTS_MAX),
+            true => (usize::from(hedged), IPS_MAX),
         };
         ranked.extend(core::iter::from_fn(|| order.next()).take(others));
-        let each = if form == Form::Endpoints { most } else { most / ranked.len() };
+        let each = if form.is_of_ips() { most / ranked.len() } else { most };
         let mut endpoints: Vec<Endpoint> = Vec::new();
         for (rank, (site, why)) in (0..).zip(&ranked) {
             let why = desperate.unwrap_or(*why);
             for address in pick(self.addresses(site, desperate), form, each, &mut order.rng) {
-                let again = form != Form::Endpoints && is_named(&endpoints, address.ip());
+                let again = form.is_of_ips() && is_named(&endpoints, address.ip());
                 if endpoints.len() < most && !again {
                     endpoints.push(Endpoint { site: site.id, rank, why, address: address.clone() });
                 }
@@ -208,7 +223,7 @@ fn pick<'a>(
     rng: &mut Rng,
 ) -> impl Iterator<Item = &'a Address> + use<'a> {
     let mut fit: Vec<&Address> = addresses.iter().filter(|address| fits(form, address)).collect();
-    if form != Form::Endpoints {
+    if form.is_of_ips() {
         fit.dedup_by_key(|address| address.ip());
     }
     let start = rng.below(fit.len() as u32) as usize;

@@ -120,6 +120,8 @@ pub(super) fn fits(form: Form, address: &Address) -> bool {
         Form::V4 => address.ip().is_some_and(|ip| ip.is_ipv4()),
         Form::V6 => address.ip().is_some_and(|ip| ip.is_ipv6()),
         Form::Endpoints => true,
+        Form::Plain => address.tls.is_none(),
+        Form::Secure => address.tls.is_some(),
     }
 }
 

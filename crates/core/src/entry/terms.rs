@@ -39,8 +39,19 @@ pub enum Form {
     V4,
     /// AAAA records: at most two IPv6 addresses, each once.
     V6,
-    /// Hosts and ports of all sites in order, at most [`ENDPOINTS_MAX`]: provisioning, SRV.
+    /// Hosts and ports of all sites in order, at most [`ENDPOINTS_MAX`]: provisioning.
     Endpoints,
+    /// The same, without those that want TLS: SRV of `_mqtt._tcp`.
+    Plain,
+    /// Only those that want TLS: SRV of `_secure-mqtt._tcp`.
+    Secure,
+}
+
+impl Form {
+    /// For A and AAAA records, which have no ports.
+    pub(super) fn is_of_ips(self) -> bool {
+        matches!(self, Form::V4 | Form::V6)
+    }
 }
 
 /// Endpoints in one answer.

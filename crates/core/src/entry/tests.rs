@@ -121,7 +121,7 @@ impl Town {
         assert!(answer.ttl >= Duration::from_secs(1));
         if let Ok(endpoints) = &answer.endpoints {
             assert!(!endpoints.is_empty());
-            assert!(form == Form::Endpoints || endpoints.len() <= 2);
+            assert!(!form.is_of_ips() || endpoints.len() <= 2);
         }
         answer
     }
@@ -220,6 +220,38 @@ fn provisioning_names_every_port_of_every_site_up_to_a_limit() {
     town.says("nyc", |entrance| entrance.addresses = many);
     let endpoints = town.asks(ANYONE, Form::Endpoints).endpoints.unwrap();
     assert_eq!(endpoints.len(), ENDPOINTS_MAX);
+}
+
+#[test]
+fn addresses_are_known_as_long_as_a_site_is() {
+    let mut town = Town::of(2, policy(Ranking::Nearest));
+    let ip = |text: &str| text.parse::<IpAddr>().unwrap();
+    assert!(town.entry.knows(ip("192.0.2.1")) && !town.entry.knows(ip("203.0.113.77")));
+    let (fra, ghost) = (town.id("fra"), SiteId(77));
+    assert_eq!(town.entry.judge(S, fra), Some(Ok(())));
+    assert_eq!(town.entry.judge(S, ghost), None);
+    town.says("fra", |entrance| entrance.brokers_up = 0);
+    assert_eq!(town.entry.judge(S, fra), Some(Err(PassedOver::NoBroker)));
+    town.says("fra", |entrance| entrance.standing = Standing::Dead);
+    assert!(town.entry.knows(ip("192.0.2.1")), "its name may still be in somebody's cache");
+}
+
+#[test]
+fn addresses_with_tls_and_without_are_asked_for_apart() {
+    let mut town = Town::of(2, policy(Ranking::Nearest));
+    let told = ["192.0.2.1:1883", "192.0.2.1:8883/mqtt.example.com"].map(ToString::to_string);
+    town.says("fra", |entrance| entrance.addresses = Arc::from(told.to_vec()));
+    let mut named = |form| -> Vec<(u16, String)> {
+        let endpoints = town.asks(ANYONE, form).endpoints.unwrap();
+        endpoints.iter().map(|e| (e.rank, e.address.to_string())).collect()
+    };
+    assert_eq!(named(Form::Secure), [(0, "192.0.2.1:8883".to_string())], "nyc has none");
+    assert_eq!(named(Form::Plain)[0], (0, "192.0.2.1:1883".to_string()));
+    assert!(named(Form::Plain).iter().all(|(_, at)| at != "192.0.2.1:8883"));
+    assert_eq!(named(Form::Endpoints).iter().filter(|(rank, _)| *rank == 0).count(), 2);
+    assert_eq!(named(Form::V4), [(0, "192.0.2.1:1883".to_string())], "an address has no ports");
+    town.says("fra", |entrance| entrance.addresses = Arc::from(vec![told[0].clone()]));
+    assert_eq!(town.asks(ANYONE, Form::Secure).endpoints, Err(Absence::NoSuchAddress));
 }
 
 #[test]
