@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::dial::Broker;
 use crate::journal::{Entry, Journal};
+use crate::mesh::alone::Alone;
 use crate::mesh::{self, lease};
 use crate::pools::{Duty, Pools};
 use crate::probe::{Order, PROBES_MAX, Prober};
@@ -32,15 +33,19 @@ const GRAIN: Duration = Duration::from_millis(1);
 /// When the node stops, probes have this long to say goodbye.
 const GOODBYES: Duration = Duration::from_secs(2);
 
-/// Drives every pool until told to end.
+/// Drives every pool until told to end; and where there is no mesh, the outlook.
 pub async fn run(
     pools: Vec<Arc<Pools>>,
     services: Vec<Arc<Service>>,
     shared: Arc<NodeShared>,
     node: String,
+    alone: Option<Alone>,
     ending: CancellationToken,
 ) {
     let mut drivers = JoinSet::new();
+    if let Some(alone) = alone {
+        drivers.spawn(alone.run(ending.clone()));
+    }
     for pool in pools {
         let users: Vec<_> =
             services.iter().filter(|s| Arc::ptr_eq(&s.pools, &pool)).cloned().collect();
@@ -50,7 +55,7 @@ pub async fn run(
     while let Some(ended) = drivers.join_next().await {
         if ended.is_err() {
             // A decision maker that panicked leaves decisions unmade.
-            tracing::error!("a pool's driver panicked");
+            tracing::error!("a driver of pools panicked");
             std::process::abort();
         }
     }

@@ -4,6 +4,7 @@
 //! runs the QUIC endpoint and the driver; tunnels are polled by the workers whose flows they carry.
 
 mod accept;
+pub mod alone;
 pub mod counters;
 pub mod data;
 mod dial;

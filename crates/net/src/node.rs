@@ -12,6 +12,8 @@ use std::time::{Duration, Instant};
 use isobar_core::admission::NodeLimit;
 use isobar_core::committed::End;
 use isobar_core::id::{BrokerId, ServiceId};
+use isobar_core::mesh::Identity;
+use isobar_core::outlook::Outlook;
 use isobar_core::policy::Member;
 use isobar_core::report::Event;
 use tokio::sync::{Semaphore, watch};
@@ -27,6 +29,7 @@ use crate::farewell::FAREWELLS_MAX;
 use crate::journal::Journal;
 use crate::listener;
 use crate::log::FlowLogger;
+use crate::mesh::alone::Alone;
 use crate::mesh::trust::{FileError, Trust};
 use crate::mesh::{self, MeshHandle, Workers};
 use crate::pools::Pools;
@@ -105,6 +108,7 @@ pub struct Node {
     threads: Vec<JoinHandle<()>>,
     mesh_thread: Option<JoinHandle<()>>,
     log: JoinHandle<()>,
+    outlook: watch::Receiver<Arc<Outlook>>,
 }
 
 /// Sockets of one listener, one a worker.
@@ -150,6 +154,13 @@ impl Node {
             mesh: OnceLock::new(),
             traffic: (0..workers).map(|_| traffic()).collect(),
         });
+        let (alone, outlook) = match &mesh {
+            Some(mesh) => (None, mesh.handle.outlook.clone()),
+            None => {
+                let (outlook, seen) = watch::channel(Arc::new(Outlook::default()));
+                (Some(outlook), seen)
+            }
+        };
         let mut node = Node {
             settings,
             shared,
@@ -164,8 +175,9 @@ impl Node {
             threads: Vec::new(),
             mesh_thread: None,
             log,
+            outlook,
         };
-        node.run(bound, mesh)?;
+        node.run(bound, mesh, alone)?;
         Ok(node)
     }
 
@@ -190,6 +202,12 @@ impl Node {
     /// Where the mesh listens, if there is one.
     pub fn mesh(&self) -> Option<&Arc<MeshHandle>> {
         self.shared.mesh.get()
+    }
+
+    /// Where clients of each service may be told to go, as it is published: by the mesh, and
+    /// without one from what this node says of itself.
+    pub fn outlook(&self) -> watch::Receiver<Arc<Outlook>> {
+        self.outlook.clone()
     }
 
     /// The last events, oldest first.
@@ -241,7 +259,12 @@ impl Node {
         }
     }
 
-    fn run(&mut self, bound: Vec<Bound>, mesh: Option<mesh::Bound>) -> Result<(), StartError> {
+    fn run(
+        &mut self,
+        bound: Vec<Bound>,
+        mesh: Option<mesh::Bound>,
+        alone: Option<watch::Sender<Arc<Outlook>>>,
+    ) -> Result<(), StartError> {
         let mut sockets: Vec<Vec<(usize, u16, std::net::TcpListener)>> =
             (0..self.settings.workers).map(|_| Vec::new()).collect();
         for bound in bound {
@@ -255,8 +278,16 @@ impl Node {
             // A part of its own for each process: two may have the same names by default.
             let (site, node, own) =
                 (&self.settings.site, &self.settings.node, self.settings.seed as u32);
+            let alone = alone.map(|outlook| Alone {
+                me: Identity { site: site.clone(), node: node.clone() },
+                seed: self.settings.seed,
+                clock: shared.clock,
+                services: services.clone(),
+                accepting: self.accepting.clone(),
+                outlook,
+            });
             let node = format!("{site}-{node}-{own:08x}");
-            driver::run(pools, services, shared, node, ending)
+            driver::run(pools, services, shared, node, alone, ending)
         })?;
         let mut desks = Vec::new();
         for (index, sockets) in sockets.into_iter().enumerate() {

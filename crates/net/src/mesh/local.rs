@@ -45,41 +45,7 @@ impl Local {
 
     /// What this node has to say of itself.
     pub fn local(&self) -> mesh::Local {
-        let mut brokers: Vec<LocalBroker> = Vec::new();
-        let mut services = Vec::new();
-        for service in self.workers.services.iter() {
-            let load = service.pools.load(service.id);
-            let mut members = Vec::new();
-            for broker in &load.brokers {
-                let at = service.first_broker + broker.broker.index();
-                let none = LocalBroker {
-                    key: BrokerKey(0),
-                    capacity: None,
-                    state: BrokerSeen::Down,
-                    flows: 0,
-                    share: 0,
-                };
-                brokers.resize(brokers.len().max(at + 1), none);
-                brokers[at] = LocalBroker {
-                    key: key(service.broker(broker.broker)),
-                    capacity: broker.capacity,
-                    state: seen(broker.state, broker.admin),
-                    flows: broker.flows,
-                    share: broker.share,
-                };
-                members.push(BrokerId(at as u16));
-            }
-            services.push(LocalService {
-                name: service.name.to_string(),
-                members,
-                addresses: service.public.clone(),
-                reserve: load.reserve,
-                flows: load.flows,
-                room: load.room,
-                admit_per_second: load.admit_per_second,
-            });
-        }
-        mesh::Local { draining: self.workers.accepting.is_cancelled(), brokers, services }
+        digest(&self.workers.services, self.workers.accepting.is_cancelled())
     }
 
     /// Hands each service what it may spill to.
@@ -122,6 +88,45 @@ impl Local {
         let sender = Sender { site, site_name: identity.site.as_str().into(), peer };
         Local::serve(self.workers.clone(), self.next.clone(), sender, connection)
     }
+}
+
+/// What a node with these services has to say of itself.
+pub fn digest(services: &[Arc<Service>], draining: bool) -> mesh::Local {
+    let mut brokers: Vec<LocalBroker> = Vec::new();
+    let mut told = Vec::new();
+    for service in services {
+        let load = service.pools.load(service.id);
+        let mut members = Vec::new();
+        for broker in &load.brokers {
+            let at = service.first_broker + broker.broker.index();
+            let none = LocalBroker {
+                key: BrokerKey(0),
+                capacity: None,
+                state: BrokerSeen::Down,
+                flows: 0,
+                share: 0,
+            };
+            brokers.resize(brokers.len().max(at + 1), none);
+            brokers[at] = LocalBroker {
+                key: key(service.broker(broker.broker)),
+                capacity: broker.capacity,
+                state: seen(broker.state, broker.admin),
+                flows: broker.flows,
+                share: broker.share,
+            };
+            members.push(BrokerId(at as u16));
+        }
+        told.push(LocalService {
+            name: service.name.to_string(),
+            members,
+            addresses: service.public.clone(),
+            reserve: load.reserve,
+            flows: load.flows,
+            room: load.room,
+            admit_per_second: load.admit_per_second,
+        });
+    }
+    mesh::Local { draining, brokers, services: told }
 }
 
 /// The name of a broker that all nodes of a site have for it.
