@@ -4,6 +4,8 @@
 
 #[path = "config/broken.rs"]
 mod broken;
+#[path = "config/entry.rs"]
+mod entry;
 #[path = "config/good.rs"]
 mod good;
 #[path = "config/mesh.rs"]

@@ -179,7 +179,13 @@ const NOT_YET: &[Case] = &[
     ),
     (SERVICE_NAME, "redirect = { enabled = true }", 3, "not yet", "enabled = false"),
     (ADDR, "addr = \"10.0.0.1:1883\"\n[tls.edge]\ncert = \"x\"", 8, "[tls]: not yet", "in front"),
-    (ADDR, "addr = \"10.0.0.1:1883\"\n[entry.dns]\nx = 1", 8, "[entry]: not yet", "remove [entry]"),
+    (
+        ADDR,
+        "addr = \"10.0.0.1:1883\"\n[entry.provision]\nbind = \"127.0.0.1:1\"\ntls = \"edge\"",
+        10,
+        "not yet",
+        "remove tls",
+    ),
     (ADDR, "addr = \"10.0.0.1:1883\"\n[resolver]\n", 8, "[resolver]: not yet", "remove [resolver]"),
     (
         ADDR,

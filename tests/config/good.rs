@@ -34,7 +34,7 @@ fn the_defaults_are_those_of_the_design() {
     assert_eq!(settings.admin.bind, "127.0.0.1:1936".parse().unwrap());
     assert_eq!(settings.admin.token, None);
     assert_eq!(settings.location, None);
-    assert_eq!(settings.public, [[]]);
+    assert_eq!(node.services[0].public, []);
 
     assert_eq!(node.brokers.len(), 1);
     let broker = &node.brokers[0];
@@ -186,7 +186,7 @@ fn location_and_public_are_kept() {
     let settings = good(&text).settings;
     let location = settings.location.unwrap();
     assert_eq!((location.latitude, location.longitude), (50.11, -8.0));
-    let public = &settings.public[0];
+    let public = &settings.node.services[0].public;
     assert_eq!(public[0].addr, "203.0.113.10:1883".parse().unwrap());
     assert_eq!(public[0].tls_name, None);
     assert_eq!(public[1].tls_name.as_deref(), Some("m.example"));

@@ -3,6 +3,8 @@
 //! The first SIGTERM or SIGINT lets flows go on for `drain_timeout` while no new ones come;
 //! the second ends them at once. Either way each flow is told in its own protocol.
 
+mod guide;
+
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
@@ -109,7 +111,9 @@ async fn serve(settings: Settings) -> Result<(), RunError> {
         .map_err(|error| RunError::Admin(admin, error))?;
     let drain = settings.node.drain_timeout;
     let wanted = settings.node.maxconn;
+    let guide = guide::of(&settings.entry, &settings.node);
     let node = Arc::new(Node::start(settings.node, io::stdout()).map_err(RunError::Start)?);
+    let following = tokio::spawn(guide::follow(guide, node.outlook()));
     announce(&node, &admin, wanted);
 
     let (source, events) = (node.clone(), node.clone());
@@ -137,6 +141,7 @@ async fn serve(settings: Settings) -> Result<(), RunError> {
     if left > 0 {
         tracing::info!(flows = left, "ending flows");
     }
+    following.abort();
     pages.abort();
     // The task's hold on the node goes with it.
     let _ = pages.await;

@@ -14,7 +14,7 @@ use isobar_core::time::Time;
 use crate::counters::{Count, Gauge, ServiceCounters};
 use crate::dial::Broker;
 use crate::pools::Pools;
-use crate::settings::FlowLog;
+use crate::settings::{FlowLog, ServiceSettings};
 
 /// One bound address.
 #[derive(Debug)]
@@ -91,7 +91,7 @@ impl Service {
         brokers: Vec<Arc<Broker>>,
         first_broker: usize,
         (listeners, tunnels): (Vec<Listener>, Option<u16>),
-        settings: &crate::settings::ServiceSettings,
+        settings: &ServiceSettings,
     ) -> Service {
         let limited = Sources::is_limited(settings.per_source);
         Service {
@@ -102,7 +102,7 @@ impl Service {
             pools,
             brokers,
             first_broker,
-            public: public(&listeners, tunnels),
+            public: public(settings, &listeners, tunnels),
             listeners,
             tunnels,
             counters: ServiceCounters::default(),
@@ -236,8 +236,11 @@ impl Takeovers {
     }
 }
 
-/// Bound addresses that mean something to others.
-fn public(listeners: &[Listener], tunnels: Option<u16>) -> Vec<String> {
+/// What clients are told: as configured, else bound addresses that mean something to others.
+fn public(settings: &ServiceSettings, listeners: &[Listener], tunnels: Option<u16>) -> Vec<String> {
+    if !settings.public.is_empty() {
+        return settings.public.iter().take(ADDRESSES_MAX).map(ToString::to_string).collect();
+    }
     let own = listeners.len() - usize::from(tunnels.is_some());
     let addrs = listeners[..own].iter().map(|listener| listener.addr);
     let known = addrs.filter(|addr| !addr.ip().is_unspecified());

@@ -112,12 +112,33 @@ pub struct ServiceSettings {
     pub policy: ServicePolicy,
     /// Addresses to listen on.
     pub binds: Vec<SocketAddr>,
+    /// What clients are told; where it is empty, `binds` without wildcards.
+    pub public: Vec<PublicAddress>,
     /// One line a flow, in this form.
     pub log: FlowLog,
     /// Whether the log names client ids, protocol versions and CONNACK codes.
     pub log_clients: bool,
     /// Limits on one source address.
     pub per_source: SourceLimits,
+}
+
+/// An address that clients are told.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct PublicAddress {
+    /// The address.
+    pub addr: SocketAddr,
+    /// The name in the certificate that clients find there, where they find TLS.
+    pub tls_name: Option<String>,
+}
+
+impl fmt::Display for PublicAddress {
+    /// As nodes tell each other: `host:port`, or `host:port/name`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.tls_name {
+            None => self.addr.fmt(f),
+            Some(name) => write!(f, "{}/{name}", self.addr),
+        }
+    }
 }
 
 /// The form of a flow's log line.

@@ -2,13 +2,13 @@
 
 use std::fmt;
 
-use isobar_core::policy::{Balance, CheckKind, CheckPolicy, Member, Mode};
+use isobar_core::policy::{Balance, CheckKind, CheckPolicy, Member, Mode, Ranking};
 use isobar_net::settings::{
     BrokerSettings, JoinAddress, MeshSettings, NodeSettings, ServiceSettings,
 };
 use serde::Serialize;
 
-use crate::config::{Settings, show_count, show_duration};
+use crate::config::{EntrySettings, Settings, show_count, show_duration};
 
 /// Descriptors kept back for answers, pages and files.
 const RESERVE: u64 = isobar_net::descriptors::RESERVE;
@@ -31,6 +31,9 @@ pub(super) struct Summary {
     admin_token: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     mesh: Option<Mesh>,
+    /// Absent without a zone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dns: Option<Dns>,
     services: Vec<Service>,
 }
 
@@ -45,11 +48,23 @@ struct Mesh {
 }
 
 #[derive(Debug, Serialize)]
+struct Dns {
+    zone: String,
+    bind: Vec<String>,
+    policy: &'static str,
+    /// Names, each with its service.
+    names: Vec<(String, String)>,
+}
+
+#[derive(Debug, Serialize)]
 struct Service {
     name: String,
     mode: &'static str,
     balance: &'static str,
     bind: Vec<String>,
+    /// What clients are told, as nodes tell each other.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    public: Vec<String>,
     maxconn: u32,
     effective_maxconn: u64,
     /// Absent without a mesh, or switched off.
@@ -95,6 +110,7 @@ impl Summary {
             admin: settings.admin.bind.to_string(),
             admin_token: settings.admin.token.is_some(),
             mesh: node.mesh.as_ref().map(mesh_in_short),
+            dns: dns_in_short(&settings.entry),
             services: node.services.iter().map(service).collect(),
         }
     }
@@ -116,6 +132,20 @@ fn mesh_in_short(mesh: &MeshSettings) -> Mesh {
     }
 }
 
+fn dns_in_short(entry: &EntrySettings) -> Option<Dns> {
+    let dns = entry.dns.as_ref()?;
+    Some(Dns {
+        zone: dns.zone.clone(),
+        bind: dns.bind.iter().map(ToString::to_string).collect(),
+        policy: match entry.policy.ranking {
+            Ranking::Nearest => "nearest",
+            Ranking::Headroom => "headroom",
+            Ranking::Failover => "failover",
+        },
+        names: dns.names.iter().map(|name| (name.name.clone(), name.service.clone())).collect(),
+    })
+}
+
 fn service_in_short(service: &ServiceSettings, node: &NodeSettings, room: u64) -> Service {
     let policy = &service.policy;
     let broker =
@@ -132,6 +162,7 @@ fn service_in_short(service: &ServiceSettings, node: &NodeSettings, room: u64) -
             Balance::RoundRobin => "roundrobin",
         },
         bind: service.binds.iter().map(ToString::to_string).collect(),
+        public: service.public.iter().map(ToString::to_string).collect(),
         maxconn: policy.maxconn,
         effective_maxconn: u64::from(policy.maxconn).min(room),
         spill: (node.mesh.is_some() && service.policy.spill.enabled).then_some(Spill {
@@ -192,6 +223,16 @@ impl fmt::Display for Summary {
                 some => writeln!(f, "  joins {}", some.join(", "))?,
             }
         }
+        if let Some(Dns { zone, bind, policy, names }) = &self.dns {
+            let on = if bind.is_empty() {
+                "kept elsewhere".into()
+            } else {
+                format!("on {}", bind.join(", "))
+            };
+            writeln!(f, "\nzone {zone}: {policy}, {on}")?;
+            let mut names = names.iter();
+            names.try_for_each(|(name, service)| writeln!(f, "  {name}: service {service}"))?;
+        }
         self.services.iter().try_for_each(|service| write!(f, "{service}"))
     }
 }
@@ -202,6 +243,9 @@ impl fmt::Display for Service {
         let room = show_count(self.effective_maxconn);
         writeln!(f, "\nservice {name}: {mode}, {balance}, at most {room} flows")?;
         writeln!(f, "  on {}", self.bind.join(", "))?;
+        if !self.public.is_empty() {
+            writeln!(f, "  clients are told {}", self.public.join(", "))?;
+        }
         if let Some(Spill { persistent, reserve_percent, accept_per_second, .. }) = &self.spill {
             let sessions = if *persistent { "persistent sessions too" } else { "clean sessions" };
             writeln!(

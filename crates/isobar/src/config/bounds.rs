@@ -99,6 +99,22 @@ pub const JOIN_MAX: usize = 64;
 pub const MESH_BIND: &str = "0.0.0.0:7443";
 /// The CA's certificate when the file does not say; `isobar cert` names it so.
 pub const MESH_CA: &str = "mesh-ca.pem";
+/// Addresses that clients are told of one service; as many as a node may tell others.
+pub const PUBLIC_MAX: usize = isobar_core::mesh::message::ADDRESSES_MAX;
+/// Characters of the name in a certificate: with its address it must fit what nodes tell others.
+pub const TLS_NAME_MAX: usize = 200;
+/// Sites that `entry.places` and `entry.dns.order` name.
+pub const ENTRY_SITES_MAX: usize = 1024;
+/// Characters of the zone: names of SRV records and hosts are longer, and 253 is the most.
+pub const ZONE_MAX: usize = 200;
+/// Addresses that the DNS server listens on.
+pub const DNS_BINDS_MAX: usize = 16;
+/// Name servers of a zone: as many as fit one answer.
+pub const NAME_SERVERS_MAX: usize = 13;
+/// Addresses of one name server.
+pub const NAME_SERVER_ADDRS_MAX: usize = 4;
+/// Names in the zone.
+pub const ENTRY_NAMES_MAX: usize = 256;
 /// Source ranges of one broker.
 pub const SOURCES_MAX: usize = 64;
 
@@ -152,3 +168,10 @@ pub const FASTINTER: Bounds<Duration> = millis(1_000, 10, HOUR);
 pub const RISE: Bounds<u32> = count(2, 1, 100);
 /// `check.fall`.
 pub const FALL: Bounds<u32> = count(3, 1, 100);
+
+/// `entry.dns.ttl`. Devices break on answers that may not be kept at all.
+pub const ENTRY_TTL: Bounds<Duration> = millis(30_000, 1_000, HOUR);
+/// `entry.dns.limit.per_prefix_per_second`.
+pub const DNS_LIMIT: Bounds<u32> = count(200, 0, 1_000_000);
+/// `entry.provision.rate`.
+pub const PROVISION_RATE: Bounds<u32> = count(5_000, 1, 1_000_000);

@@ -22,8 +22,9 @@ use std::path::Path;
 
 pub use finding::{ConfigError, Finding};
 pub use host::{Host, Resolve};
+pub use isobar_entry::settings::EntrySettings;
 pub use placed::Placed;
-pub use settings::{AdminSettings, Loaded, Location, PublicAddress, Settings};
+pub use settings::{AdminSettings, Loaded, Location, Settings};
 pub use units::{Bytes, Percent, show_count, show_duration};
 
 use source::Source;

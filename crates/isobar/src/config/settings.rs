@@ -3,6 +3,7 @@
 use std::fmt;
 use std::net::SocketAddr;
 
+use isobar_entry::settings::EntrySettings;
 use isobar_net::settings::NodeSettings;
 
 use super::finding::Finding;
@@ -25,8 +26,8 @@ pub struct Settings {
     pub admin: AdminSettings,
     /// Where the site is, if the file says so.
     pub location: Option<Location>,
-    /// What clients are told, service by service, in the order of `node.services`.
-    pub public: Vec<Vec<PublicAddress>>,
+    /// How clients find a site.
+    pub entry: EntrySettings,
 }
 
 /// The stats page, metrics and health checks. Its `Debug` hides the token.
@@ -45,15 +46,6 @@ pub struct Location {
     pub latitude: f64,
     /// -180 to 180.
     pub longitude: f64,
-}
-
-/// An address that clients are told.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct PublicAddress {
-    /// The address.
-    pub addr: SocketAddr,
-    /// The name in the certificate that clients find there.
-    pub tls_name: Option<String>,
 }
 
 impl fmt::Debug for AdminSettings {

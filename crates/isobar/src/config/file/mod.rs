@@ -5,6 +5,7 @@
 //! the parser meets. The comments on the keys are the reference in `docs/configuration.md`.
 
 mod broker;
+mod entry;
 mod forms;
 mod mesh;
 mod service;
@@ -13,6 +14,9 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 pub use broker::{Broker, Check, CheckKind, CheckTable, SendProxy};
+pub use entry::{
+    AllDown, Dns, DnsLimit, Entry, EntryName, NameServer, Networks, Policy, Provision, SitePlace,
+};
 pub use forms::{NotYet, Quantity, QuantityKind, ShareText, SizeText, TextOrTable, TimeText};
 pub use mesh::Mesh;
 pub use service::{
@@ -34,8 +38,7 @@ pub struct File {
     #[schemars(extend("default" = "host name", "x-type" = "name"))]
     pub node: Option<Placed<String>>,
 
-    /// Where the site is: latitude and longitude in degrees. For `nearest` and the map; kept,
-    /// not used yet.
+    /// Where the site is: latitude and longitude in degrees. For `nearest` in `[entry]`.
     #[schemars(extend("default" = "none", "x-type" = "two numbers",
         "x-limits" = "-90 to 90, -180 to 180"))]
     pub location: Option<Placed<Vec<f64>>>,
@@ -79,7 +82,8 @@ pub struct File {
     pub mesh: Option<Placed<Mesh>>,
 
     /// DNS answers and provisioning that lead clients to a site.
-    pub entry: Option<Placed<NotYet>>,
+    #[schemars(extend("default" = "clients know an address"))]
+    pub entry: Option<Placed<Entry>>,
 
     /// DNS servers to ask instead of the system's.
     pub resolver: Option<Placed<NotYet>>,

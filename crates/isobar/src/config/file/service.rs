@@ -24,9 +24,8 @@ pub struct Service {
     pub bind: Option<Placed<Vec<Placed<TextOrTable<BindTable>>>>>,
 
     /// What clients are told where they are told an address; needed behind a wildcard or NAT.
-    /// Kept, not used yet.
-    #[schemars(extend("default" = "none", "x-type" = "list of address:port, or of tables",
-        "x-limits" = "up to 64"))]
+    #[schemars(extend("default" = "`bind`, without wildcards",
+        "x-type" = "list of address:port, or of tables", "x-limits" = "up to 8"))]
     pub public: Option<Placed<Vec<Placed<TextOrTable<PublicTable>>>>>,
 
     /// How much of the protocol is understood.
@@ -147,8 +146,9 @@ pub struct PublicTable {
     /// Address and port.
     #[schemars(extend("default" = "needed", "x-type" = "address:port"))]
     pub addr: Option<Placed<String>>,
-    /// The name in the certificate that clients find there.
-    #[schemars(extend("default" = "none", "x-type" = "DNS name"))]
+    /// The name in the certificate that clients find there: TLS is spoken. Without it, it is not.
+    #[schemars(extend("default" = "none", "x-type" = "DNS name",
+        "x-limits" = "up to 200 characters"))]
     pub tls_name: Option<Placed<String>>,
 }
 

@@ -2,14 +2,15 @@
 
 use std::net::SocketAddr;
 
+use isobar_net::settings::PublicAddress;
+
 use super::binds::Binds;
 use super::{NOT_YET, TLS_HELP, Validation};
 use crate::config::address;
-use crate::config::bounds::BINDS_MAX;
+use crate::config::bounds::{BINDS_MAX, PUBLIC_MAX, TLS_NAME_MAX};
 use crate::config::file::{BindTable, PublicTable, TextOrTable};
 use crate::config::finding::{Refusal, Scope};
 use crate::config::placed::Placed;
-use crate::config::settings::PublicAddress;
 
 type Typed<T> = Placed<Vec<Placed<TextOrTable<T>>>>;
 
@@ -66,8 +67,8 @@ pub(super) fn public(
     let mut told = Vec::new();
     let Some(typed) = typed else { return told };
     let help = "addresses as clients reach them: public = [\"203.0.113.10:1883\"]";
-    if typed.value.len() > BINDS_MAX {
-        let refusal = Refusal::new(format!("must have at most {BINDS_MAX} addresses"), help);
+    if typed.value.len() > PUBLIC_MAX {
+        let refusal = Refusal::new(format!("must have at most {PUBLIC_MAX} addresses"), help);
         v.report.refuse(scope, "public", &typed.at, refusal);
         return told;
     }
@@ -82,9 +83,16 @@ pub(super) fn public(
                 continue;
             }
         };
-        if let Some(Err(refusal)) = tls_name.map(|name| address::dns_name(&name.value)) {
-            let at = tls_name.map_or(at, |name| &name.at);
-            v.report.refuse(scope, "public.tls_name", at, refusal);
+        if let Some(name) = tls_name {
+            let refusal = match address::dns_name(&name.value) {
+                Ok(()) if name.value.len() > TLS_NAME_MAX => {
+                    Some(Refusal::new("too long", format!("at most {TLS_NAME_MAX} characters")))
+                }
+                checked => checked.err(),
+            };
+            if let Some(refusal) = refusal {
+                v.report.refuse(scope, "public.tls_name", &name.at, refusal);
+            }
         }
         match address::listen(text) {
             Ok(addr) if addr.ip().is_unspecified() => {

@@ -9,13 +9,16 @@ mod binds;
 mod broker;
 mod check;
 mod effect;
+mod entry;
 mod listen;
 mod mesh;
 mod node;
 mod pool;
 mod read;
+mod rules;
 mod secret;
 mod service;
+mod zone;
 
 pub(crate) use service::spill;
 
@@ -75,7 +78,6 @@ pub(super) fn settings(
     let mesh = file.mesh.as_ref().and_then(|typed| mesh::read(&mut v, typed, &top));
     let mut pool = Pool::default();
     let mut services = Vec::new();
-    let mut public = Vec::new();
     let mut names = HashMap::new();
     let typed = file.services.as_deref().unwrap_or_default();
     for (index, typed) in typed.iter().take(SERVICES_MAX).enumerate() {
@@ -85,14 +87,14 @@ pub(super) fn settings(
             names: &mut names,
             node_maxconn: top.maxconn,
         };
-        let (settings, told) = service::read(&mut v, index, typed, shared);
-        services.push(settings);
-        public.push(told);
+        services.push(service::read(&mut v, index, typed, shared));
     }
     if let Some(first_beyond) = typed.get(SERVICES_MAX) {
         let help = format!("a node has at most {SERVICES_MAX}; run a second node for the rest");
         v.report.error(&Scope::top(), &first_beyond.at, "too many services", help);
     }
+    let around = entry::Around { top: &top, services: &services, binds: &mut binds };
+    let entry = entry::read(&mut v, file.entry.as_ref(), around);
     pool.refuse_loops(&mut v.report, &binds);
     if typed.is_empty() {
         let help = "add [[service]] with bind = [\"0.0.0.0:1883\"], and in it [[service.broker]] \
@@ -117,7 +119,7 @@ pub(super) fn settings(
         services,
         mesh,
     };
-    let settings = Settings { node, admin, location: top.location, public };
+    let settings = Settings { node, admin, location: top.location, entry };
     Ok(Loaded { settings, warnings })
 }
 
@@ -125,7 +127,6 @@ pub(super) fn settings(
 fn refuse_unbuilt(file: &File, report: &mut Report<'_>) {
     let tables = [
         ("tls", &file.tls, TLS_HELP),
-        ("entry", &file.entry, "remove [entry]; clients reach this site by its address"),
         (
             "resolver",
             &file.resolver,

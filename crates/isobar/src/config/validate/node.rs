@@ -31,7 +31,7 @@ pub(super) fn read(v: &mut Validation<'_>, file: &File) -> Top {
             .name(&scope, "site", file.site.as_ref())
             .unwrap_or_else(|| bounds::SITE.to_owned()),
         node,
-        location: location(v, file.location.as_ref()),
+        location: file.location.as_ref().and_then(|at| location(v, &scope, "location", at)),
         maxconn: v.report.count(&scope, "maxconn", file.maxconn.as_ref(), bounds::NODE_MAXCONN),
         drain_timeout: v.report.duration(
             &scope,
@@ -57,8 +57,13 @@ fn node_name(v: &mut Validation<'_>, typed: Option<&Placed<String>>) -> String {
     node.unwrap_or_else(|| v.host.name.clone())
 }
 
-fn location(v: &mut Validation<'_>, typed: Option<&Placed<Vec<f64>>>) -> Option<Location> {
-    let typed = typed?;
+/// A place on Earth.
+pub(super) fn location(
+    v: &mut Validation<'_>,
+    scope: &Scope,
+    key: &str,
+    typed: &Placed<Vec<f64>>,
+) -> Option<Location> {
     let example = "latitude first, then longitude, in degrees: location = [50.11, 8.68]";
     let problem = match typed.value.as_slice() {
         // Not-a-number is in no range.
@@ -69,7 +74,7 @@ fn location(v: &mut Validation<'_>, typed: Option<&Placed<Vec<f64>>>) -> Option<
         }
         _ => "must be two numbers",
     };
-    v.report.refuse(&Scope::top(), "location", &typed.at, Refusal::new(problem, example));
+    v.report.refuse(scope, key, &typed.at, Refusal::new(problem, example));
     None
 }
 

@@ -14,7 +14,6 @@ use crate::config::bounds::{self, BROKERS_MAX, Bounds};
 use crate::config::file::{Balance, Log, Mode, OnMarkedDown, Service, Spill, TimeText};
 use crate::config::finding::{Refusal, Report, Scope, member_name};
 use crate::config::placed::Placed;
-use crate::config::settings::PublicAddress;
 use crate::config::units::{show_count, show_duration};
 
 /// What services share and add to.
@@ -31,7 +30,7 @@ pub(super) fn read(
     index: usize,
     typed: &Placed<Service>,
     shared: Shared<'_>,
-) -> (ServiceSettings, Vec<PublicAddress>) {
+) -> ServiceSettings {
     let service = &typed.value;
     let mode = service.mode.as_ref().map_or(Mode::Mqtt, |mode| mode.value);
     let standard = match mode {
@@ -54,9 +53,10 @@ pub(super) fn read(
     let binds = listen::binds(v, &scope, service.bind.as_ref(), shared.binds);
     let public = listen::public(v, &scope, service.public.as_ref());
     let policy = policy(v, &scope, service, (name, mode, maxconn), shared.pool);
-    let settings = ServiceSettings {
+    ServiceSettings {
         policy,
         binds,
+        public,
         log: match service.log.as_ref().map(|log| log.value) {
             None | Some(Log::Tcplog) => FlowLog::Tcplog,
             Some(Log::Json) => FlowLog::Json,
@@ -64,8 +64,7 @@ pub(super) fn read(
         },
         log_clients: service.log_clients.as_ref().is_some_and(|on| on.value),
         per_source: per_source(v, &scope, service),
-    };
-    (settings, public)
+    }
 }
 
 fn name(
