@@ -132,7 +132,7 @@ fn each_error_names_its_line_and_a_remedy() {
         ("bind = [\"127.0.0.1:1883\"]", 1, "already bound by service", "another port"),
         ("zone = \"a b\"", 1, "nor a DNS name", "mqtt.example.com"),
         ("ttl = \"0s\"", 1, "must be 1s to 1h", "the least is 1s"),
-        ("ttl = 30", 1, "without", "\"30s\""),
+        ("ttl = 30", 1, "no unit", "\"30s\""),
         ("policy = \"closest\"", 1, "closest", "nearest"),
         ("all_down = \"nxdomain\"", 1, "nxdomain", "servfail"),
         ("order = [\"fra\", \"fra\"]", 1, "already", "once"),
