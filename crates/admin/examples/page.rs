@@ -36,8 +36,12 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let begun = Instant::now();
     let source = Arc::new(move || moved(report(), begun.elapsed()));
     let end = tokio::time::sleep(Duration::from_secs(seconds));
-    isobar_admin::serve(listener, Admin { source, events: Arc::new(sample::events), token }, end)
-        .await?;
+    isobar_admin::serve(
+        listener,
+        Admin { source, events: Arc::new(sample::events), entry: Default::default(), token },
+        end,
+    )
+    .await?;
     Ok(())
 }
 

@@ -15,7 +15,9 @@
 //! | `/metrics` | Prometheus text format 0.0.4 | wanted |
 //! | `/v1/report` | [`view::Report`] as JSON | wanted |
 //! | `/v1/events` | [`view::Events`] as JSON | wanted |
-//! | `/health/live`, `/health/ready` | plain text for probes | never |
+//! | `/v1/dns/ask?name=&from=&type=` | [`view::dns::Told`] as JSON | wanted |
+//! | `/v1/dns/records` | [`view::dns::Records`] as JSON | wanted |
+//! | `/health/live`, `/health/ready`, `/health/site` | plain text for probes | never |
 
 mod auth;
 mod health;
@@ -31,6 +33,7 @@ use std::sync::Arc;
 use isobar_core::report::{Event, NodeReport};
 
 pub use server::serve;
+use view::dns::{Question, Records, Told};
 
 /// What [`serve`] needs to know.
 #[derive(Clone)]
@@ -39,9 +42,44 @@ pub struct Admin {
     pub source: Arc<dyn Fn() -> NodeReport + Send + Sync>,
     /// The last events, oldest first; asked in the same way.
     pub events: Arc<dyn Fn() -> Vec<Event> + Send + Sync>,
+    /// How clients find a site.
+    pub entry: Entry,
     /// Wanted for everything but `/health/*`, as a bearer token or as the password of HTTP
     /// Basic. `None` lets everybody read; an empty one lets nobody.
     pub token: Option<String>,
+}
+
+/// What is known of how clients find a site; each is asked as `source` is.
+#[derive(Clone)]
+pub struct Entry {
+    /// Whether this site would be named for a service; without one, for any.
+    pub site: Arc<dyn Fn(Option<&str>) -> SiteHealth + Send + Sync>,
+    /// What a client would be told; or why that cannot be said.
+    pub ask: Arc<dyn Fn(&Question) -> Result<Told, String> + Send + Sync>,
+    /// What the zone should have; or why that cannot be said.
+    pub records: Arc<dyn Fn() -> Result<Records, String> + Send + Sync>,
+}
+
+impl Default for Entry {
+    /// Nothing is known of it.
+    fn default() -> Entry {
+        Entry {
+            site: Arc::new(|_| SiteHealth::Unknown),
+            ask: Arc::new(|_| Err("there is no [entry]".to_owned())),
+            records: Arc::new(|| Err("there is no [entry]".to_owned())),
+        }
+    }
+}
+
+/// Whether clients may be sent to this site.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum SiteHealth {
+    /// They may.
+    Well,
+    /// They may not, for this reason.
+    Ill(&'static str),
+    /// There is no such service.
+    Unknown,
 }
 
 #[cfg(test)]

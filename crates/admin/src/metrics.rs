@@ -7,6 +7,7 @@
 //! Never a client id, and no label with more values than the configuration and the code have.
 //! Rates are left to PromQL. What is not there (a limit, a check) has no sample.
 
+mod dns;
 mod family;
 mod mesh;
 mod text;
@@ -65,6 +66,7 @@ pub(crate) fn render(report: &Report) -> String {
         });
     });
     mesh::render(&mut text, report);
+    dns::render(&mut text, report);
     text.finish()
 }
 

@@ -6,6 +6,7 @@
 //! carries its own style and script and loads nothing else; the policy below names both by
 //! their hashes, and nothing that a report says can become either.
 
+mod dns;
 mod mesh;
 mod overview;
 mod panels;
@@ -97,6 +98,7 @@ fn live(report: &Report) -> Markup {
                 p.none { "No service is configured." }
             }
             @if let Some(mesh) = &report.mesh { (mesh::section(mesh)) }
+            @if let Some(dns) = &report.dns { (dns::section(dns)) }
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{Request, State};
+use axum::extract::{Query, Request, State};
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, WWW_AUTHENTICATE,
     X_CONTENT_TYPE_OPTIONS,
@@ -15,14 +15,22 @@ use axum::routing::get;
 use isobar_core::report::{Event, NodeReport};
 
 use crate::auth::Token;
+use crate::view::dns::Question;
 use crate::view::{Events, Report};
-use crate::{Admin, health, metrics, page};
+use crate::{Admin, Entry, SiteHealth, health, metrics, page};
 
 #[derive(Clone)]
 struct Shared {
     source: Arc<dyn Fn() -> NodeReport + Send + Sync>,
     events: Arc<dyn Fn() -> Vec<Event> + Send + Sync>,
+    entry: Entry,
     token: Option<Token>,
+}
+
+/// Of `/health/site`.
+#[derive(serde::Deserialize)]
+struct OfService {
+    service: Option<String>,
 }
 
 impl Shared {
@@ -34,13 +42,16 @@ impl Shared {
 /// All paths. Only `GET` and `HEAD` are answered, so no path changes anything.
 pub(crate) fn router(admin: Admin) -> Router {
     let token = admin.token.as_deref().map(Token::new);
-    let shared = Shared { source: admin.source, events: admin.events, token };
+    let shared = Shared { source: admin.source, events: admin.events, entry: admin.entry, token };
     Router::new()
         .route("/", get(page))
         .route("/fragment", get(fragment))
         .route("/metrics", get(metrics))
         .route("/v1/report", get(report))
         .route("/v1/events", get(events))
+        .route("/v1/dns/ask", get(ask))
+        .route("/v1/dns/records", get(records))
+        .route("/health/site", get(site))
         .route("/health/live", get(async || "ok\n"))
         .route("/health/ready", get(ready))
         .fallback(async || (StatusCode::NOT_FOUND, "there is nothing here; the stats page is /\n"))
@@ -74,6 +85,28 @@ async fn ready(State(shared): State<Shared>) -> (StatusCode, String) {
     match health::ready(&shared.report()) {
         Ok(()) => (StatusCode::OK, "ok\n".to_owned()),
         Err(reason) => (StatusCode::SERVICE_UNAVAILABLE, format!("{reason}\n")),
+    }
+}
+
+async fn site(State(shared): State<Shared>, Query(of): Query<OfService>) -> (StatusCode, String) {
+    match (shared.entry.site)(of.service.as_deref()) {
+        SiteHealth::Well => (StatusCode::OK, "ok\n".to_owned()),
+        SiteHealth::Ill(reason) => (StatusCode::SERVICE_UNAVAILABLE, format!("{reason}\n")),
+        SiteHealth::Unknown => (StatusCode::NOT_FOUND, "no such service\n".to_owned()),
+    }
+}
+
+async fn ask(State(shared): State<Shared>, Query(question): Query<Question>) -> Response {
+    match (shared.entry.ask)(&question) {
+        Ok(told) => axum::Json(told).into_response(),
+        Err(why) => (StatusCode::NOT_FOUND, why + "\n").into_response(),
+    }
+}
+
+async fn records(State(shared): State<Shared>) -> Response {
+    match (shared.entry.records)() {
+        Ok(records) => axum::Json(records).into_response(),
+        Err(why) => (StatusCode::NOT_FOUND, why + "\n").into_response(),
     }
 }
 

@@ -4,11 +4,13 @@
 //! stand in the names (`_seconds`, `_bytes`). What is not there is `null`. Fields may be added;
 //! none changes its meaning under `/v1`. `isobar status` reads the same structs back.
 
+pub mod dns;
 mod event;
 mod from_core;
 pub mod mesh;
 mod quantile;
 
+pub use dns::Dns;
 pub use event::{Event, EventKind, Events};
 pub use mesh::Mesh;
 pub use quantile::Quantile;
@@ -45,6 +47,9 @@ pub struct Report {
     /// The mesh, `null` where there is none.
     #[serde(default)]
     pub mesh: Option<Mesh>,
+    /// The DNS server, `null` where there is none.
+    #[serde(default)]
+    pub dns: Option<Dns>,
 }
 
 /// Whether a node takes new clients.
@@ -116,6 +121,9 @@ pub struct Service {
     pub budget_denied: u64,
     /// Older flows ended because their client id came back elsewhere.
     pub takeovers: u64,
+    /// Clients that came although this site is no longer named, and were taken by another.
+    #[serde(default)]
+    pub stale_arrivals: u64,
     /// Flows that got our own CONNACK, by reason.
     pub rejected: Vec<Counted>,
     /// Flows by their ending: two characters.

@@ -9,12 +9,44 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use isobar_admin::view::dns::{Question, Told};
 use isobar_admin::view::{Events, Report};
-use isobar_admin::{Admin, serve};
+use isobar_admin::{Admin, Entry, SiteHealth, serve};
 use isobar_core::report::{BrokerState, NodeReport, NodeState};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
+
+/// A site that is well for one service, full for another; one name is known.
+fn entry() -> Entry {
+    let told = |question: &Question| Told {
+        name: question.name.clone(),
+        kind: question.kind.clone(),
+        service: "mqtt".into(),
+        from: question.from.clone(),
+        policy: "nearest".into(),
+        located: false,
+        generation: 7,
+        rcode: "noerror".into(),
+        absence: None,
+        ttl_seconds: 30,
+        scope: 24,
+        records: Vec::new(),
+        sites: Vec::new(),
+    };
+    Entry {
+        site: Arc::new(|service| match service {
+            None | Some("mqtt") => SiteHealth::Well,
+            Some("legacy-tls") => SiteHealth::Ill("no_room"),
+            Some(_) => SiteHealth::Unknown,
+        }),
+        ask: Arc::new(move |question| match &*question.name {
+            "m.example" => Ok(told(question)),
+            _ => Err("not answered".to_owned()),
+        }),
+        records: Arc::new(|| Err("no zone is configured".to_owned())),
+    }
+}
 
 /// Serves until the test's runtime ends.
 async fn node(
@@ -24,7 +56,7 @@ async fn node(
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (source, events) = (Arc::new(source), Arc::new(sample::events));
-    let admin = Admin { source, events, token: token.map(str::to_owned) };
+    let admin = Admin { source, events, entry: entry(), token: token.map(str::to_owned) };
     tokio::spawn(serve(listener, admin, pending()));
     address
 }
@@ -193,4 +225,28 @@ fn the_documentation_names_every_field() {
     for name in found {
         assert!(docs.contains(&format!("`{name}`")), "{name}");
     }
+}
+
+#[tokio::test]
+async fn outside_checkers_ask_for_the_site_without_a_token_and_operators_with_one() {
+    let address = node(sample::rich, Some("a token of sixteen")).await;
+    for (path, status, body) in [
+        ("/health/site", 200, "ok\n"),
+        ("/health/site?service=mqtt", 200, "ok\n"),
+        ("/health/site?service=legacy-tls", 503, "no_room\n"),
+        ("/health/site?service=none", 404, "no such service\n"),
+    ] {
+        let answer = ask(address, "GET", path, "").await;
+        assert_eq!((answer.status, &*answer.body), (status, body), "{path}");
+    }
+    let question = "/v1/dns/ask?name=m.example&from=203.0.113.0%2F24";
+    assert_eq!(ask(address, "GET", question, "").await.status, 401);
+    let token = "Authorization: Bearer a token of sixteen\r\n";
+    let answer = ask(address, "GET", question, token).await;
+    let told: Told = serde_json::from_str(&answer.body).unwrap();
+    assert_eq!((&*told.from, &*told.kind), ("203.0.113.0/24", "A"));
+    let answer = ask(address, "GET", "/v1/dns/ask?name=x&from=y", token).await;
+    assert_eq!((answer.status, &*answer.body), (404, "not answered\n"));
+    assert_eq!(ask(address, "GET", "/v1/dns/ask?name=x", token).await.status, 400);
+    assert_eq!(ask(address, "GET", "/v1/dns/records", token).await.status, 404);
 }

@@ -20,7 +20,11 @@ async fn scrape(source: fn() -> NodeReport) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let mut stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
     let (source, events) = (Arc::new(source), Arc::new(sample::events));
-    tokio::spawn(serve(listener, Admin { source, events, token: None }, pending()));
+    tokio::spawn(serve(
+        listener,
+        Admin { source, events, entry: Default::default(), token: None },
+        pending(),
+    ));
     stream
         .write_all(b"GET /metrics HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
         .await

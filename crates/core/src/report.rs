@@ -4,6 +4,7 @@
 //! does not change a format. Counters only ever grow while the process lives; `cur` values
 //! are of this moment. Rates are new flows in the last whole second.
 
+mod dns;
 mod event;
 mod mesh;
 
@@ -11,6 +12,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::time::Duration;
 
+pub use dns::DnsReport;
 pub use event::{Event, EventKind};
 pub use mesh::{Expiry, MeshCounts, MeshFigures, MeshLink, MeshSite, SiteService, TrustFigures};
 
@@ -202,6 +204,8 @@ pub struct ServiceReport {
     pub budget_denied: u64,
     /// Older flows ended because their client id came back elsewhere.
     pub takeovers: u64,
+    /// Clients that came although this site is no longer named, and were taken by another.
+    pub stale_arrivals: u64,
     /// Flows that got our own CONNACK, by reason.
     pub rejected: Vec<Counted>,
     /// Flows by their two-character ending.
@@ -266,4 +270,6 @@ pub struct NodeReport {
     pub services: Vec<ServiceReport>,
     /// The mesh, if there is one.
     pub mesh: Option<MeshFigures>,
+    /// The DNS server, if there is one.
+    pub dns: Option<DnsReport>,
 }

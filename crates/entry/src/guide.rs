@@ -73,6 +73,11 @@ impl Guide {
         u16::try_from(at).ok().map(ServiceId)
     }
 
+    /// How many services there are.
+    pub fn services(&self) -> u16 {
+        u16::try_from(self.0.services.len()).unwrap_or(u16::MAX)
+    }
+
     /// The name of a service.
     pub fn service_name(&self, service: ServiceId) -> Option<&Arc<str>> {
         self.0.services.get(service.index())

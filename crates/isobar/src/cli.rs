@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::{cert, check, drill, events, run, status};
+use crate::{cert, check, dns, drill, events, run, status};
 
 const AFTER_HELP: &str = "\
 Exit codes: 0 success, 1 the command failed (its message says why), 2 wrong usage.
@@ -32,6 +32,9 @@ pub enum Command {
     Status(status::StatusArgs),
     /// Show what has changed of late: sites, nodes and brokers, and why.
     Events(events::EventsArgs),
+    /// Ask a running node what it tells clients by DNS.
+    #[command(subcommand)]
+    Dns(dns::DnsCommand),
     /// Say whether a configuration file is good, and what it amounts to.
     Check(check::Args),
     /// Make and show the certificates of a mesh.
@@ -51,6 +54,7 @@ pub fn main() -> ExitCode {
         Command::Run(args) => run::run(&args),
         Command::Status(args) => status::run(&args),
         Command::Events(args) => events::run(&args),
+        Command::Dns(command) => command.run(),
         Command::Check(args) => check::run(&args),
         Command::Cert(args) => cert::run(&args),
         Command::Drill(command) => command.run(),

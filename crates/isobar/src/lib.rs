@@ -6,6 +6,7 @@ pub mod cli;
 pub mod config;
 #[cfg(feature = "demo")]
 pub mod demo;
+pub mod dns;
 pub mod drill;
 pub mod events;
 pub mod run;

@@ -3,7 +3,7 @@
 //! The first SIGTERM or SIGINT lets flows go on for `drain_timeout` while no new ones come;
 //! the second ends them at once. Either way each flow is told in its own protocol.
 
-mod guide;
+mod entry;
 
 use std::fmt;
 use std::io;
@@ -15,11 +15,13 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 use isobar_admin::Admin;
+use isobar_core::report::NodeReport;
 use isobar_net::{Node, StartError};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::config::{self, ConfigError, Host, Settings};
+use entry::{Door, EntryError};
 
 const AFTER_HELP: &str = "\
 Signals: SIGTERM or SIGINT drains (no new clients; the others may go on for drain_timeout);
@@ -58,6 +60,7 @@ pub enum Events {
 enum RunError {
     Config(ConfigError),
     Start(StartError),
+    Entry(EntryError),
     Admin(SocketAddr, io::Error),
     System(&'static str, io::Error),
 }
@@ -67,6 +70,7 @@ impl fmt::Display for RunError {
         match self {
             RunError::Config(error) => write!(f, "{error}"),
             RunError::Start(error) => write!(f, "error: {error}"),
+            RunError::Entry(error) => write!(f, "error: {error}"),
             RunError::Admin(addr, error) => {
                 write!(f, "error: [admin] cannot listen on {addr}: {error}")
             }
@@ -111,14 +115,18 @@ async fn serve(settings: Settings) -> Result<(), RunError> {
         .map_err(|error| RunError::Admin(admin, error))?;
     let drain = settings.node.drain_timeout;
     let wanted = settings.node.maxconn;
-    let guide = guide::of(&settings.entry, &settings.node);
+    // First of all: a name that leads to other sites is good whatever comes of this node.
+    let door = Door::open(settings.entry, &settings.node).map_err(RunError::Entry)?;
+    let door = Arc::new(door);
     let node = Arc::new(Node::start(settings.node, io::stdout()).map_err(RunError::Start)?);
-    let following = tokio::spawn(guide::follow(guide, node.outlook()));
+    let following = tokio::spawn(entry::follow(door.guide.clone(), node.outlook()));
     announce(&node, &admin, wanted);
+    door.announce();
 
-    let (source, events) = (node.clone(), node.clone());
+    let (source, events, dns) = (node.clone(), node.clone(), door.clone());
     let pages = Admin {
-        source: Arc::new(move || source.report()),
+        source: Arc::new(move || NodeReport { dns: dns.report(), ..source.report() }),
+        entry: door.shown(),
         events: Arc::new(move || events.events()),
         token: settings.admin.token,
     };

@@ -133,6 +133,8 @@ pub enum StatusError {
     Token { address: String, shown: bool },
     /// Something answered otherwise.
     Answer { address: String, status: u16 },
+    /// The node cannot say what was asked for, and why not.
+    Refused { said: String },
     /// The answer is no report.
     NotAReport { address: String, source: serde_json::Error },
     /// The conversation broke.
@@ -171,6 +173,7 @@ impl fmt::Display for StatusError {
             StatusError::Answer { address, status } => {
                 write!(f, "{address} answered with HTTP {status}; is it the node's [admin] bind?")
             }
+            StatusError::Refused { said } => f.write_str(said),
             StatusError::NotAReport { address, .. } => {
                 write!(f, "{address} answered, but not with a report; is it an Isobar node?")
             }
@@ -249,6 +252,10 @@ pub(crate) fn fetch(
     match response.status().as_u16() {
         200 => {}
         401 => return Err(StatusError::Token { address: address(), shown: token.is_some() }),
+        404 if path.starts_with("/v1/dns/") => {
+            let body = response.body_mut().with_config().limit(REPORT_MAX).read_to_string();
+            return Err(StatusError::Refused { said: one_line(body.map_err(failed)?.trim()) });
+        }
         status => return Err(StatusError::Answer { address: address(), status }),
     }
     response.body_mut().with_config().limit(REPORT_MAX).read_to_string().map_err(failed)
@@ -285,6 +292,16 @@ fn table(report: &Report) -> String {
     }
     if let Some(mesh) = &report.mesh {
         mesh::push(&mut out, mesh);
+    }
+    if let Some(dns) = &report.dns {
+        out.push_str(&format!(
+            "\ndns {}: asked {} by UDP, {} by TCP; held back {}, malformed {}\n",
+            one_line(&dns.zone),
+            human::count(dns.queries_udp),
+            human::count(dns.queries_tcp),
+            human::count(dns.slipped.saturating_add(dns.silenced)),
+            human::count(dns.malformed),
+        ));
     }
     // Names come from a file, but over a network: none may steer the terminal.
     out.chars()

@@ -237,6 +237,8 @@ pub struct ServiceCounters {
     pub connack: Observed<{ CONNACK_NS.len() + 1 }>,
     /// Older flows ended for their client id.
     pub takeovers: Count,
+    /// Clients that came although our site is no longer named, and were taken by another.
+    pub stale_arrivals: Count,
 }
 
 impl Default for ServiceCounters {
@@ -246,6 +248,7 @@ impl Default for ServiceCounters {
             reasons: std::array::from_fn(|_| Count::default()),
             connack: Observed::new(CONNACK_NS),
             takeovers: Count::default(),
+            stale_arrivals: Count::default(),
         }
     }
 }

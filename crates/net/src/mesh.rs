@@ -29,9 +29,9 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use isobar_core::id::{PeerId, SiteId};
+use isobar_core::id::{PeerId, ServiceId, SiteId};
 use isobar_core::mesh::{BrokerKey, Identity, Mesh, MeshPolicy, MeshReport, MeshRules};
-use isobar_core::outlook::Outlook;
+use isobar_core::outlook::{Outlook, Standing};
 use isobar_core::rng::mix;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
@@ -76,6 +76,16 @@ pub struct MeshHandle {
 }
 
 impl MeshHandle {
+    /// Whether clients are still told to come to our own site for a service; by its index in the
+    /// node.
+    pub fn is_home_named(&self, service: u16) -> bool {
+        let outlook = self.outlook.borrow();
+        let home = outlook.entrances(ServiceId(service)).first().filter(|e| e.site == SiteId(0));
+        home.is_some_and(|home| {
+            home.standing == Standing::Reachable && home.brokers_up > 0 && home.free > 0
+        })
+    }
+
     /// A site's name.
     pub fn site_name(&self, site: SiteId) -> Arc<str> {
         let outlook = self.outlook.borrow();

@@ -53,6 +53,8 @@ impl Node {
             log_lines_dropped: self.shared.logger.dropped(),
             services,
             mesh,
+            // Not of this crate: whoever runs it fills it in.
+            dns: None,
         }
     }
 
@@ -106,6 +108,7 @@ impl Node {
             redispatches: figures.retries.1,
             budget_denied: figures.budget_denied,
             takeovers: service.counters.takeovers.value(),
+            stale_arrivals: service.counters.stale_arrivals.value(),
             rejected: service.counters.rejected(),
             endings: service.counters.endings(),
             connack: service.counters.connack.histogram(),

@@ -132,6 +132,11 @@ pub(super) const SERVICE: &[Family<Service>] = &[
         "Older flows ended because their client id came back elsewhere.",
         |s| count(s.takeovers),
     ),
+    counter(
+        "isobar_service_stale_arrivals_total",
+        "Clients that came although this site is no longer named, and were taken by another.",
+        |s| count(s.stale_arrivals),
+    ),
 ];
 
 pub(super) const BROKER: &[Family<Broker>] = &[

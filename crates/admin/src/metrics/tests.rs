@@ -198,6 +198,10 @@ fn the_documentation_lists_every_family() {
     }
     let of_link = mesh::LINK.iter();
     of_link.for_each(|f| row(f.name, f.kind, "`peer_site` `peer` `purpose`", f.help));
+    for labelled in [&dns::QUERIES, &dns::ANSWERS, &dns::LIMITED] {
+        row(labelled.name, labelled.kind, "`reason`", labelled.help);
+    }
+    dns::DNS.iter().for_each(|f| row(f.name, f.kind, "", f.help));
     let found: Vec<&str> = docs.lines().filter(|line| line.starts_with("| `isobar_")).collect();
     assert!(found == expected, "docs/metrics.md should have\n{}", expected.join("\n"));
 }

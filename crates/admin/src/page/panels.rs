@@ -81,6 +81,7 @@ pub(super) fn further(service: &Service) -> Markup {
                 tbody {
                     tr { th scope="row" { "Takeovers" } td { (count(service.takeovers)) } }
                     tr { th scope="row" { "Retries denied by the budget" } td { (count(service.budget_denied)) } }
+                    tr { th scope="row" { "Stale arrivals" } td { (count(service.stale_arrivals)) } }
                 }
             }
         },

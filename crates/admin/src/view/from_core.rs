@@ -25,6 +25,7 @@ impl From<core::NodeReport> for Report {
             log_lines_dropped: node.log_lines_dropped,
             services: node.services.into_iter().map(Service::from).collect(),
             mesh: node.mesh.map(Mesh::from),
+            dns: node.dns.map(Dns::from),
         }
     }
 }
@@ -68,6 +69,7 @@ impl From<core::ServiceReport> for Service {
             redispatches: service.redispatches,
             budget_denied: service.budget_denied,
             takeovers: service.takeovers,
+            stale_arrivals: service.stale_arrivals,
             rejected: service.rejected.into_iter().map(Counted::from).collect(),
             endings: service.endings.into_iter().map(Counted::from).collect(),
             connack: service.connack.into(),

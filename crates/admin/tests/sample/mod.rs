@@ -27,6 +27,24 @@ pub(crate) fn rich() -> NodeReport {
         log_lines_dropped: 1_207,
         services: vec![mqtt(), legacy()],
         mesh: None,
+        dns: Some(dns()),
+    }
+}
+
+/// A DNS server that somebody floods.
+fn dns() -> DnsReport {
+    DnsReport {
+        zone: "mqtt.example.com".into(),
+        queries_udp: 4_112_008,
+        queries_tcp: 1_204,
+        answers: vec![("noerror", 3_100_400), ("nxdomain", 1_021), ("servfail", 3)],
+        truncated: 12,
+        slipped: 501_210,
+        silenced: 501_209,
+        malformed: 77,
+        unsent: 0,
+        connections: 1_190,
+        connections_refused: 0,
     }
 }
 
@@ -46,6 +64,7 @@ pub(crate) fn empty() -> NodeReport {
         log_lines_dropped: 0,
         services: vec![],
         mesh: None,
+        dns: None,
     }
 }
 
@@ -84,6 +103,7 @@ pub(crate) fn bare_service(name: &str) -> ServiceReport {
         redispatches: 0,
         budget_denied: 0,
         takeovers: 0,
+        stale_arrivals: 0,
         rejected: vec![],
         endings: vec![],
         connack: Histogram::default(),

@@ -19,7 +19,8 @@ pub(crate) fn with_node<T>(
     let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
     let address = listener.local_addr().unwrap().to_string();
     let (source, events) = (Arc::new(source), Arc::new(sample::events));
-    let admin = Admin { source, events, token: token.map(str::to_owned) };
+    let admin =
+        Admin { source, events, entry: Default::default(), token: token.map(str::to_owned) };
     // Dropping the sender, by a panic of `ask` too, ends the server.
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let server = std::thread::spawn(move || {

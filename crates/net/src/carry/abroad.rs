@@ -56,6 +56,15 @@ impl Way {
         }
     }
 
+    /// A flow that another site takes has come late if nobody is told to come here any more.
+    pub(super) fn count_stale(&self) {
+        let service = &self.story.service;
+        let mesh = self.story.worker.node.mesh.get();
+        if mesh.is_some_and(|mesh| !mesh.is_home_named(service.index)) {
+            service.counters.stale_arrivals.up();
+        }
+    }
+
     /// What became of the way to another site. Unless the flow stays there, that is given up.
     pub(super) fn cross(&mut self, crossing: Crossing, commits: bool) {
         if let Some(away) = &mut self.away {

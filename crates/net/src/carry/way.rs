@@ -298,7 +298,10 @@ impl Way {
         let upstream = self.upstream.take()?;
         let place = match (self.placed.take(), self.away.take()) {
             (Some(placed), _) => Place::Broker(placed),
-            (None, Some(away)) => Place::Site(Box::new(away)),
+            (None, Some(away)) => {
+                self.count_stale();
+                Place::Site(Box::new(away))
+            }
             (None, None) => return None,
         };
         self.story.committed(self.story.connack);

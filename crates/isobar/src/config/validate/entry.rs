@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use isobar_core::entry::{Locality, NETWORKS_MAX, Networks, Place, Prefix, PrefixError};
 use isobar_core::policy::EntryPolicy;
+use isobar_entry::geo::Geo;
 use isobar_entry::settings::{EntrySettings, ProvisionSettings};
 use isobar_net::settings::ServiceSettings;
 
@@ -193,7 +194,10 @@ fn locality(
 fn geo_db(v: &mut Validation<'_>, scope: &Scope, typed: &Placed<String>) -> Option<PathBuf> {
     let path = v.folder.join(&typed.value);
     let problem = match std::fs::metadata(&path) {
-        Ok(found) if found.is_file() => return Some(path),
+        Ok(found) if found.is_file() => match Geo::open(&path) {
+            Ok(_) => return Some(path),
+            Err(error) => format!("{}: {error}", path.display()),
+        },
         Ok(_) => format!("not a file: {}", path.display()),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             format!("no such file: {}", path.display())
