@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::contender::Mode;
+use crate::dns::DnsOptions;
 use crate::keep::Keep;
 use crate::measure::Measure;
 
@@ -35,6 +36,8 @@ pub(crate) enum Command {
     Calls(Options),
     /// What clients cost that one site carries to another, beside two HAProxys with TLS between them.
     Tunnel(TunnelOptions),
+    /// Answers a second of the node's DNS server, beside NSD under the same `dnsperf`.
+    Dns(DnsOptions),
     /// Memory of the links between nodes, without flows.
     Links(Options),
     /// How long Isobar's lock over a service's brokers is held, while clients connect.

@@ -13,6 +13,7 @@ mod child;
 mod cli;
 mod conn;
 mod contender;
+mod dns;
 mod failure;
 mod findings;
 mod keep;
@@ -74,6 +75,7 @@ fn run(command: Command) -> Result<()> {
             measure(&options, |bench| bench.count_calls(&Setting::default()))
         }
         Command::Tunnel(options) => tunnel(&options),
+        Command::Dns(options) => dns::main(&options),
         Command::Links(options) => measure(&options, Bench::weigh_links),
         Command::Lock(options) => measure(&options, Bench::time_lock),
         Command::Ports(options) => measure(&options, Bench::fill_ports),
