@@ -134,7 +134,7 @@ fn each_error_names_its_line_and_a_remedy() {
         ("ttl = \"0s\"", 1, "must be 1s to 1h", "the least is 1s"),
         ("ttl = 30", 1, "no unit", "\"30s\""),
         ("policy = \"closest\"", 1, "closest", "nearest"),
-        ("all_down = \"nxdomain\"", 1, "nxdomain", "servfail"),
+        ("all_down = \"nxdomain\"", 1, "must be one of \"last_good\"", ""),
         ("order = [\"fra\", \"fra\"]", 1, "already", "once"),
         ("ns = []", 1, "1 to 13", "ns = ["),
         ("ns = [\"ns.m.example\"]", 1, "no addrs", "addrs = [\"203.0.113.10\"]"),

@@ -87,7 +87,8 @@ async fn what_is_cut_is_had_by_tcp() {
     let _turn = beside().await;
     let mosquittos = [Mosquitto::start("a").await];
     // Their hosts have long names.
-    let public: Vec<String> = (1..=8).map(|n| format!("\"[2001:db8::{n}]:1883\"")).collect();
+    let public: Vec<String> =
+        (1..=8).map(|n| format!("\"[2001:db8:1111:2222:3333:4444:5555:{n}]:1883\"")).collect();
     let service = Service::over(&mosquittos);
     let service = service.raw(&format!("public = [{}]", public.join(", ")));
     let dns = free_dns_addr();

@@ -52,9 +52,9 @@ impl Desk {
             capacity: 2_000,
             heard: Heard::default(),
             addresses: Arc::from(vec![
-                format!("192.0.2.{site}1:1883"),
-                format!("192.0.2.{site}2:1883"),
-                format!("[2001:db8::{site}1]:1883"),
+                format!("192.0.2.{}:1883", 10 * site + 1),
+                format!("192.0.2.{}:1883", 10 * site + 2),
+                format!("[2001:db8::{}]:1883", 10 * site + 1),
             ]),
         };
         desk.outlook.entrances = vec![(0..3).map(entrance).collect(), Vec::new()];

@@ -15,7 +15,12 @@ fn the_subnet_comes_back_with_the_scope_of_the_answer() {
     assert_eq!((told, scope), (strings(&["2001:db8::21"]), 48));
     // The resolver would rather not say: as without, and for everyone.
     assert_eq!(desk.from(1, 0, &[], kind::A), (strings(&["192.0.2.1", "192.0.2.2"]), 0));
-    assert_eq!(desk.from(0, 0, &[], kind::A).1, 0);
+    // The same without a family, which hickory-proto does not read.
+    let nobody = ecs(0, 0, 0, &[]);
+    let bytes = asking(&wire("m.example"), kind::A, 1, &opt(1232, 0, 0, &nobody));
+    let (query, mut out) = (query::read(&bytes).unwrap(), Vec::new());
+    desk.answers.answer(&query, (PEER.parse().unwrap(), Way::Udp), 1, &mut out);
+    assert!(out.ends_with(&nobody) && out[3] == 0, "given back, and answered");
 }
 
 #[test]
