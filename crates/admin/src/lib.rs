@@ -49,15 +49,22 @@ pub struct Admin {
     pub token: Option<String>,
 }
 
+/// Of a service by its name, or of any.
+pub type AskSite = dyn Fn(Option<&str>) -> SiteHealth + Send + Sync;
+/// Of a client.
+pub type AskClient = dyn Fn(&Question) -> Result<Told, String> + Send + Sync;
+/// Of the zone.
+pub type AskRecords = dyn Fn() -> Result<Records, String> + Send + Sync;
+
 /// What is known of how clients find a site; each is asked as `source` is.
 #[derive(Clone)]
 pub struct Entry {
     /// Whether this site would be named for a service; without one, for any.
-    pub site: Arc<dyn Fn(Option<&str>) -> SiteHealth + Send + Sync>,
+    pub site: Arc<AskSite>,
     /// What a client would be told; or why that cannot be said.
-    pub ask: Arc<dyn Fn(&Question) -> Result<Told, String> + Send + Sync>,
+    pub ask: Arc<AskClient>,
     /// What the zone should have; or why that cannot be said.
-    pub records: Arc<dyn Fn() -> Result<Records, String> + Send + Sync>,
+    pub records: Arc<AskRecords>,
 }
 
 impl Default for Entry {
