@@ -1,8 +1,9 @@
 //! MQTT 3.1, 3.1.1 and 5.0, as far as a balancer must understand them.
 //!
 //! Before the commit we read one packet from each side ([`opening`], [`connack`]). After it we
-//! read only boundaries ([`cursor`]): topics and payloads are never looked at. Section numbers
-//! are of the OASIS standards, "MQTT Version 5.0" unless a comment says 3.1.1.
+//! read only boundaries ([`cursor`]): topics and payloads are never looked at. Only who asks the
+//! node itself where to go is heard further ([`mod@subscribe`]). Section numbers are of the OASIS
+//! standards, "MQTT Version 5.0" unless a comment says 3.1.1.
 
 pub mod connack;
 pub mod cursor;
@@ -10,6 +11,7 @@ pub mod opening;
 mod properties;
 mod read;
 pub mod say;
+pub mod subscribe;
 
 /// The protocol versions in use. What else a client may name is the broker's to judge.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]

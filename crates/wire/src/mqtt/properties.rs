@@ -2,6 +2,7 @@
 
 use super::read::{Malformed, Reader};
 
+pub(super) const SUBSCRIPTION_ID: u8 = 0x0b;
 pub(super) const SESSION_EXPIRY: u8 = 0x11;
 pub(super) const ASSIGNED_CLIENT_ID: u8 = 0x12;
 pub(super) const SERVER_KEEPALIVE: u8 = 0x13;
@@ -78,6 +79,9 @@ pub(super) const IN_CONNACK: Set = Set::of(&[
     0x2a, // Shared Subscription Available
 ]);
 
+/// Of a SUBSCRIBE (3.8.2.1).
+pub(super) const IN_SUBSCRIBE: Set = Set::of(&[SUBSCRIPTION_ID, USER_PROPERTY]);
+
 /// What a property holds. Values nobody here asks for are checked and dropped.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Value<'a> {
@@ -125,6 +129,10 @@ fn value<'a>(id: u8, from: &mut Reader<'a>) -> Result<Value<'a>, Malformed> {
         MAXIMUM_PACKET_SIZE => match from.four()? {
             0 => return Err(Malformed),
             n => Value::Four(n),
+        },
+        SUBSCRIPTION_ID => match from.varint()? {
+            0 => return Err(Malformed),
+            n => Value::Four(u32::try_from(n).map_err(|_| Malformed)?),
         },
         0x02 | SESSION_EXPIRY | 0x18 => Value::Four(from.four()?),
         0x03 | 0x08 | ASSIGNED_CLIENT_ID | AUTH_METHOD | 0x1a | SERVER_REFERENCE

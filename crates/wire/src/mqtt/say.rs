@@ -1,10 +1,11 @@
-//! The few packets we say in our own name: the honest CONNACK, goodbyes, and the probe.
+//! The few packets we say in our own name: the honest CONNACK, goodbyes, the probe, and what tells
+//! a client where to go.
 //!
-//! Every function appends one whole packet to `out`, of at most about 300 bytes (the probe: as
-//! long as its strings).
+//! Every function appends one whole packet to `out`, of at most about 300 bytes (the probe, a
+//! redirect and a publication: as long as their strings).
 
 use super::Protocol;
-use super::properties::REASON_STRING;
+use super::properties::{ASSIGNED_CLIENT_ID, REASON_STRING, SERVER_REFERENCE, SUBSCRIPTION_ID};
 
 /// PINGREQ (3.12).
 pub const PINGREQ: [u8; 2] = [0xc0, 0x00];
@@ -67,6 +68,68 @@ pub fn server_disconnect(code: u8, reason: &str, out: &mut Vec<u8>) {
     packet_with_reason(0xe0, &[code], reason, out);
 }
 
+/// Use another server (3.2.2.2, 3.14.2.1).
+pub const USE_ANOTHER_SERVER: u8 = 0x9c;
+
+/// The CONNACK that sends a 5.0 client to another server: 0x9C with one Server Reference
+/// (3.2.2.3.16), `host:port`. Before 5.0 there is no such word.
+pub fn redirect(reference: &str, out: &mut Vec<u8>) {
+    packet_with_text(0x20, &[0x00, USE_ANOTHER_SERVER], SERVER_REFERENCE, reference, out);
+}
+
+/// The same to a 5.0 client that is connected: a DISCONNECT (3.14.2.2.5).
+pub fn redirect_later(reference: &str, out: &mut Vec<u8>) {
+    packet_with_text(0xe0, &[USE_ANOTHER_SERVER], SERVER_REFERENCE, reference, out);
+}
+
+/// The CONNACK that accepts, without a session. A 5.0 client that came without an id is told
+/// `assigned` (3.2.2.3.7).
+pub fn accepted(protocol: Protocol, assigned: Option<&str>, out: &mut Vec<u8>) {
+    match protocol {
+        Protocol::V31 | Protocol::V311 => out.extend_from_slice(&[0x20, 0x02, 0x00, 0x00]),
+        Protocol::V5 => {
+            let assigned = assigned.unwrap_or_default();
+            packet_with_text(0x20, &[0x00, 0x00], ASSIGNED_CLIENT_ID, assigned, out);
+        }
+    }
+}
+
+/// SUBACK (3.9): the code of each filter, in order.
+pub fn suback(protocol: Protocol, packet_id: u16, codes: &[u8], out: &mut Vec<u8>) {
+    let properties: &[u8] = if protocol == Protocol::V5 { &[0] } else { &[] };
+    out.push(0x90);
+    put_varint(2 + properties.len() + codes.len(), out);
+    out.extend_from_slice(&packet_id.to_be_bytes());
+    out.extend_from_slice(properties);
+    out.extend_from_slice(codes);
+}
+
+/// PUBLISH (3.3) at QoS 0, to a client whose subscription had the identifier `subscription`,
+/// if any (3.3.2.3.8).
+pub fn publish(
+    protocol: Protocol,
+    topic: &str,
+    subscription: Option<u32>,
+    payload: &[u8],
+    out: &mut Vec<u8>,
+) {
+    let mut head = Vec::new();
+    put_binary(cut(topic, FIELD_MAX).as_bytes(), &mut head);
+    if protocol == Protocol::V5 {
+        let mut properties = Vec::new();
+        if let Some(subscription) = subscription {
+            properties.push(SUBSCRIPTION_ID);
+            put_varint(subscription as usize, &mut properties);
+        }
+        put_varint(properties.len(), &mut head);
+        head.append(&mut properties);
+    }
+    out.push(0x30);
+    put_varint(head.len() + payload.len(), out);
+    out.append(&mut head);
+    out.extend_from_slice(payload);
+}
+
 /// The CONNECT of a health check: 3.1.1, clean session, no Will.
 ///
 /// `credentials` are a user name and perhaps a password. A string beyond MQTT's 65,535 bytes is
@@ -101,15 +164,21 @@ const FIELD_MAX: usize = u16::MAX as usize;
 /// A 5.0 packet of a short fixed part and, unless it is empty, a Reason String.
 fn packet_with_reason(first: u8, fixed: &[u8], reason: &str, out: &mut Vec<u8>) {
     // U+0000 may not be sent (1.5.4); our own reasons have none, but a name in them might.
-    let reason = cut(reason.split('\0').next().unwrap_or_default(), REASON_MAX).as_bytes();
-    let properties = if reason.is_empty() { 0 } else { 3 + reason.len() };
+    let reason = cut(reason.split('\0').next().unwrap_or_default(), REASON_MAX);
+    packet_with_text(first, fixed, REASON_STRING, reason, out);
+}
+
+/// A 5.0 packet of a short fixed part and, unless it is empty, one property that is a text.
+fn packet_with_text(first: u8, fixed: &[u8], id: u8, text: &str, out: &mut Vec<u8>) {
+    let text = cut(text, FIELD_MAX).as_bytes();
+    let properties = if text.is_empty() { 0 } else { 3 + text.len() };
     out.push(first);
     put_varint(fixed.len() + varint_len(properties) + properties, out);
     out.extend_from_slice(fixed);
     put_varint(properties, out);
-    if !reason.is_empty() {
-        out.push(REASON_STRING);
-        put_binary(reason, out);
+    if !text.is_empty() {
+        out.push(id);
+        put_binary(text, out);
     }
 }
 

@@ -14,7 +14,7 @@ fn said(say: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
 fn golden() {
     use Protocol::{V5, V31, V311};
     use Refusal::{Busy, Unavailable};
-    let cases: [(Vec<u8>, &[u8]); 16] = [
+    let cases: [(Vec<u8>, &[u8]); 25] = [
         (said(|out| refusal(V31, Unavailable, "why", out)), b"\x20\x02\x00\x03"),
         (said(|out| refusal(V31, Busy, "why", out)), b"\x20\x02\x00\x03"),
         (said(|out| refusal(V311, Unavailable, "why", out)), b"\x20\x02\x00\x03"),
@@ -37,6 +37,15 @@ fn golden() {
             said(|out| probe_connect("p-1", 6, Some(("u", Some(b"\xff"))), out)),
             b"\x10\x15\x00\x04MQTT\x04\xc2\x00\x06\x00\x03p-1\x00\x01u\x00\x01\xff",
         ),
+        (said(|out| redirect("h:1", out)), b"\x20\x09\x00\x9c\x06\x1c\x00\x03h:1"),
+        (said(|out| redirect_later("h:1", out)), b"\xe0\x08\x9c\x06\x1c\x00\x03h:1"),
+        (said(|out| accepted(V311, Some("x"), out)), b"\x20\x02\x00\x00"),
+        (said(|out| accepted(V5, None, out)), b"\x20\x03\x00\x00\x00"),
+        (said(|out| accepted(V5, Some("x"), out)), b"\x20\x07\x00\x00\x04\x12\x00\x01x"),
+        (said(|out| suback(V311, 7, &[0, 0x80], out)), b"\x90\x04\x00\x07\x00\x80"),
+        (said(|out| suback(V5, 7, &[0], out)), b"\x90\x04\x00\x07\x00\x00"),
+        (said(|out| publish(V311, "t", Some(1), b"p", out)), b"\x30\x04\x00\x01tp"),
+        (said(|out| publish(V5, "t", Some(128), b"p", out)), b"\x30\x08\x00\x01t\x03\x0b\x80\x01p"),
     ];
     for (found, expected) in cases {
         assert_eq!(found, expected);
@@ -107,5 +116,18 @@ fn lengths_of_lengths() {
         assert_eq!(bytes.len(), varint_len(value));
         let read = crate::mqtt::read::varint(&bytes);
         assert_eq!(read, Ok(Some((value, bytes.len()))));
+    }
+}
+
+/// The one who reads it finds the whole reference, and nothing else.
+#[test]
+fn a_redirect_names_one_server() {
+    for reference in ["192.0.2.1:1883", "[2001:db8::1]:1883", "fra.mqtt.example.com:1883"] {
+        let packet = said(|out| redirect(reference, out));
+        let Ok(Some(Answer::Connack(connack))) = scan_answer(&packet, Protocol::V5) else {
+            panic!("{packet:x?}")
+        };
+        assert_eq!((connack.len, connack.code), (packet.len(), USE_ANOTHER_SERVER));
+        assert_eq!(connack.server_reference, Some(reference));
     }
 }
