@@ -29,13 +29,16 @@ use crate::policy::{AllDown, EntryPolicy, Ranking};
 use crate::rng::Rng;
 
 mod address;
+mod elsewhere;
 mod networks;
 mod order;
 mod place;
 mod roll;
+pub mod rush;
 mod terms;
 
 pub use self::address::{Address, Host};
+pub use self::elsewhere::{Pattern, SENT_FOR, SENT_MAX, Sent};
 pub use self::networks::{Locality, NETWORKS_MAX, Networks, NetworksError, Prefix, PrefixError};
 pub use self::place::Place;
 pub use self::terms::{

@@ -15,7 +15,7 @@ use crate::policy::{EntryPolicy, Ranking};
 use crate::rng::Rng;
 
 /// Our own, in this node's table of sites.
-const HOME: SiteId = SiteId(0);
+pub(super) const HOME: SiteId = SiteId(0);
 
 /// Where distances are measured from.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -11,6 +11,7 @@ use crate::policy::AllDown;
 extern crate std;
 
 mod all_down;
+mod elsewhere;
 mod leaving;
 mod nearest;
 mod properties;
