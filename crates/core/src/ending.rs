@@ -34,6 +34,8 @@ pub enum Cause {
     Link,
     /// Another site carried it, and home was well again: `H`.
     CalledHome,
+    /// The node answered it itself, in the place of a broker: `L`.
+    Answered,
 }
 
 /// How far a flow had come.
@@ -79,7 +81,7 @@ impl Ending {
     }
 
     /// How many endings there can be.
-    pub const COUNT: usize = 14 * PHASES;
+    pub const COUNT: usize = 15 * PHASES;
 
     /// The code of an [`Ending::index`].
     pub fn code_at(index: usize) -> &'static str {
@@ -104,6 +106,7 @@ const CODES: [&str; Ending::COUNT] = [
     "IR", "IQ", "IC", "IH", "ID", "I-", //
     "NR", "NQ", "NC", "NH", "ND", "N-", //
     "HR", "HQ", "HC", "HH", "HD", "H-", //
+    "LR", "LQ", "LC", "LH", "LD", "L-", //
 ];
 
 #[cfg(test)]
@@ -119,6 +122,7 @@ mod tests {
         assert_eq!(Ending::new(Cause::TakenOver, Phase::Data).code(), "TD");
         assert_eq!(Ending::new(Cause::Internal, Phase::Done).code(), "I-");
         assert_eq!(Ending::new(Cause::CalledHome, Phase::Data).code(), "HD");
+        assert_eq!(Ending::new(Cause::Answered, Phase::Opening).code(), "LR");
         for (i, code) in CODES.iter().enumerate() {
             assert_eq!(CODES.iter().position(|c| c == code), Some(i), "{code} is unique");
         }

@@ -28,6 +28,7 @@ pub mod meter;
 pub mod outlook;
 pub mod policy;
 pub mod pool;
+pub mod reception;
 pub mod report;
 pub mod retry;
 pub mod rng;
