@@ -7,6 +7,7 @@ pub mod dns;
 pub mod explain;
 pub mod geo;
 pub mod guide;
+pub mod provision;
 pub mod records;
 pub mod settings;
 
