@@ -16,7 +16,7 @@ use crate::load::Report;
 use crate::measure::{Measure, Sizes};
 use crate::stats::Sample;
 use crate::trial::{Cpus, Ground, Setting};
-use crate::{calls, links, lock, ports, procfs};
+use crate::{calls, links, lock, ports, procfs, provision};
 
 /// Descriptors that a proxy needs besides two a flow; Isobar keeps 256 back for answers.
 const SPARE_DESCRIPTORS: u64 = 600;
@@ -161,6 +161,14 @@ impl Bench {
         let ours = ours.ok_or_else(|| Failure::new("links are Isobar's: there is none here"))?;
         let links = links::weigh(&mut self.ground, &ours, &self.sizes, self.rounds)?;
         self.findings.links.push(links);
+        Ok(())
+    }
+
+    /// Asks each contender where to go.
+    pub(crate) fn ask_provisioning(&mut self) -> Result<()> {
+        let seconds = self.sizes.ask_seconds;
+        let asked = provision::measure(&mut self.ground, &self.contenders, self.rounds, seconds)?;
+        self.findings.asked.extend(asked);
         Ok(())
     }
 

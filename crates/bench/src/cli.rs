@@ -42,6 +42,9 @@ pub(crate) enum Command {
     Links(Options),
     /// How long Isobar's lock over a service's brokers is held, while clients connect.
     Lock(Options),
+    /// CPU per answer of the provisioning endpoint, with and without TLS, beside HAProxy returning
+    /// a fixed body.
+    Provision(Options),
     /// CPU per connect as a range of source ports fills, in a network namespace.
     Ports(Options),
     /// `perf record` of one contender during one measure.

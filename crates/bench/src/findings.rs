@@ -9,6 +9,7 @@ use crate::links::Links;
 use crate::lock::Holds;
 use crate::measure::{CALLS, Figure, Goal};
 use crate::ports::Series;
+use crate::provision::Asked;
 use crate::stats::{Ratio, Sample};
 
 /// A connect in a nearly full range may cost so much more than in a nearly empty one.
@@ -24,6 +25,7 @@ pub(crate) struct Findings {
     pub(crate) ports: Vec<Series>,
     pub(crate) locks: Vec<Holds>,
     pub(crate) links: Vec<Links>,
+    pub(crate) asked: Vec<Asked>,
     /// Odd things that a reader should know.
     pub(crate) notes: Vec<String>,
 }
@@ -89,6 +91,9 @@ impl Findings {
         }
         for links in &self.links {
             let _ = writeln!(text, "{}", links.to_text());
+        }
+        for asked in &self.asked {
+            let _ = writeln!(text, "{}", asked.to_text());
         }
         for note in &self.notes {
             let _ = writeln!(text, "note: {note}");

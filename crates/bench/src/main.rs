@@ -25,6 +25,7 @@ mod mqtt;
 mod ports;
 mod procfs;
 mod profile;
+mod provision;
 mod sockets;
 mod stats;
 mod trial;
@@ -78,6 +79,7 @@ fn run(command: Command) -> Result<()> {
         Command::Dns(options) => dns::main(&options),
         Command::Links(options) => measure(&options, Bench::weigh_links),
         Command::Lock(options) => measure(&options, Bench::time_lock),
+        Command::Provision(options) => measure(&options, Bench::ask_provisioning),
         Command::Ports(options) => measure(&options, Bench::fill_ports),
         Command::Profile(options) => profile(&options),
         Command::Broker { cpu, addrs } => {

@@ -36,6 +36,8 @@ pub(crate) struct Sizes {
     pub(crate) link_nodes: usize,
     pub(crate) link_settle_ms: u64,
     pub(crate) traced_messages: u32,
+    /// How long the endpoint is asked in each trial of `provision`.
+    pub(crate) ask_seconds: u64,
     /// Ports of the range that the `ports` measure fills.
     pub(crate) ports: u32,
 }
@@ -54,6 +56,7 @@ impl Sizes {
         link_nodes: 16,
         link_settle_ms: 10_000,
         traced_messages: 3_000,
+        ask_seconds: 10,
         ports: 8_000,
     };
     /// To see that it works.
@@ -69,6 +72,7 @@ impl Sizes {
         link_nodes: 4,
         link_settle_ms: 1_000,
         traced_messages: 500,
+        ask_seconds: 1,
         ports: 800,
     };
 }
