@@ -18,6 +18,8 @@ mod secrets;
 mod shared;
 #[path = "config/shipped.rs"]
 mod shipped;
+#[path = "config/tls.rs"]
+mod tls;
 
 use std::io;
 use std::net::SocketAddr;

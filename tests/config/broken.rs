@@ -177,15 +177,6 @@ const NOT_YET: &[Case] = &[
         "bind.tls: not yet",
         "mode = \"tcp\"",
     ),
-    (SERVICE_NAME, "redirect = { enabled = true }", 3, "not yet", "enabled = false"),
-    (ADDR, "addr = \"10.0.0.1:1883\"\n[tls.edge]\ncert = \"x\"", 8, "[tls]: not yet", "in front"),
-    (
-        ADDR,
-        "addr = \"10.0.0.1:1883\"\n[entry.provision]\nbind = \"127.0.0.1:1\"\ntls = \"edge\"",
-        10,
-        "not yet",
-        "remove tls",
-    ),
     (ADDR, "addr = \"10.0.0.1:1883\"\n[resolver]\n", 8, "[resolver]: not yet", "remove [resolver]"),
     (
         ADDR,
@@ -193,6 +184,53 @@ const NOT_YET: &[Case] = &[
         9,
         "socket: not yet",
         "remove socket",
+    ),
+];
+
+const REDIRECT: &[Case] = &[
+    (SERVICE_NAME, "redirect = { enabled = true }", 3, "enabled without clients", "[\"sensor-*\"]"),
+    (SERVICE_NAME, "redirect = { clients = [\"\"] }", 3, "must be 1 to 256 bytes", "\"sensor-*\""),
+    (SERVICE_NAME, "redirect = { clients = \"x\" }", 3, "must be a list", "in brackets"),
+    (SERVICE_NAME, "redirect = true", 3, "redirect = true: must be a table", "default: off"),
+    (SERVICE_NAME, "redirect = { client = [] }", 3, "did you mean `clients`?", "known here"),
+];
+
+const TLS: &[Case] = &[
+    (
+        ADDR,
+        "addr = \"10.0.0.1:1883\"\n[tls.edge]\nkey = \"x.key\"",
+        8,
+        "no cert",
+        "cert = \"edge.pem\"",
+    ),
+    (ADDR, "addr = \"10.0.0.1:1883\"\n[tls.edge]\ncert = \"x\"", 8, "no key", "key = \"edge.key\""),
+    (
+        ADDR,
+        "addr = \"10.0.0.1:1883\"\n[tls.edge]\ncerts = \"x\"",
+        9,
+        "did you mean `cert`?",
+        "known",
+    ),
+    (
+        ADDR,
+        "addr = \"10.0.0.1:1883\"\n[tls.edge]\ncert = 5",
+        9,
+        "cert = 5: must be a path",
+        "in quotes",
+    ),
+    (
+        ADDR,
+        "addr = \"10.0.0.1:1883\"\n[tls]\nedge = 5",
+        9,
+        "tls.edge = 5: must be a table",
+        "[tls.edge] on a line",
+    ),
+    (
+        ADDR,
+        "addr = \"10.0.0.1:1883\"\n[entry.provision]\nbind = \"127.0.0.1:1\"\ntls = \"edge\"",
+        10,
+        "there is no such certificate",
+        "add [tls.edge]",
     ),
 ];
 
@@ -239,7 +277,7 @@ const ADMIN: &[Case] = &[
 #[test]
 fn each_error_names_its_line_and_a_remedy() {
     assert!(parse(BASE).is_ok(), "the base is good");
-    for table in [NOT_TOML, KEYS_AND_TYPES, VALUES, BROKERS, NOT_YET, ADMIN] {
+    for table in [NOT_TOML, KEYS_AND_TYPES, VALUES, BROKERS, NOT_YET, REDIRECT, TLS, ADMIN] {
         for (replaced, by, line, message, help) in table {
             let text = base_with(*replaced, by);
             let findings = refused(&text, parse(&text));

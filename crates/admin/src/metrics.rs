@@ -10,6 +10,7 @@
 mod dns;
 mod family;
 mod mesh;
+mod provision;
 mod text;
 
 #[cfg(test)]
@@ -67,6 +68,7 @@ pub(crate) fn render(report: &Report) -> String {
     });
     mesh::render(&mut text, report);
     dns::render(&mut text, report);
+    provision::render(&mut text, report);
     text.finish()
 }
 

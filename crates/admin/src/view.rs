@@ -8,11 +8,13 @@ pub mod dns;
 mod event;
 mod from_core;
 pub mod mesh;
+mod provision;
 mod quantile;
 
 pub use dns::Dns;
 pub use event::{Event, EventKind, Events};
 pub use mesh::Mesh;
+pub use provision::{Provision, Tls};
 pub use quantile::Quantile;
 use serde::{Deserialize, Serialize};
 
@@ -50,6 +52,12 @@ pub struct Report {
     /// The DNS server, `null` where there is none.
     #[serde(default)]
     pub dns: Option<Dns>,
+    /// Certificates that clients see.
+    #[serde(default)]
+    pub tls: Vec<Tls>,
+    /// Those who asked where to go, `null` where nobody may.
+    #[serde(default)]
+    pub provision: Option<Provision>,
 }
 
 /// Whether a node takes new clients.

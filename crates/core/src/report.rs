@@ -7,6 +7,7 @@
 mod dns;
 mod event;
 mod mesh;
+mod provision;
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -15,6 +16,7 @@ use core::time::Duration;
 pub use dns::DnsReport;
 pub use event::{Event, EventKind};
 pub use mesh::{Expiry, MeshCounts, MeshFigures, MeshLink, MeshSite, SiteService, TrustFigures};
+pub use provision::{ProvisionReport, TlsReport};
 
 use crate::policy::{CheckKind, Mode};
 
@@ -272,4 +274,8 @@ pub struct NodeReport {
     pub mesh: Option<MeshFigures>,
     /// The DNS server, if there is one.
     pub dns: Option<DnsReport>,
+    /// Certificates that clients see.
+    pub tls: Vec<TlsReport>,
+    /// Those who asked where to go, where they may.
+    pub provision: Option<ProvisionReport>,
 }

@@ -5,6 +5,7 @@
 
 mod abroad;
 pub mod inbound;
+mod reception;
 mod way;
 
 use std::future::Future;

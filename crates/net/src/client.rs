@@ -148,6 +148,11 @@ impl Client {
             && !Cursor::new(Direction::FromClient).advance(&self.said[self.opening..]).disconnect
     }
 
+    /// Whether it has said an id of its own.
+    pub fn has_id(&self) -> bool {
+        self.hello.as_ref().is_some_and(|hello| hello.key.is_some())
+    }
+
     /// The version spoken, as far as our own answers go: 3.1.1 where it is not known.
     pub fn protocol(&self) -> Protocol {
         self.hello.as_ref().map_or(Protocol::V311, |hello| hello.protocol)

@@ -87,6 +87,11 @@ impl Gauge {
         self.cur.fetch_sub(1, Ordering::Relaxed);
     }
 
+    /// All of them.
+    pub fn total(&self) -> u64 {
+        self.total.load(Ordering::Relaxed)
+    }
+
     /// Now.
     pub fn now(&self) -> u32 {
         self.cur.load(Ordering::Relaxed)
@@ -129,9 +134,11 @@ pub enum Reason {
     TooSlow,
     /// Gone before the CONNECT was whole.
     ClientGone,
+    /// It asked where to go, as too many do just now.
+    ProvisionRate,
 }
 
-const REASONS: [Reason; 20] = [
+const REASONS: [Reason; 21] = [
     Reason::Refused(Refusal::Pool(Rejection::NoBroker)),
     Reason::Refused(Refusal::Pool(Rejection::Full)),
     Reason::Refused(Refusal::Pool(Rejection::Tried)),
@@ -152,6 +159,7 @@ const REASONS: [Reason; 20] = [
     Reason::TooLong,
     Reason::TooSlow,
     Reason::ClientGone,
+    Reason::ProvisionRate,
 ];
 
 impl Reason {
@@ -166,6 +174,7 @@ impl Reason {
             Reason::TooLong => "connect_too_long",
             Reason::TooSlow => "connect_too_slow",
             Reason::ClientGone => "client_gone",
+            Reason::ProvisionRate => "provision_rate",
         }
     }
 }

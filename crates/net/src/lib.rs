@@ -9,6 +9,8 @@ pub mod journal;
 pub mod mesh;
 pub mod node;
 pub mod settings;
+pub mod signpost;
+pub mod tls;
 
 mod alarm;
 mod answer;

@@ -36,6 +36,8 @@ use crate::pools::Pools;
 use crate::registry::Registry;
 use crate::service::{Listener, Service};
 use crate::settings::{MeshSettings, NodeSettings};
+use crate::signpost::Signpost;
+use crate::tls::{self, Certificates, TlsError};
 use crate::worker::{NodeShared, Traffic, Worker};
 
 /// Clients beyond `maxconn` that are answered at once.
@@ -54,6 +56,8 @@ pub enum StartError {
     BindMesh(SocketAddr, io::Error),
     /// The mesh's files are missing or do not belong together.
     Trust(Vec<FileError>),
+    /// The same of a table `[tls.NAME]`.
+    Tls(Vec<TlsError>),
     /// The system refused a thread, a timer or the descriptor limit.
     System(&'static str, io::Error),
 }
@@ -74,6 +78,10 @@ impl fmt::Display for StartError {
                 }
                 errors.try_for_each(|error| write!(f, "\n[mesh]: {error}"))
             }
+            StartError::Tls(errors) => {
+                let errors: Vec<String> = errors.iter().map(ToString::to_string).collect();
+                f.write_str(&errors.join("\n"))
+            }
             StartError::System(what, error) => write!(f, "{what}: {error}"),
         }
     }
@@ -85,7 +93,7 @@ impl std::error::Error for StartError {
             StartError::Bind(_, _, error)
             | StartError::BindMesh(_, error)
             | StartError::System(_, error) => Some(error),
-            StartError::Trust(_) => None,
+            StartError::Trust(_) | StartError::Tls(_) => None,
         }
     }
 }
@@ -103,7 +111,9 @@ pub struct Node {
     ending: CancellationToken,
     /// The mesh outlives the flows that it carries.
     leaving: CancellationToken,
-    /// Changes when the files of trust are to be read again.
+    /// Certificates that clients are shown.
+    tls: Vec<Arc<Certificates>>,
+    /// Changes when the files of trust, and those certificates, are to be read again.
     reload: watch::Sender<u64>,
     threads: Vec<JoinHandle<()>>,
     mesh_thread: Option<JoinHandle<()>>,
@@ -132,6 +142,9 @@ impl Node {
         let (logger, log) = FlowLogger::start(log)
             .map_err(|error| StartError::System("cannot start the log's thread", error))?;
         let journal = Arc::new(Journal::default());
+        let tables = settings.tls.iter().cloned().map(Certificates::load);
+        let tls = tables.map(|table| table.map(Arc::new)).collect::<Result<Vec<_>, _>>();
+        let tls = tls.map_err(StartError::Tls)?;
         let mesh = settings.mesh.as_ref();
         let mesh = mesh.map(|mesh| bind_mesh(mesh, settings.seed, clock, journal.clone()));
         let mesh = mesh.transpose()?;
@@ -152,6 +165,7 @@ impl Node {
             logger,
             registries,
             mesh: OnceLock::new(),
+            signpost: OnceLock::new(),
             traffic: (0..workers).map(|_| traffic()).collect(),
         });
         let (alone, outlook) = match &mesh {
@@ -171,6 +185,7 @@ impl Node {
             accepting: CancellationToken::new(),
             ending: CancellationToken::new(),
             leaving: CancellationToken::new(),
+            tls,
             reload: watch::Sender::new(0),
             threads: Vec::new(),
             mesh_thread: None,
@@ -215,11 +230,27 @@ impl Node {
         self.shared.journal.events()
     }
 
-    /// Reads certificates, key, CA and deny list again; what comes of it is told as an event.
-    /// False where there is no mesh.
+    /// Reads certificates, keys, CAs and deny list again; what comes of it is told as an event.
+    /// False where there are none.
     pub fn reload_trust(&self) -> bool {
         self.reload.send_modify(|times| *times += 1);
-        self.mesh().is_some()
+        self.mesh().is_some() || !self.tls.is_empty()
+    }
+
+    /// Every table of certificates that clients are shown.
+    pub fn tls(&self) -> impl Iterator<Item = &Arc<Certificates>> {
+        self.tls.iter()
+    }
+
+    /// The certificates of the table of that name.
+    pub fn certificates(&self, name: &str) -> Option<&Arc<Certificates>> {
+        self.tls.iter().find(|table| table.name() == name)
+    }
+
+    /// From now on flows ask it where clients shall go. The first one that is given stays.
+    pub fn set_signpost(&self, signpost: Signpost) {
+        // A second one would be a mistake of the caller, and changes nothing.
+        let _ = self.shared.signpost.set(signpost);
     }
 
     /// Takes no new clients from now on, neither its own nor those of other sites.
@@ -272,7 +303,7 @@ impl Node {
                 sockets[worker].push((bound.service, bound.listener, socket));
             }
         }
-        self.spawn("pools".into(), {
+        let pools = self.spawn("pools".into(), {
             let (pools, services) = (self.pools.clone(), self.services.clone());
             let (shared, ending) = (self.shared.clone(), self.ending.clone());
             // A part of its own for each process: two may have the same names by default.
@@ -289,6 +320,10 @@ impl Node {
             let node = format!("{site}-{node}-{own:08x}");
             driver::run(pools, services, shared, node, alone, ending)
         })?;
+        if !self.tls.is_empty() {
+            let (reload, ending) = (self.reload.subscribe(), self.ending.clone());
+            pools.spawn(tls::keep(self.tls.clone(), reload, ending));
+        }
         let mut desks = Vec::new();
         for (index, sockets) in sockets.into_iter().enumerate() {
             let worker = Arc::new(Worker {

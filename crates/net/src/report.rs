@@ -7,11 +7,14 @@ use std::sync::atomic::Ordering;
 
 use isobar_core::pool::ServiceFigures;
 use isobar_core::report::{
-    BrokerReport, FlowCounts, ListenerReport, NodeReport, NodeState, ServiceReport, Traffic,
+    BrokerReport, Expiry, FlowCounts, ListenerReport, NodeReport, NodeState, ServiceReport,
+    TlsReport, Traffic,
 };
 
+use crate::mesh::trust::EXPIRY_ALARM_DAYS;
 use crate::node::Node;
 use crate::service::Service;
+use crate::tls::TlsFigures;
 
 impl Node {
     /// Everything a page or a metric shows, at this moment.
@@ -55,7 +58,15 @@ impl Node {
             mesh,
             // Not of this crate: whoever runs it fills it in.
             dns: None,
+            tls: self.tls().map(|table| tls_report(table.figures())).collect(),
+            provision: None,
         }
+    }
+
+    /// Flows begun since the start, in any phase.
+    pub fn begun(&self) -> u64 {
+        let listeners = self.services.iter().flat_map(|service| &service.listeners);
+        listeners.map(|listener| listener.gauge.total()).sum()
     }
 
     /// Flows that this node would take from other sites.
@@ -115,4 +126,11 @@ impl Node {
             lock_hold: service.pools.lock_hold(),
         }
     }
+}
+
+fn tls_report(table: TlsFigures) -> TlsReport {
+    let TlsFigures { name, certificate, days_left, reloads, stale } = table;
+    let is_near = days_left <= EXPIRY_ALARM_DAYS;
+    let certificate = Expiry { at: certificate.validity.until, days_left, is_near };
+    TlsReport { name, certificate, reloads, stale }
 }

@@ -8,6 +8,7 @@ use isobar_core::admission::Sources;
 use isobar_core::id::{BrokerId, ClientKey, FlowId, ServiceId};
 use isobar_core::mesh::message::ADDRESSES_MAX;
 use isobar_core::policy::ServicePolicy;
+use isobar_core::reception::ReceptionPolicy;
 use isobar_core::takeover::{Heard, Precedence, Taken, Takeover};
 use isobar_core::time::Time;
 
@@ -67,6 +68,8 @@ pub struct Service {
     pub public: Vec<String>,
     /// The index of the listener that stands for tunnels of other sites, where there is a mesh.
     pub tunnels: Option<u16>,
+    /// What is answered here, in the place of a broker.
+    pub reception: ReceptionPolicy,
     /// Numbers.
     pub counters: ServiceCounters,
     /// The form of its log line.
@@ -105,6 +108,7 @@ impl Service {
             public: public(settings, &listeners, tunnels),
             listeners,
             tunnels,
+            reception: settings.reception.clone(),
             counters: ServiceCounters::default(),
             log: settings.log,
             log_clients: settings.log_clients,

@@ -7,8 +7,10 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use isobar_core::policy::{BrokerPolicy, ServicePolicy, SourceLimits};
+use isobar_core::reception::ReceptionPolicy;
 
 use crate::mesh::trust::TrustSettings;
+use crate::tls::TlsSettings;
 
 /// One node.
 #[derive(Clone, Debug)]
@@ -31,6 +33,8 @@ pub struct NodeSettings {
     pub services: Vec<ServiceSettings>,
     /// Other nodes; `None` for a site on its own.
     pub mesh: Option<MeshSettings>,
+    /// Certificates that clients are shown, by their names.
+    pub tls: Vec<TlsSettings>,
 }
 
 /// How this node meets others.
@@ -120,6 +124,8 @@ pub struct ServiceSettings {
     pub log_clients: bool,
     /// Limits on one source address.
     pub per_source: SourceLimits,
+    /// What is answered here, in the place of a broker.
+    pub reception: ReceptionPolicy,
 }
 
 /// An address that clients are told.

@@ -194,7 +194,7 @@ impl Story {
             Reason::NotMqtt | Reason::TooLong | Reason::TooSlow | Reason::ClientGone => {
                 self.listener().bad_openings.up();
             }
-            Reason::Refused(_) => {}
+            Reason::Refused(_) | Reason::ProvisionRate => {}
         }
     }
 

@@ -13,6 +13,7 @@ use crate::journal::Journal;
 use crate::log::FlowLogger;
 use crate::mesh::MeshHandle;
 use crate::registry::Registry;
+use crate::signpost::Signpost;
 
 /// What the whole node shares.
 #[derive(Debug)]
@@ -35,6 +36,8 @@ pub struct NodeShared {
     pub registries: Vec<Arc<Registry>>,
     /// Other nodes, once there is a mesh.
     pub mesh: OnceLock<Arc<MeshHandle>>,
+    /// Who knows where clients shall go, once there is one.
+    pub signpost: OnceLock<Signpost>,
     /// Bytes per worker and broker, and per worker and listener.
     pub traffic: Vec<Traffic>,
 }

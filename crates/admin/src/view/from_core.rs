@@ -26,6 +26,8 @@ impl From<core::NodeReport> for Report {
             services: node.services.into_iter().map(Service::from).collect(),
             mesh: node.mesh.map(Mesh::from),
             dns: node.dns.map(Dns::from),
+            tls: node.tls.into_iter().map(Tls::from).collect(),
+            provision: node.provision.map(Provision::from),
         }
     }
 }

@@ -305,16 +305,21 @@ impl From<core::MeshLink> for Link {
     }
 }
 
-impl From<core::TrustFigures> for Trust {
-    fn from(trust: core::TrustFigures) -> Trust {
-        let certificate = |expiry: core::Expiry| Certificate {
+impl From<core::Expiry> for Certificate {
+    fn from(expiry: core::Expiry) -> Certificate {
+        Certificate {
             expires_at_seconds: expiry.at,
             days_left: expiry.days_left,
             expires_soon: expiry.is_near,
-        };
+        }
+    }
+}
+
+impl From<core::TrustFigures> for Trust {
+    fn from(trust: core::TrustFigures) -> Trust {
         Trust {
-            certificate: certificate(trust.certificate),
-            authority: certificate(trust.authority),
+            certificate: trust.certificate.into(),
+            authority: trust.authority.into(),
             denied: trust.denied,
             reloads: trust.reloads,
             stale: trust.stale,

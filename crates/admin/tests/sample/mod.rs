@@ -28,6 +28,8 @@ pub(crate) fn rich() -> NodeReport {
         services: vec![mqtt(), legacy()],
         mesh: None,
         dns: Some(dns()),
+        tls: vec![],
+        provision: None,
     }
 }
 
@@ -65,6 +67,8 @@ pub(crate) fn empty() -> NodeReport {
         services: vec![],
         mesh: None,
         dns: None,
+        tls: vec![],
+        provision: None,
     }
 }
 

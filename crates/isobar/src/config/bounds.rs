@@ -115,6 +115,10 @@ pub const NAME_SERVERS_MAX: usize = 13;
 pub const NAME_SERVER_ADDRS_MAX: usize = 4;
 /// Names in the zone.
 pub const ENTRY_NAMES_MAX: usize = 256;
+/// Certificates that clients are shown.
+pub const TLS_MAX: usize = 64;
+/// Rules of one `redirect.clients`.
+pub const REDIRECT_RULES_MAX: usize = 64;
 /// Source ranges of one broker.
 pub const SOURCES_MAX: usize = 64;
 

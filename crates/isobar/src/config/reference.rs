@@ -49,6 +49,18 @@ pub struct TableDoc {
     pub keys: Vec<KeyDoc>,
 }
 
+impl TableDoc {
+    /// Whether a table with these keys from the top is one of these: a name that the operator
+    /// gives is any.
+    fn is_at(&self, path: &[String]) -> bool {
+        let same = |(own, other): (&String, &String)| own == other || own == NAME;
+        self.path.len() == path.len() && self.path.iter().zip(path).all(same)
+    }
+}
+
+/// Stands for a name that the operator gives to a table.
+const NAME: &str = "NAME";
+
 /// One key of a table.
 #[derive(Clone, Debug)]
 pub struct KeyDoc {
@@ -108,8 +120,13 @@ pub fn markdown() -> String {
 /// What is known of the key at `path`, counted from the top without positions in lists.
 pub(crate) fn key(tables: &[TableDoc], path: &[String]) -> Option<KeyDoc> {
     let (name, table) = path.split_last()?;
-    let table = tables.iter().find(|candidate| candidate.path == table)?;
+    let table = tables.iter().find(|candidate| candidate.is_at(table))?;
     table.keys.iter().find(|key| key.name == *name).cloned()
+}
+
+/// Whether a table stands at `path`.
+pub(crate) fn is_table(tables: &[TableDoc], path: &[String]) -> bool {
+    tables.iter().any(|table| table.is_at(path))
 }
 
 /// The tables that know a key of this name.
@@ -146,6 +163,12 @@ fn collect(schema: &Value, path: Vec<String>, title: String, tables: &mut Vec<Ta
         let mut inner = path.clone();
         inner.push(name.clone());
         for branch in branches(property) {
+            if let Some(each) = branch.get("additionalProperties").filter(|each| each.is_object()) {
+                let inner = [&inner[..], &[NAME.to_owned()]].concat();
+                let title = format!("`[{}]`", inner.join("."));
+                collect(each, inner, title, tables);
+                continue;
+            }
             let is_list = branch.get("items").is_some();
             let outer = if path.is_empty() { "" } else { &title };
             let name_of = Inner { path: &path, name, outer };

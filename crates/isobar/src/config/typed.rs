@@ -139,7 +139,12 @@ fn unknown_choice(message: &str, place: &Place, found: &str) -> (String, String)
 }
 
 fn wrong_type(message: &str, place: &Place, found: &str, dialect: &Dialect) -> (String, String) {
-    let Some(key) = reference::key(&(dialect.tables)(), &place.path) else {
+    let tables = (dialect.tables)();
+    let Some(key) = reference::key(&tables, &place.path) else {
+        if reference::is_table(&tables, &place.path) {
+            let help = format!("write [{}] on a line of its own, and its keys below", place.key);
+            return (format!("{} = {found}: must be a table", place.key), help);
+        }
         return (format!("{found}: {message}"), format!("see {}", dialect.page));
     };
     let name = &place.key;

@@ -88,7 +88,16 @@ pub(super) async fn attempts(mut way: Way, mut flow: Flow, first: Event) -> Opti
             continue;
         }
         event = match step.action {
-            Action::ReadOpening { until } => way.read_opening(until).await,
+            Action::ReadOpening { until } => {
+                let opened = way.read_opening(until).await;
+                if matches!(opened, Event::Opened(_))
+                    && let Some(word) = way.receive()
+                {
+                    way.answer_here(word).await;
+                    return None;
+                }
+                opened
+            }
             Action::Place(ask) => way.place(ask, flow.tried()),
             Action::Wait { until } => way.wait(until).await,
             Action::Connect { until } => way.connect(until).await,

@@ -14,6 +14,7 @@ mod deny;
 mod files;
 mod material;
 mod names;
+pub(crate) mod pem;
 mod refusal;
 mod tls;
 mod watch;
@@ -29,13 +30,16 @@ use quinn::ConnectionError;
 use rustls::pki_types::{CertificateDer, UnixTime};
 
 pub use certificate::{Certificate, Fingerprint, NoIdentity, Validity, now};
-pub use files::{Der, FileError, Pem, TrustFiles, Which};
+pub use files::{FileError, TrustFiles, Which};
 pub use material::{
     EXPIRY_ALARM_DAYS, FileRemark, Inspection, Material, TrustSettings, inspect, is_signed_by,
 };
 pub use names::{BadName, Identity, MeshName, parse_spiffe};
+pub use pem::{Der, Pem};
 pub use refusal::{Failure, Reason, Refusal};
+pub(crate) use tls::provider;
 pub use tls::{ALPN, Crypto};
+pub(crate) use watch::Alarm;
 pub use watch::Reloaded;
 
 use refusal::Tally;

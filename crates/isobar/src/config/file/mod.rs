@@ -9,6 +9,9 @@ mod entry;
 mod forms;
 mod mesh;
 mod service;
+mod tls;
+
+use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -22,6 +25,7 @@ pub use mesh::Mesh;
 pub use service::{
     Balance, BindTable, Log, Mode, OnMarkedDown, PerSource, PublicTable, Redirect, Service, Spill,
 };
+pub use tls::Tls;
 
 use super::bounds;
 use super::placed::Placed;
@@ -74,8 +78,10 @@ pub struct File {
     #[schemars(extend("default" = format!("on {}", bounds::ADMIN_BIND)))]
     pub admin: Option<Placed<Admin>>,
 
-    /// Certificates for binds that name them.
-    pub tls: Option<Placed<NotYet>>,
+    /// Certificates for what names them.
+    #[schemars(extend("default" = "none", "x-type" = "table for each name",
+        "x-limits" = "up to 64"))]
+    pub tls: Option<BTreeMap<String, Placed<Tls>>>,
 
     /// Other sites and their nodes; without it, a node serves its own site alone.
     #[schemars(extend("default" = "no mesh"))]

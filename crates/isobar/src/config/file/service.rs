@@ -95,7 +95,7 @@ pub struct Service {
     #[schemars(extend("default" = "true"))]
     pub takeover: Option<Placed<bool>>,
 
-    /// Sends MQTT 5 clients to another server. Only `enabled = false` is taken yet.
+    /// Sends MQTT 5 clients that have come here, and had better gone to another site, there.
     #[schemars(extend("default" = "off"))]
     pub redirect: Option<Placed<Redirect>>,
 
@@ -240,14 +240,23 @@ pub struct Spill {
     pub failback_per_second: Option<Placed<i64>>,
 }
 
-/// Sends MQTT 5 clients to another server.
+/// Sends MQTT 5 clients to the site that is named first for them, by a CONNACK 0x9C with a Server
+/// Reference. Few clients follow one, so it is for those that are known to.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Redirect {
-    /// Only `false` is taken yet.
+    /// Whether it is done.
     #[schemars(extend("default" = "false"))]
     pub enabled: Option<Placed<bool>>,
-    /// Which clients; kept for later.
-    #[schemars(extend("default" = "none", "x-type" = "list of texts"))]
-    pub clients: Option<Vec<String>>,
+    /// Which clients, by rules for their ids: `*` stands for any text. Others are never sent away.
+    #[schemars(extend("default" = "none", "x-type" = "list of texts",
+        "x-limits" = "up to 64 rules of 1 to 256 bytes"))]
+    pub clients: Option<Placed<Vec<Placed<String>>>>,
+}
+
+impl Redirect {
+    /// Whether it is done.
+    pub(crate) fn is_on(&self) -> bool {
+        self.enabled.as_ref().is_some_and(|enabled| enabled.value)
+    }
 }

@@ -1,24 +1,16 @@
-//! Keys of a service that would do nothing: some are refused, some only remarked on.
+//! Keys of a service that would do nothing: they are remarked on.
 
 use std::ops::Range;
 
-use super::{NOT_YET, Validation};
+use super::Validation;
 use crate::config::file::{Mode, Service};
-use crate::config::finding::{Refusal, Scope};
+use crate::config::finding::Scope;
 use crate::config::placed::Placed;
-
-/// Refuses what a later version will do.
-pub(super) fn refuse_unbuilt(v: &mut Validation<'_>, scope: &Scope, service: &Service) {
-    let redirect = service.redirect.as_ref().and_then(|redirect| redirect.value.enabled.as_ref());
-    if let Some(enabled) = redirect.filter(|enabled| enabled.value) {
-        let help = "write redirect = { enabled = false }, or remove it";
-        v.report.refuse(scope, "redirect.enabled", &enabled.at, Refusal::new(NOT_YET, help));
-    }
-}
 
 /// Warns of keys that were written down and change nothing.
 pub(super) fn warn_of_none(v: &mut Validation<'_>, scope: &Scope, service: &Service, mode: Mode) {
     warn_of_spill(v, scope, service, mode);
+    warn_of_redirect(v, scope, service);
     if mode == Mode::Tcp {
         for (key, at) in mqtt_only(service) {
             let message = format!("{key} has no effect in tcp mode, which reads no CONNECT");
@@ -47,6 +39,13 @@ fn warn_of_spill(v: &mut Validation<'_>, scope: &Scope, service: &Service, mode:
     }
 }
 
+fn warn_of_redirect(v: &mut Validation<'_>, scope: &Scope, service: &Service) {
+    if let Some(redirect) = service.redirect.as_ref().filter(|of| of.value.is_on() && !v.has_mesh) {
+        let message = "redirect has no effect without [mesh]: there is no other site";
+        v.report.warn(scope, &redirect.at, message, "remove redirect, or add [mesh]");
+    }
+}
+
 fn mqtt_only(service: &Service) -> impl Iterator<Item = (&'static str, &Range<usize>)> {
     fn at<T>(key: Option<&Placed<T>>) -> Option<&Range<usize>> {
         key.map(|key| &key.at)
@@ -57,6 +56,7 @@ fn mqtt_only(service: &Service) -> impl Iterator<Item = (&'static str, &Range<us
         ("connack_timeout", at(service.connack_timeout.as_ref())),
         ("opening_timeout", at(service.opening_timeout.as_ref())),
         ("opening_max", at(service.opening_max.as_ref())),
+        ("redirect", at(service.redirect.as_ref().filter(|of| of.value.is_on()))),
         ("log_clients", at(service.log_clients.as_ref().filter(|on| on.value))),
     ];
     keys.into_iter().filter_map(|(key, at)| Some((key, at?)))

@@ -12,7 +12,7 @@ use isobar_net::settings::ServiceSettings;
 
 use super::binds::Binds;
 use super::node::{self, Top};
-use super::{NOT_YET, Validation, rules, zone};
+use super::{Validation, rules, tls, zone};
 use crate::config::address;
 use crate::config::bounds::{self, ENTRY_SITES_MAX};
 use crate::config::file::{self, Entry};
@@ -25,6 +25,8 @@ pub(super) struct Around<'a> {
     pub(super) top: &'a Top,
     pub(super) services: &'a [ServiceSettings],
     pub(super) binds: &'a mut Binds,
+    /// `[tls.NAME]`.
+    pub(super) tables: Option<&'a tls::Tables>,
 }
 
 pub(super) fn read(
@@ -46,9 +48,11 @@ pub(super) fn read(
         networks: networks(v, &scope, entry.networks.as_ref()),
     };
     let geo_db = entry.geo_db.as_ref().and_then(|file| geo_db(v, &scope, file));
-    let Around { services, binds, .. } = around;
+    let Around { services, binds, tables, .. } = around;
     let dns = entry.dns.as_ref().and_then(|dns| zone::read(v, dns, services, binds));
-    let provision = entry.provision.as_ref().and_then(|typed| provision(v, typed, services, binds));
+    let provision = entry.provision.as_ref();
+    let provision =
+        provision.and_then(|typed| self::provision(v, typed, services, (binds, tables)));
     EntrySettings { policy: Arc::new(policy), geo_db, dns, provision }
 }
 
@@ -213,14 +217,11 @@ fn provision(
     v: &mut Validation<'_>,
     typed: &Placed<file::Provision>,
     services: &[ServiceSettings],
-    binds: &mut Binds,
+    (binds, tables): (&mut Binds, Option<&tls::Tables>),
 ) -> Option<ProvisionSettings> {
     let scope = Scope { name: "[entry.provision]".to_owned(), at: typed.at.clone() };
     let provision = &typed.value;
-    if let Some(tls) = &provision.tls {
-        let help = "remove tls, and end it in front of this node";
-        v.report.refuse(&scope, "tls", &tls.at, Refusal::new(NOT_YET, help));
-    }
+    let tls = provision.tls.as_ref().and_then(|typed| tls::named(v, &scope, tables, typed));
     refuse_untold(v, &scope, services, |_| true);
     let rate = v.report.count(&scope, "rate", provision.rate.as_ref(), bounds::PROVISION_RATE);
     let Some(bind) = &provision.bind else {
@@ -236,9 +237,14 @@ fn provision(
         }
     };
     binds.add(&mut v.report, &scope, addr, &bind.at);
+    if provision.tls.is_none() && !addr.ip().to_canonical().is_loopback() {
+        let message = "no tls: who is on the way can read and change what devices are told";
+        let help = "add tls = \"edge\" and [tls.edge], or end TLS in front of this node";
+        v.report.warn(&scope, &bind.at, message, help);
+    }
     Some(ProvisionSettings {
         bind: addr,
-        tls: provision.tls.as_ref().map(|tls| tls.value.clone()),
+        tls,
         mqtt: provision.mqtt.as_ref().is_some_and(|on| on.value),
         rate,
     })

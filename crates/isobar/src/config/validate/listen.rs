@@ -37,7 +37,12 @@ pub(super) fn binds(
             TextOrTable::Text(text) => (text, &entry.at),
             TextOrTable::Table(BindTable { addr, tls }) => {
                 if let Some(tls) = tls {
-                    v.report.error(scope, &tls.at, format!("bind.tls: {NOT_YET}"), TLS_HELP);
+                    v.report.error(
+                        scope,
+                        &tls.at,
+                        format!("bind.tls: {NOT_YET} on services"),
+                        TLS_HELP,
+                    );
                 }
                 let Some(addr) = addr else {
                     let refusal = Refusal::new("no addr", "write { addr = \"0.0.0.0:1883\" }");

@@ -18,6 +18,7 @@ mod read;
 mod rules;
 mod secret;
 mod service;
+mod tls;
 mod zone;
 
 pub(crate) use service::spill;
@@ -27,6 +28,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use isobar_core::policy::Mode;
 use isobar_net::settings::NodeSettings;
 
 use super::bounds::SERVICES_MAX;
@@ -93,8 +95,14 @@ pub(super) fn settings(
         let help = format!("a node has at most {SERVICES_MAX}; run a second node for the rest");
         v.report.error(&Scope::top(), &first_beyond.at, "too many services", help);
     }
-    let around = entry::Around { top: &top, services: &services, binds: &mut binds };
+    let tls = tls::read(&mut v, file.tls.as_ref());
+    let tables = file.tls.as_ref();
+    let around = entry::Around { top: &top, services: &services, binds: &mut binds, tables };
     let entry = entry::read(&mut v, file.entry.as_ref(), around);
+    let answers = entry.provision.as_ref().is_some_and(|provision| provision.mqtt);
+    for service in services.iter_mut().filter(|service| service.policy.mode == Mode::Mqtt) {
+        service.reception.provision = answers;
+    }
     pool.refuse_loops(&mut v.report, &binds);
     if typed.is_empty() {
         let help = "add [[service]] with bind = [\"0.0.0.0:1883\"], and in it [[service.broker]] \
@@ -118,6 +126,7 @@ pub(super) fn settings(
         brokers: pool.into_brokers(),
         services,
         mesh,
+        tls,
     };
     let settings = Settings { node, admin, location: top.location, entry };
     Ok(Loaded { settings, warnings })
@@ -125,14 +134,11 @@ pub(super) fn settings(
 
 /// Tables whose feature does not exist yet. Taking them in silence would be a lie.
 fn refuse_unbuilt(file: &File, report: &mut Report<'_>) {
-    let tables = [
-        ("tls", &file.tls, TLS_HELP),
-        (
-            "resolver",
-            &file.resolver,
-            "remove [resolver]; names are looked up at start with the system's resolver",
-        ),
-    ];
+    let tables = [(
+        "resolver",
+        &file.resolver,
+        "remove [resolver]; names are looked up at start with the system's resolver",
+    )];
     for (name, table, help) in tables {
         if let Some(table) = table {
             report.error(&Scope::top(), &table.at, format!("[{name}]: {NOT_YET}"), help);
@@ -141,8 +147,8 @@ fn refuse_unbuilt(file: &File, report: &mut Report<'_>) {
 }
 
 const NOT_YET: &str = "not yet in this version";
-const TLS_HELP: &str = "remove it; until TLS comes, pass it through with mode = \"tcp\" or end it \
-                        in front of this node";
+const TLS_HELP: &str = "remove it; until TLS comes to services, pass it through with mode = \"tcp\" or \
+                        end it in front of this node";
 
 /// Checks a name of the file: a site, a node, a service or a broker.
 fn name(text: &str) -> Result<(), Refusal> {

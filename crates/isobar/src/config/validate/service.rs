@@ -3,14 +3,16 @@
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
+use isobar_core::entry::Pattern;
 use isobar_core::policy::{self, Member, ServicePolicy, SourceLimits};
+use isobar_core::reception::ReceptionPolicy;
 use isobar_net::settings::{FlowLog, ServiceSettings};
 
 use super::binds::Binds;
 use super::broker::{self, FromService};
 use super::pool::Pool;
 use super::{Validation, effect, listen};
-use crate::config::bounds::{self, BROKERS_MAX, Bounds};
+use crate::config::bounds::{self, BROKERS_MAX, Bounds, REDIRECT_RULES_MAX};
 use crate::config::file::{Balance, Log, Mode, OnMarkedDown, Service, Spill, TimeText};
 use crate::config::finding::{Refusal, Report, Scope, member_name};
 use crate::config::placed::Placed;
@@ -40,7 +42,6 @@ pub(super) fn read(
     let spelled = service.name.as_ref().map_or(standard, |name| &name.value);
     let scope = Scope { name: member_name("service", Some(spelled), index), at: typed.at.clone() };
     let name = name(v, &scope, service, spelled, shared.names);
-    effect::refuse_unbuilt(v, &scope, service);
     effect::warn_of_none(v, &scope, service, mode);
 
     let maxconn =
@@ -64,6 +65,7 @@ pub(super) fn read(
         },
         log_clients: service.log_clients.as_ref().is_some_and(|on| on.value),
         per_source: per_source(v, &scope, service),
+        reception: ReceptionPolicy { provision: false, redirect: redirect(v, &scope, service) },
     }
 }
 
@@ -253,6 +255,33 @@ pub(crate) fn spill(
             bounds::SPILL_FAILBACK,
         ),
     }
+}
+
+/// Rules for clients that follow a redirect; none where there are no redirects.
+fn redirect(v: &mut Validation<'_>, scope: &Scope, service: &Service) -> Vec<Pattern> {
+    let Some(Placed { value: redirect, at }) = &service.redirect else { return Vec::new() };
+    let rules = redirect.clients.as_ref().map_or(&[][..], |rules| &rules.value);
+    if rules.len() > REDIRECT_RULES_MAX {
+        let refusal = Refusal::new("too many", format!("at most {REDIRECT_RULES_MAX} rules"));
+        v.report.refuse(scope, "redirect.clients", at, refusal);
+        return Vec::new();
+    }
+    for Placed { value, at } in rules {
+        let known = (1..=256).contains(&value.len()) && !value.chars().any(char::is_control);
+        if !known {
+            let help = "a rule is a client id, or a part of one with *: \"sensor-*\"";
+            let refusal = Refusal::new("must be 1 to 256 bytes", help);
+            v.report.refuse(scope, "redirect.clients", at, refusal);
+        }
+    }
+    let is_on = redirect.is_on();
+    if is_on && rules.is_empty() {
+        let help = "say which clients follow: clients = [\"sensor-*\"]; [\"*\"] for all";
+        let refusal = Refusal::new("enabled without clients", help);
+        v.report.refuse(scope, "redirect", at, refusal);
+    }
+    let rules = rules.iter().filter(|_| is_on);
+    rules.map(|rule| Pattern::new(rule.value.clone())).collect()
 }
 
 fn per_source(v: &mut Validation<'_>, scope: &Scope, service: &Service) -> SourceLimits {

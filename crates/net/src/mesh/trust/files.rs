@@ -1,20 +1,12 @@
-//! The files that trust stands in: read in one go, bounded, and looked at for changes.
+//! The files that trust stands in.
 
 use std::fmt;
-use std::fs::{self, File, Metadata};
-use std::io::{self, ErrorKind, Read};
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use rustls::pki_types::pem::{PemObject, SectionKind};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use super::pem::{self, PEM_MAX, Section, Stamp};
 
-/// Largest file of certificates or a key, in bytes.
-const PEM_MAX: usize = 256 * 1024;
 /// Largest deny list, in bytes.
 const DENY_MAX: usize = 1024 * 1024;
-/// Sections of one PEM file that are looked at.
-const SECTIONS_MAX: usize = 64;
 
 /// Where trust stands.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -56,28 +48,6 @@ pub struct FileError {
     pub help: String,
 }
 
-/// A state of the files by which a change is noticed, without reading them.
-#[derive(Clone, PartialEq, Eq, Default, Debug)]
-pub(super) struct Stamp(Vec<Option<[i64; 5]>>);
-
-/// The bytes of a certificate.
-pub type Der = CertificateDer<'static>;
-
-/// What a PEM text holds that is of interest here.
-#[derive(Clone, Debug)]
-pub struct Pem {
-    /// Its certificates.
-    pub certificates: Vec<Der>,
-    /// How many private keys.
-    pub keys: usize,
-}
-
-/// A section of a PEM file.
-pub(super) struct Section {
-    pub(super) kind: SectionKind,
-    pub(super) der: Vec<u8>,
-}
-
 impl TrustFiles {
     /// Where `which` stands; a deny list may stand nowhere.
     pub fn path(&self, which: Which) -> Option<&Path> {
@@ -89,16 +59,10 @@ impl TrustFiles {
         }
     }
 
-    /// How the files look now. One that cannot be looked at looks like none.
+    /// How the files look now.
     pub(super) fn stamp(&self) -> Stamp {
         let all = [Which::Ca, Which::Cert, Which::Key, Which::Deny];
-        let look = |path: &Path| {
-            let found = fs::metadata(path).ok()?;
-            // Of the times, the one that a changed mode moves too.
-            let (ino, size) = (found.ino().cast_signed(), found.size().cast_signed());
-            Some([found.dev().cast_signed(), ino, size, found.ctime(), found.ctime_nsec()])
-        };
-        Stamp(all.iter().map(|which| self.path(*which).and_then(look)).collect())
+        Stamp::of(all.iter().map(|which| self.path(*which)))
     }
 
     pub(super) fn error(
@@ -115,90 +79,28 @@ impl TrustFiles {
     pub(super) fn read(&self, which: Which) -> Result<Vec<u8>, FileError> {
         let limit = if which == Which::Deny { DENY_MAX } else { PEM_MAX };
         let path = self.path(which).unwrap_or(Path::new(""));
-        match read_bounded(path, limit) {
-            Ok(bytes) if bytes.len() <= limit => Ok(bytes),
-            Ok(_) => {
-                let problem = format!("larger than {} KiB", limit / 1024);
-                Err(self.error(which, problem, "is this the right file?"))
-            }
-            Err(error) => {
-                let help = match which {
-                    Which::Ca => "make a CA with `isobar cert ca`, or copy the mesh's here",
-                    Which::Cert | Which::Key => "make certificate and key with `isobar cert node`",
-                    Which::Deny => "make the file, an empty one denies nobody",
-                };
-                let (problem, help) = match error.kind() {
-                    ErrorKind::NotFound => ("no such file".to_owned(), help),
-                    ErrorKind::InvalidInput => ("not a file".to_owned(), help),
-                    ErrorKind::PermissionDenied => {
-                        ("permission denied".to_owned(), "let the user that runs isobar read it")
-                    }
-                    _ => (format!("cannot be read: {error}"), help),
-                };
-                Err(self.error(which, problem, help))
-            }
-        }
+        pem::read_within(path, limit).map_err(|(problem, readable)| {
+            let help = match which {
+                _ if !readable => "let the user that runs isobar read it",
+                Which::Ca => "make a CA with `isobar cert ca`, or copy the mesh's here",
+                Which::Cert | Which::Key => "make certificate and key with `isobar cert node`",
+                Which::Deny => "make the file, an empty one denies nobody",
+            };
+            self.error(which, problem, help)
+        })
     }
 
     /// The sections of a PEM file.
     pub(super) fn sections(&self, which: Which) -> Result<Vec<Section>, FileError> {
         let help = "a PEM file is wanted: -----BEGIN …";
-        sections(&self.read(which)?)
+        pem::sections(&self.read(which)?)
             .map_err(|error| self.error(which, format!("not PEM: {error}"), help))
     }
 
     /// Whether everybody may read the private key.
     pub(super) fn key_is_open(&self) -> bool {
-        fs::metadata(&self.key).is_ok_and(|found| found.permissions().mode() & 0o004 != 0)
+        pem::is_open(&self.key)
     }
-}
-
-impl Pem {
-    /// Reads a text. The error follows the file's name, and repeats nothing of its bytes.
-    pub fn read(text: &[u8]) -> Result<Pem, String> {
-        let sections = sections(text).map_err(|problem| format!("is not PEM: {problem}"))?;
-        let is_key = |section: &&Section| section.key().is_some();
-        let keys = sections.iter().filter(is_key).count();
-        let of_certificates =
-            sections.into_iter().filter(|section| section.kind == SectionKind::Certificate);
-        Ok(Pem { certificates: of_certificates.map(|section| section.der.into()).collect(), keys })
-    }
-}
-
-impl Section {
-    /// The private key that it is, if it is one.
-    pub(super) fn key(&self) -> Option<PrivateKeyDer<'static>> {
-        let der = self.der.clone();
-        match self.kind {
-            SectionKind::PrivateKey => Some(PrivateKeyDer::Pkcs8(der.into())),
-            SectionKind::EcPrivateKey => Some(PrivateKeyDer::Sec1(der.into())),
-            SectionKind::RsaPrivateKey => Some(PrivateKeyDer::Pkcs1(der.into())),
-            _ => None,
-        }
-    }
-}
-
-/// Every section of a PEM text, up to a bound.
-pub(super) fn sections(pem: &[u8]) -> Result<Vec<Section>, String> {
-    let mut found = Vec::new();
-    for section in <(SectionKind, Vec<u8>)>::pem_slice_iter(pem).take(SECTIONS_MAX) {
-        // The parser's words would repeat the file's bytes, which may be a key's.
-        let (kind, der) = section.map_err(|_| "a section is damaged".to_owned())?;
-        found.push(Section { kind, der });
-    }
-    Ok(found)
-}
-
-/// At most one byte more than `limit`.
-fn read_bounded(path: &Path, limit: usize) -> io::Result<Vec<u8>> {
-    // A pipe would block for ever, a device never end.
-    if !fs::metadata(path).as_ref().map(Metadata::is_file).map_err(|error| error.kind())? {
-        return Err(ErrorKind::InvalidInput.into());
-    }
-    let limit = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
-    let mut bytes = Vec::new();
-    File::open(path)?.take(limit).read_to_end(&mut bytes)?;
-    Ok(bytes)
 }
 
 impl Which {

@@ -10,8 +10,9 @@ use rustls::{CertificateError, Error, InconsistentKeys};
 
 use super::certificate::Certificate;
 use super::deny::DenyList;
-use super::files::{Der, FileError, Section, TrustFiles, Which};
+use super::files::{FileError, TrustFiles, Which};
 use super::names::{Identity, MeshName};
+use super::pem::{Der, Section};
 use super::tls::{self, Verifiers};
 
 /// CAs in one file, and certificates in a chain.

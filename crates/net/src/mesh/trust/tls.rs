@@ -39,7 +39,7 @@ pub(super) struct Verifiers {
     pub(super) of_clients: Arc<dyn ClientCertVerifier>,
 }
 
-pub(super) fn provider() -> Arc<CryptoProvider> {
+pub(crate) fn provider() -> Arc<CryptoProvider> {
     Arc::new(ring::default_provider())
 }
 

@@ -12,9 +12,9 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at};
 use tokio_util::sync::CancellationToken;
 
 use super::certificate::{Validity, now};
-use super::files::Stamp;
 use super::material::EXPIRY_ALARM_DAYS;
 use super::names::Identity;
+use super::pem::Stamp;
 use super::{FileError, Inspection, Trust, crypto, inspect};
 
 /// Between two looks at the files.
@@ -170,11 +170,11 @@ enum Look {
 
 /// The days that were left when an end was last told of.
 #[derive(Default)]
-struct Alarm(Option<i64>);
+pub(crate) struct Alarm(Option<i64>);
 
 impl Alarm {
     /// Whether to tell now: from 30 days on, each day anew.
-    fn is_due(&mut self, days_left: i64) -> bool {
+    pub(crate) fn is_due(&mut self, days_left: i64) -> bool {
         let now = (days_left <= EXPIRY_ALARM_DAYS).then_some(days_left);
         let is_new = self.0 != now;
         self.0 = now;
