@@ -4,6 +4,7 @@
 //! the second ends them at once. Either way each flow is told in its own protocol.
 
 mod entry;
+mod provision;
 
 use std::fmt;
 use std::io;
@@ -16,12 +17,14 @@ use std::time::Duration;
 use clap::ValueEnum;
 use isobar_admin::Admin;
 use isobar_core::report::NodeReport;
+use isobar_net::settings::ServiceSettings;
 use isobar_net::{Node, StartError};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{Instant, sleep, sleep_until};
 
+use self::entry::{Door, EntryError};
+use self::provision::Desk;
 use crate::config::{self, ConfigError, Host, Settings};
-use entry::{Door, EntryError};
 
 const AFTER_HELP: &str = "\
 Signals: SIGTERM or SIGINT drains (no new clients; the others may go on for drain_timeout);
@@ -62,6 +65,7 @@ enum RunError {
     Start(StartError),
     Entry(EntryError),
     Admin(SocketAddr, io::Error),
+    Provision(SocketAddr, io::Error),
     System(&'static str, io::Error),
 }
 
@@ -73,6 +77,9 @@ impl fmt::Display for RunError {
             RunError::Entry(error) => write!(f, "error: {error}"),
             RunError::Admin(addr, error) => {
                 write!(f, "error: [admin] cannot listen on {addr}: {error}")
+            }
+            RunError::Provision(addr, error) => {
+                write!(f, "error: [entry.provision] cannot listen on {addr}: {error}")
             }
             RunError::System(what, error) => write!(f, "error: {what}: {error}"),
         }
@@ -115,17 +122,34 @@ async fn serve(settings: Settings) -> Result<(), RunError> {
         .map_err(|error| RunError::Admin(admin, error))?;
     let drain = settings.node.drain_timeout;
     let wanted = settings.node.maxconn;
+    let provision = provision::bind(&settings.entry)
+        .map_err(|(addr, error)| RunError::Provision(addr, error))?;
+    let redirects = |service: &ServiceSettings| !service.reception.redirect.is_empty();
+    let tells = provision.is_some() || settings.node.services.iter().any(redirects);
+    let offers = provision::offers(&settings.node);
     // First of all: a name that leads to other sites is good whatever comes of this node.
     let door = Door::open(settings.entry, &settings.node).map_err(RunError::Entry)?;
     let door = Arc::new(door);
     let node = Arc::new(Node::start(settings.node, io::stdout()).map_err(RunError::Start)?);
     let following = tokio::spawn(entry::follow(door.guide.clone(), node.outlook()));
+    let desk = Desk::open(provision, &node, &door.guide, offers)
+        .map_err(|error| RunError::System("cannot start the provisioning endpoint", error))?;
     announce(&node, &admin, wanted);
     door.announce();
+    if let Some(url) = desk.url() {
+        tracing::info!("provisioning at {url}");
+    }
 
     let (source, events, dns) = (node.clone(), node.clone(), door.clone());
     let pages = Admin {
-        source: Arc::new(move || NodeReport { dns: dns.report(), ..source.report() }),
+        source: Arc::new({
+            let told = desk.reporter();
+            move || NodeReport {
+                dns: dns.report(),
+                provision: tells.then(&told),
+                ..source.report()
+            }
+        }),
         entry: door.shown(),
         events: Arc::new(move || events.events()),
         token: settings.admin.token,
@@ -150,6 +174,8 @@ async fn serve(settings: Settings) -> Result<(), RunError> {
         tracing::info!(flows = left, "ending flows");
     }
     following.abort();
+    // It has a thread of its own, which ends within a moment.
+    let _ = tokio::task::spawn_blocking(move || desk.close()).await;
     pages.abort();
     // The task's hold on the node goes with it.
     let _ = pages.await;
