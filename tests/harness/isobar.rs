@@ -189,6 +189,11 @@ impl Isobar {
         self.proc.signal(Signal::CONT);
     }
 
+    /// SIGHUP.
+    pub fn hang_up(&self) {
+        self.proc.signal(Signal::HUP);
+    }
+
     /// SIGTERM.
     pub fn sigterm(&self) {
         self.proc.signal(Signal::TERM);

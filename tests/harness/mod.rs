@@ -25,6 +25,7 @@ pub mod quic;
 mod resolver;
 mod standing;
 mod storm;
+mod tls;
 mod wait;
 
 pub use addr::{free_addr, fresh_ip};
@@ -44,6 +45,7 @@ pub use quic::{Caller, Ended};
 pub use resolver::{TTL_NEAR, Told, Unbound, dig, free_dns_addr, run};
 pub use standing::{Change, changes, said_after, standing, wait_said, wait_standing};
 pub use storm::{Outcome, Outcomes, Storm, quantile};
+pub use tls::Certified;
 pub use wait::{alone, beside, eventually, long, until};
 
 /// Once per process: as many descriptors as the system allows, for thousands of clients, and
