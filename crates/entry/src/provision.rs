@@ -24,6 +24,7 @@ use isobar_core::id::{ClientKey, ServiceId, SiteId};
 use isobar_core::time::Time;
 
 use crate::Guide;
+use crate::geo::Geo;
 pub use figures::{Figures, Outcome};
 pub use question::{CLIENT_ID_MAX, Format, Proto, Question, Unclear};
 pub use redirect::Redirect;
@@ -39,6 +40,7 @@ const ADMITS_ASSUMED: u32 = 1_000;
 #[derive(Debug)]
 pub struct Provisioner {
     guide: Guide,
+    geo: Option<Arc<Geo>>,
     /// By [`ServiceId`].
     services: Vec<Offer>,
     rush: Mutex<Rush>,
@@ -75,11 +77,17 @@ pub struct Reply {
 }
 
 impl Provisioner {
-    /// Answers at most `rate` questions a second, from what `guide` knows of `services`.
-    pub fn new(guide: Guide, services: Vec<Offer>, rate: u32) -> Provisioner {
+    /// Answers at most `rate` questions a second, from what `guide` knows of `services`, and `geo`
+    /// of clients in no configured network.
+    pub fn new(
+        guide: Guide,
+        geo: Option<Arc<Geo>>,
+        services: Vec<Offer>,
+        rate: u32,
+    ) -> Provisioner {
         let rush = Mutex::new(Rush::new(rate, Time::ZERO));
         let (since, counters) = (Instant::now(), Counters::default());
-        Provisioner { guide, services, rush, since, counters }
+        Provisioner { guide, geo, services, rush, since, counters }
     }
 
     /// What has been answered so far.
@@ -161,8 +169,9 @@ impl Provisioner {
     ) -> Reply {
         let draw = self.draw(&question.client_id, from);
         let snapshot = self.guide.snapshot();
+        let client = whereabouts(from, self.geo.as_deref());
         let ask = |service| {
-            let ask = Ask { service, client: whereabouts(from), form, draw };
+            let ask = Ask { service, client, form, draw };
             (service, snapshot.entry.ask(&ask))
         };
         let mut answers = services.iter().copied().map(ask);
@@ -248,8 +257,9 @@ impl Provisioner {
 }
 
 /// Where a client is that connects from there.
-fn whereabouts(from: IpAddr) -> Client {
-    Client { network: Some(Prefix::host(from)), located: None }
+fn whereabouts(from: IpAddr, geo: Option<&Geo>) -> Client {
+    let located = geo.and_then(|geo| geo.locate(from.to_canonical()));
+    Client { network: Some(Prefix::host(from)), located }
 }
 
 /// Whether a client's `If-None-Match` has this tag (RFC 9110, 13.1.2: a weak comparison).

@@ -132,7 +132,7 @@ async fn serve(settings: Settings) -> Result<(), RunError> {
     let door = Arc::new(door);
     let node = Arc::new(Node::start(settings.node, io::stdout()).map_err(RunError::Start)?);
     let following = tokio::spawn(entry::follow(door.guide.clone(), node.outlook()));
-    let desk = Desk::open(provision, &node, &door.guide, offers)
+    let desk = Desk::open(provision, &node, (&door.guide, door.geo.clone()), offers)
         .map_err(|error| RunError::System("cannot start the provisioning endpoint", error))?;
     announce(&node, &admin, wanted);
     door.announce();

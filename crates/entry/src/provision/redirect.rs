@@ -5,7 +5,7 @@
 
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use isobar_core::entry::{Ask, Form, Sent};
@@ -14,28 +14,35 @@ use isobar_core::time::Time;
 
 use super::whereabouts;
 use crate::Guide;
+use crate::geo::Geo;
 
 /// Sends clients to other sites. One for the whole node.
 #[derive(Debug)]
 pub struct Redirect {
     guide: Guide,
+    geo: Option<Arc<Geo>>,
     sent: Mutex<Sent>,
     since: Instant,
     count: AtomicU64,
 }
 
 impl Redirect {
-    /// By what `guide` knows.
-    pub fn new(guide: Guide) -> Redirect {
+    /// By what `guide` knows, and `geo` of clients in no configured network.
+    pub fn new(guide: Guide, geo: Option<Arc<Geo>>) -> Redirect {
         let sent = Mutex::new(Sent::new(Time::ZERO));
-        Redirect { guide, sent, since: Instant::now(), count: AtomicU64::new(0) }
+        Redirect { guide, geo, sent, since: Instant::now(), count: AtomicU64::new(0) }
     }
 
     /// The server, `host:port`, that this client of a service shall use instead; `None` where it
     /// is right here, or was sent away a while ago and has come back.
     pub fn elsewhere(&self, service: u16, client: ClientKey, from: IpAddr) -> Option<String> {
         let (service, draw) = (ServiceId(service), client.low());
-        let ask = Ask { service, client: whereabouts(from), form: Form::Plain, draw };
+        let ask = Ask {
+            service,
+            client: whereabouts(from, self.geo.as_deref()),
+            form: Form::Plain,
+            draw,
+        };
         let server = self.guide.snapshot().entry.elsewhere(&ask)?;
         let now = Time::ZERO + self.since.elapsed();
         // A table: whole after every operation.

@@ -68,7 +68,8 @@ fn desk(rate: u32) -> (Guide, Provisioner) {
     let guide = guide(policy());
     guide.hear(&outlook(1));
     let offer = |name: &str| Offer { name: name.into(), admits: 0 };
-    let provisioner = Provisioner::new(guide.clone(), vec![offer("mqtt"), offer("mqtts")], rate);
+    let provisioner =
+        Provisioner::new(guide.clone(), None, vec![offer("mqtt"), offer("mqtts")], rate);
     (guide, provisioner)
 }
 
@@ -135,7 +136,7 @@ fn with_headroom_a_client_keeps_its_site_and_clients_are_spread() {
     let guide = guide(EntryPolicy { ranking: Ranking::Headroom, ..policy() });
     guide.hear(&outlook(1));
     let offers = ["mqtt", "mqtts"].map(|name| Offer { name: name.into(), admits: 0 });
-    let desk = Provisioner::new(guide, offers.to_vec(), 1_000_000);
+    let desk = Provisioner::new(guide, None, offers.to_vec(), 1_000_000);
     let site = |n: u32| {
         let reply = desk.answer(&format!("client_id=c{n}"), FROM, None);
         told(&reply)["endpoints"][0]["site"].as_str().unwrap().to_owned()
@@ -151,7 +152,7 @@ fn with_headroom_a_client_keeps_its_site_and_clients_are_spread() {
 fn where_nobody_can_be_named_it_says_when_to_ask_again() {
     let fresh = guide(policy());
     let offers = vec![Offer { name: "mqtt".into(), admits: 0 }];
-    let desk = Provisioner::new(fresh.clone(), offers, 100);
+    let desk = Provisioner::new(fresh.clone(), None, offers, 100);
     let reply = desk.answer("client_id=a", FROM, None);
     assert_eq!(reply.outcome, Outcome::Nowhere);
     assert!(reply.body.contains("just started") && reply.retry_after.is_some(), "{}", reply.body);
@@ -201,7 +202,7 @@ fn by_mqtt_all_of_a_service_is_told_and_too_many_are_turned_away() {
 #[test]
 fn a_client_is_redirected_once_and_only_where_it_does_not_belong_here() {
     let guide = guide(policy());
-    let redirect = Redirect::new(guide.clone());
+    let redirect = Redirect::new(guide.clone(), None);
     let key = |id: &str| ClientKey::of(id.as_bytes());
     assert_eq!(redirect.elsewhere(0, key("a"), FROM), None, "nothing is known yet");
     guide.hear(&outlook(1));

@@ -49,7 +49,7 @@ impl fmt::Display for EntryError {
 pub(super) struct Door {
     pub(super) guide: Guide,
     settings: EntrySettings,
-    geo: Option<Arc<Geo>>,
+    pub(super) geo: Option<Arc<Geo>>,
     server: Option<Server>,
     draws: AtomicU64,
 }

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use isobar_core::report::ProvisionReport;
 use isobar_entry::Guide;
+use isobar_entry::geo::Geo;
 use isobar_entry::provision::server::{self, LIMITS};
 use isobar_entry::provision::{Figures, Offer, Outcome, Provisioner, Redirect};
 use isobar_entry::settings::{EntrySettings, ProvisionSettings};
@@ -68,13 +69,13 @@ impl Desk {
     pub(super) fn open(
         bound: Option<Bound>,
         node: &Arc<Node>,
-        guide: &Guide,
+        (guide, geo): (&Guide, Option<Arc<Geo>>),
         offers: Vec<Offer>,
     ) -> io::Result<Desk> {
-        let redirect = Arc::new(Redirect::new(guide.clone()));
-        let provisioner = bound
-            .as_ref()
-            .map(|bound| Arc::new(Provisioner::new(guide.clone(), offers, bound.settings.rate)));
+        let redirect = Arc::new(Redirect::new(guide.clone(), geo.clone()));
+        let provisioner = bound.as_ref().map(|bound| {
+            Arc::new(Provisioner::new(guide.clone(), geo, offers, bound.settings.rate))
+        });
         node.set_signpost(signpost(provisioner.clone(), redirect.clone()));
         let endpoint = match (bound, &provisioner) {
             (Some(bound), Some(provisioner)) => Some(run(bound, node, provisioner.clone())?),
