@@ -202,10 +202,10 @@ fn the_documentation_lists_every_family() {
         row(labelled.name, labelled.kind, "`reason`", labelled.help);
     }
     dns::DNS.iter().for_each(|f| row(f.name, f.kind, "", f.help));
-    let found: Vec<&str> = docs.lines().filter(|line| line.starts_with("| `isobar_")).collect();
     let asked = &provision::REQUESTS;
     row(asked.name, asked.kind, "`reason`", asked.help);
     provision::PROVISION.iter().for_each(|f| row(f.name, f.kind, "", f.help));
     provision::TLS.iter().for_each(|f| row(f.name, f.kind, "`table`", f.help));
+    let found: Vec<&str> = docs.lines().filter(|line| line.starts_with("| `isobar_")).collect();
     assert!(found == expected, "docs/metrics.md should have\n{}", expected.join("\n"));
 }
