@@ -7,8 +7,12 @@ use crate::{ZONE, alone_over};
 
 fn isobar(admin: std::net::SocketAddr, words: &[&str]) -> (bool, String) {
     let mut command = Command::new(binary());
-    let output =
-        command.args(words).arg("--admin").arg(format!("http://{admin}")).output().unwrap();
+    let output = command
+        .args(words)
+        .arg("--admin")
+        .arg(format!("http://{admin}"))
+        .output()
+        .expect("isobar runs");
     let text = [output.stdout, output.stderr].concat();
     (output.status.success(), String::from_utf8_lossy(&text).into_owned())
 }
