@@ -43,6 +43,8 @@ pub(crate) enum Trait {
     Far = 16,
     /// Its connection was dropped in silence: nothing arrives that it says there.
     Deaf = 32,
+    /// It has been served once: it knows the address of the node that it spoke to then.
+    Known = 64,
 }
 
 /// What a client's last try came to.

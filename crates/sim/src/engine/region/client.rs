@@ -147,7 +147,10 @@ impl Region {
 
     fn pings(&mut self, no: u32) {
         let until = self.now() + self.plan.drill.clients.ping_timeout;
-        self.feels(no, Mood::Asking, until);
+        match self.leaves_before(no, until) {
+            Some(leaves) => self.feels(no, Mood::Served, leaves),
+            None => self.feels(no, Mood::Asking, until),
+        }
         let client = self.clients[no as usize];
         if client.is(Trait::Deaf) {
             return;
@@ -250,7 +253,8 @@ impl Region {
         if client.tries == 0 && is_of(self.draws, ppm, self.gclient(no), Purpose::Stale) {
             let nodes = self.plan.nodes(usize::from(client.site)) as u64;
             let count = u64::from(client.turn);
-            let node = self.draws.below(nodes, self.gclient(no), Purpose::Choice, count) as u8;
+            let any = self.draws.below(nodes, self.gclient(no), Purpose::Choice, count) as u8;
+            let node = if client.is(Trait::Known) { client.node } else { any };
             return self.opens_at(no, Door { site: client.site, node });
         }
         match self.resolver.known(self.now()) {
@@ -264,7 +268,8 @@ impl Region {
         }
     }
 
-    /// By an answer: one of the addresses, and at later tries the others in turn.
+    /// By an answer: the address that comes first, and resolvers turn their order with every answer.
+    /// So a client may well come to the same one again that has just not served it.
     pub(super) fn goes_by(&mut self, no: u32, doors: [Option<Door>; 2]) {
         let named = doors.iter().flatten().count();
         if named == 0 {
@@ -272,10 +277,9 @@ impl Region {
             return self.fails(no, Last::Nameless);
         }
         let client = self.clients[no as usize];
-        let count = u64::from(client.noticed);
+        let count = u64::from(client.noticed) << 8 | u64::from(client.tries);
         let first = self.draws.below(named as u64, self.gclient(no), Purpose::Choice, count);
-        let at = (first as usize + usize::from(client.tries)) % named;
-        if let Some(door) = doors.into_iter().flatten().nth(at) {
+        if let Some(door) = doors.into_iter().flatten().nth(first as usize) {
             self.opens_at(no, door);
         }
     }
@@ -379,6 +383,7 @@ impl Region {
             client.set(gone, false);
         }
         client.set(Trait::Bereft, false);
+        client.set(Trait::Known, true);
         client.set(Trait::Since, self.since_fault);
         let home = usize::from(client.site) == self.me;
         self.agenda.note(u64::from(no) << 16 | u64::from(by));

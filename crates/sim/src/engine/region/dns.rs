@@ -2,7 +2,8 @@
 //! ask `core::entry`.
 //!
 //! A resolver keeps an answer for its time to live, and asks another server where one is silent. It
-//! turns the order of addresses, as resolvers do, so that of those named each is first for as many.
+//! turns the order of addresses with every answer, as resolvers do, so that of those named each is
+//! first for as many; and clients take the first.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;

@@ -40,6 +40,7 @@ enum Then {
 impl Region {
     /// A client's SYN reaches a node.
     pub(super) fn knocks(&mut self, who: Who, node: usize) {
+        self.comes_to_site();
         match self.nodes[node].machine {
             Machine::Vanished => return,
             Machine::Dead => return self.reply(who, node, Reply::Closed, NOWHERE),
@@ -48,7 +49,7 @@ impl Region {
             }
             Machine::Up => {}
         }
-        self.arrives_at_door();
+        self.flow.flows += 1;
         let client = gclient(usize::from(who.site), who.no);
         let flow = Flow::new(&self.policy, self.now());
         let seat = self.task(Whose::Client(who), client, node, flow);

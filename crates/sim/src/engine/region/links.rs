@@ -313,7 +313,7 @@ impl Region {
         if !data {
             let key = self.node_key(node);
             let event = Event::Idle { node: node as u8, link };
-            self.agenda.push((heard + IDLE).max(now + IDLE / 2), key, event);
+            self.agenda.push(heard + IDLE, key, event);
         }
     }
 

@@ -79,6 +79,8 @@ pub(crate) struct Life {
     /// What it holds of each site of the planet.
     pub(super) standings: Vec<Option<Standing>>,
     pub(super) entry: Entry,
+    /// At this look it has been told what there is.
+    pub(super) entry_hears: bool,
     /// Places of clients of this region on brokers of this site. Those of one broker are alike.
     pub(super) stacks: Vec<Vec<Token>>,
     pub(super) probes: Vec<[Probe; 3]>,
@@ -119,6 +121,7 @@ impl Node {
             outlook: Outlook::default(),
             standings: Vec::new(),
             entry,
+            entry_hears: false,
             stacks: (0..brokers).map(|_| Vec::new()).collect(),
             probes: vec![[Probe::default(); 3]; brokers],
             tick: Time::NEVER,
@@ -209,10 +212,16 @@ impl Region {
         local
     }
 
-    /// Ten times a second: what the node carries, for its mesh.
+    /// Ten times a second: what the node carries, for its mesh. And at every second of these looks:
+    /// what its mesh has published, for those who ask where to go; so what they are told is a fifth
+    /// of a second old at most. Real ones need some time for that too, if less.
     pub(super) fn look(&mut self, node: usize) {
         let now = self.now();
         let Some(life) = &mut self.nodes[node].life else { return };
+        life.entry_hears = !life.entry_hears;
+        if life.entry_hears {
+            life.entry.hear(&life.outlook);
+        }
         let mut local = std::mem::take(&mut life.local);
         let is_news = std::mem::take(&mut self.nodes[node].news);
         local.draining = self.nodes[node].drain.is_some();
@@ -288,7 +297,6 @@ impl Region {
             Output::Close { link, reason } => self.closes(node, link, reason),
             Output::Publish(outlook) => {
                 let Some(life) = &mut self.nodes[node].life else { return None };
-                life.entry.hear(&outlook);
                 life.pool.handle_candidates(now, S, outlook.candidates(S));
                 life.outlook = outlook;
                 self.dirty |= 1 << node;

@@ -89,9 +89,8 @@ impl Region {
         there.peek().is_some() && there.all(full)
     }
 
-    /// A client's SYN is accepted by a node here.
-    pub(super) fn arrives_at_door(&mut self) {
-        self.flow.flows += 1;
+    /// A client's SYN comes to this site, whether anybody is there or not.
+    pub(super) fn comes_to_site(&mut self) {
         self.entry.stale_arrivals += u64::from(!self.named);
     }
 

@@ -16,7 +16,7 @@ use super::terms::{Event, Say};
 use super::{Region, S};
 use crate::drill::SiteNo;
 use crate::engine::checks::desk::Desk;
-use crate::engine::crowd::Mood;
+use crate::engine::crowd::{Mood, Trait};
 use crate::engine::draw::Purpose;
 use crate::engine::plan::BEGIN;
 
@@ -95,6 +95,7 @@ impl Region {
             life.stacks[broker.index()].push(token);
             let client = &mut self.clients[no];
             client.mood = Mood::Served;
+            client.set(Trait::Known, true);
             (client.node, client.broker) = (node as u8, broker.0);
         }
     }

@@ -4,6 +4,7 @@ mod crowd;
 mod links;
 mod machines;
 mod trial;
+mod unkind;
 
 use super::*;
 use crate::drill::{Become, Down, Fault, Moment, NodeAt, Selector};

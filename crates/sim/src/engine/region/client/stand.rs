@@ -30,8 +30,20 @@ impl Region {
         let phase = self.draws.within(keepalive, self.gclient(no), Purpose::Phase, 0);
         let (now, every) = (self.now(), keepalive.as_nanos() as u64);
         let since = now.0 - phase.as_nanos() as u64 % now.0.max(1);
-        let next = now.0 + (every - since % every);
-        self.feels(no, Mood::Stirred, Time(next));
+        let next = Time(now.0 + (every - since % every));
+        match self.leaves_before(no, next) {
+            Some(leaves) => self.feels(no, Mood::Served, leaves),
+            None => self.feels(no, Mood::Stirred, next),
+        }
+    }
+
+    /// When it goes by its own will, if that comes before it would say or know more. How long one
+    /// stays is drawn anew here: having stayed for a while makes no difference to what is left.
+    pub(super) fn leaves_before(&self, no: u32, before: Time) -> Option<Time> {
+        let mean = self.plan.drill.clients.stay?;
+        let (who, now) = (self.gclient(no), self.now());
+        let left = self.draws.exponential(mean, who, Purpose::Stay, u64::from(self.ms(now)));
+        Some(now + left).filter(|leaves| *leaves < before)
     }
 
     /// Its connection is no more, whether it knows or not.
