@@ -2,7 +2,7 @@
 
 use isobar_sim::rehearsal::{CrowdFinale, Finale, SiteFinale};
 
-use super::ledger::{Books, Card, Loss, Mood};
+use super::ledger::{Books, Card, Connect, Loss, Mood};
 use super::stage::Live;
 
 impl Live {
@@ -23,9 +23,10 @@ impl Live {
                 add(&mut finale.sites[usize::from(card.home)], card, loss, now);
             }
         }
-        for (client, time) in &books.connects {
-            let card = &books.cards[*client];
-            crowd(&mut finale.sites[usize::from(card.home)], card).connect.add(*time);
+        for Connect { home, affected, time } in books.connects.iter().copied() {
+            let site = &mut finale.sites[usize::from(home)];
+            let crowd = if affected { &mut site.affected } else { &mut site.unaffected };
+            crowd.connect.add(time);
         }
         for card in books.cards.iter().filter(|card| was_never_served(&books, card)) {
             let crowd = crowd(&mut finale.sites[usize::from(card.home)], card);

@@ -5,7 +5,7 @@
 //! finale are sums over it.
 
 use std::sync::{Mutex, MutexGuard};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use isobar_sim::drill::{BrokerAt, NodeAt, SiteNo};
 
@@ -32,6 +32,15 @@ pub(super) struct Card {
     /// It was served anew after the first fault.
     pub(super) served_since: bool,
     pub(super) last_try: Outcome,
+    /// As one who is affected, or is not, whichever it is now.
+    pub(super) counts: Counts,
+    /// As one who was not affected yet.
+    pub(super) before: Counts,
+}
+
+/// What only grows.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(super) struct Counts {
     pub(super) disconnected: u64,
     pub(super) noticed: u64,
     pub(super) attempts: u64,
@@ -86,14 +95,23 @@ pub(super) struct Loss {
     pub(super) again: Option<(Instant, Instant, SiteNo)>,
 }
 
+/// From a SYN to its CONNACK.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Connect {
+    pub(super) home: SiteNo,
+    /// Its client was affected by then.
+    pub(super) affected: bool,
+    pub(super) time: Duration,
+}
+
 /// Everything, at one moment.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Books {
     pub(super) cards: Vec<Card>,
     pub(super) losses: Vec<Loss>,
-    /// Client, and from any SYN to its CONNACK.
-    pub(super) connects: Vec<(usize, std::time::Duration)>,
-    /// By site: clients that came when no answer named it any more.
+    /// From any SYN to its CONNACK.
+    pub(super) connects: Vec<Connect>,
+    /// By site: clients that came when no node would have named it any more.
     pub(super) stale_arrivals: Vec<u64>,
     /// By site: answers given there that named a site held dead there.
     pub(super) dead_named: Vec<u64>,
@@ -132,11 +150,16 @@ impl Card {
             ended: None,
             served_since: false,
             last_try: Outcome::NotTried,
-            disconnected: 0,
-            noticed: 0,
-            attempts: 0,
-            refused: 0,
-            failed: 0,
+            counts: Counts::default(),
+            before: Counts::default(),
+        }
+    }
+
+    /// A fault befalls it: what it does from now on counts among the affected.
+    fn is_struck(&mut self) {
+        if !self.affected {
+            self.affected = true;
+            self.before = std::mem::take(&mut self.counts);
         }
     }
 
@@ -158,7 +181,7 @@ impl Books {
     /// It is cut off, whether it knows or not.
     fn lose(&mut self, client: usize, at: Instant) {
         let card = &mut self.cards[client];
-        card.disconnected += 1;
+        card.counts.disconnected += 1;
         if self.losses.len() < LOSSES_MAX {
             card.lost = Some(self.losses.len());
             self.losses.push(Loss { client, lost: at, noticed: None, again: None });
@@ -215,7 +238,7 @@ impl Ledger {
 
     pub(super) fn tries(&self, client: usize, stale: Option<SiteNo>) {
         let mut books = self.books();
-        books.cards[client].attempts += 1;
+        books.cards[client].counts.attempts += 1;
         if let Some(site) = stale {
             books.stale_arrivals[usize::from(site)] += 1;
         }
@@ -230,8 +253,8 @@ impl Ledger {
         let card = &mut self.books().cards[client];
         card.last_try = outcome;
         match outcome {
-            Outcome::Refused => card.refused += 1,
-            Outcome::Unreachable | Outcome::NoAnswer | Outcome::Closed => card.failed += 1,
+            Outcome::Refused => card.counts.refused += 1,
+            Outcome::Unreachable | Outcome::NoAnswer | Outcome::Closed => card.counts.failed += 1,
             Outcome::NotTried | Outcome::NoAddress | Outcome::Served => {}
         }
     }
@@ -249,7 +272,9 @@ impl Ledger {
             books.losses[loss].again = Some((syn, now, node.site));
         }
         if books.connects.len() < CONNECTS_MAX {
-            books.connects.push((client, now.saturating_duration_since(syn)));
+            let (home, affected) = (card.home, card.affected);
+            let time = now.saturating_duration_since(syn);
+            books.connects.push(Connect { home, affected, time });
         }
     }
 
@@ -275,7 +300,7 @@ impl Ledger {
         }
         let card = &mut books.cards[client];
         (card.mood, card.stalled, card.ended) = (Mood::Wants, None, None);
-        card.noticed += 1;
+        card.counts.noticed += 1;
         if let Some(loss) = card.lost {
             books.losses[loss].noticed = Some(now);
         }
@@ -298,7 +323,7 @@ impl Ledger {
             if !hits(card) {
                 continue;
             }
-            card.affected = true;
+            card.is_struck();
             if card.served().is_none() {
                 continue;
             }
@@ -318,7 +343,7 @@ impl Ledger {
         let books = &mut *self.books();
         books.has_struck = true;
         for client in clients {
-            books.cards[*client].affected = true;
+            books.cards[*client].is_struck();
             if books.cards[*client].served().is_some() {
                 books.lose(*client, now);
             }
@@ -355,13 +380,16 @@ mod tests {
         let ledger = one_served();
         assert_eq!(ledger.strike(Blow::Ends, |_| true), 1);
         let books = ledger.copy();
-        assert_eq!((books.cards[0].served(), books.cards[0].disconnected), (None, 1));
+        assert_eq!((books.cards[0].served(), books.cards[0].counts.disconnected), (None, 1));
         ledger.notices(0);
         ledger.tries(0, None);
         ledger.welcomed(0, NodeAt { site: 1, node: 0 }, Instant::now());
         ledger.located(0, BrokerAt { site: 0, broker: 1 });
         let Books { cards, losses, .. } = ledger.copy();
-        assert_eq!((cards[0].disconnected, cards[0].noticed, losses.len()), (1, 1, 1));
+        assert_eq!(
+            (cards[0].counts.disconnected, cards[0].counts.noticed, losses.len()),
+            (1, 1, 1)
+        );
         assert_eq!(cards[0].served_by(), Some(0));
         let (syn, connack, by) = losses[0].again.expect("it is served again");
         assert!(losses[0].lost <= syn && syn <= connack && by == 0);

@@ -11,7 +11,7 @@ use isobar_sim::rehearsal::{
 };
 
 use super::cast::Life;
-use super::ledger::{Books, Card, Mood};
+use super::ledger::{Books, Card, Counts, Mood};
 use super::setup::{all_brokers, all_nodes, probes};
 use super::sockets;
 use super::stage::Live;
@@ -190,7 +190,9 @@ fn crowds(books: &Books, withins: &[Duration], sites: &mut [SiteScene]) {
         if let Some(by) = card.served_by().filter(|by| *by != card.home) {
             sites[usize::from(by)].guests += 1;
         }
-        count(crowd(sites, card), card);
+        stands(crowd(sites, card), card);
+        counts(&mut sites[usize::from(card.home)].unaffected, card.before, card.rejected);
+        counts(crowd(sites, card), card.counts, card.rejected);
     }
     let now = Instant::now();
     for loss in &books.losses {
@@ -211,15 +213,21 @@ fn crowd<'a>(sites: &'a mut [SiteScene], card: &Card) -> &'a mut Crowd {
     if card.affected { &mut site.affected } else { &mut site.unaffected }
 }
 
-fn count(crowd: &mut Crowd, card: &Card) {
-    crowd.attempts += card.attempts;
-    crowd.refused += card.refused;
+/// Of those whom every broker refuses, no more than that they try.
+fn counts(crowd: &mut Crowd, counts: Counts, rejected: bool) {
+    crowd.attempts += counts.attempts;
+    crowd.refused += counts.refused;
+    if !rejected {
+        crowd.disconnected += counts.disconnected;
+        crowd.noticed += counts.noticed;
+        crowd.failed += counts.failed;
+    }
+}
+
+fn stands(crowd: &mut Crowd, card: &Card) {
     if card.rejected {
         return;
     }
-    crowd.disconnected += card.disconnected;
-    crowd.noticed += card.noticed;
-    crowd.failed += card.failed;
     let place = match (card.served_by(), card.mood) {
         (Some(by), _) if by == card.home => &mut crowd.home,
         (Some(_), _) => &mut crowd.abroad,
