@@ -25,6 +25,8 @@ pub(super) struct Beliefs {
     unix: f64,
     /// By site: whether it is lost, and when it was so last.
     lost: Vec<(bool, Option<Duration>)>,
+    /// By site: it was asked to leave, and has not come back since. Then it says itself that it goes.
+    leaves: Vec<bool>,
     /// By site: who does not hold it reachable.
     doubted: Vec<BTreeSet<NodeAt>>,
     detections: Vec<Detection>,
@@ -43,6 +45,7 @@ impl Beliefs {
             names: topology.sites.iter().map(|site| site.name.clone()).collect(),
             unix,
             lost: vec![(false, None); sites],
+            leaves: vec![false; sites],
             doubted: vec![BTreeSet::new(); sites],
             detections: Vec::new(),
             became: Vec::new(),
@@ -83,7 +86,8 @@ impl Beliefs {
         let place = usize::from(site);
         let by = change.by;
         let (is_lost, last) = self.lost[place];
-        let excused = is_lost || last.is_some_and(|last| at < last + GRACE);
+        let is_gone = is_lost || self.leaves[place];
+        let excused = is_gone || last.is_some_and(|last| at < last + GRACE);
         match change.is.as_str() {
             "reachable" => {
                 let was_doubted = !self.doubted[place].is_empty();
@@ -138,13 +142,21 @@ impl Beliefs {
         }
     }
 
-    /// A site is lost now, or it is not; these nodes of other sites should notice.
-    fn truth(&mut self, site: SiteNo, is_lost: bool, now: Duration, others: &[NodeAt]) {
+    /// A site is lost now, or it is not, since then; these nodes of other sites should notice, unless
+    /// it leaves by itself.
+    fn truth(
+        &mut self,
+        site: SiteNo,
+        (is_lost, leaves): (bool, bool),
+        now: Duration,
+        others: &[NodeAt],
+    ) {
         let place = usize::from(site);
+        self.leaves[place] = leaves || is_lost && self.leaves[place];
         let was_lost = self.lost[place].0;
         self.lost[place] =
             (is_lost, if is_lost || was_lost { Some(now) } else { self.lost[place].1 });
-        if is_lost && !was_lost {
+        if is_lost && !was_lost && !self.leaves[place] {
             let one = |by: &NodeAt| Detection {
                 site,
                 by: *by,
@@ -193,14 +205,26 @@ impl Live {
             super::setup::all_nodes(&self.drill).into_iter().filter(runs).collect();
         for site in topology.site_numbers() {
             let others: Vec<NodeAt> = nodes.iter().copied().filter(|at| at.site != site).collect();
-            let is_down = self.cast.site(site).0.iter().all(|seat| !self.is_there(seat));
+            let (seats, _) = self.cast.site(site);
+            let is_down = seats.iter().all(|seat| !self.is_there(seat));
+            let leaves = seats.iter().any(|seat| seat.life() == super::cast::Life::Leaves);
             let is_lost = is_down || self.is_cut_off(site);
-            self.beliefs.truth(site, is_lost, now, &others);
+            // A process that is started again runs before anybody looks.
+            let at = if is_lost { now } else { now.min(self.began_again(site)) };
+            self.beliefs.truth(site, (is_lost, leaves), at, &others);
         }
         // Who is gone believes nothing any more.
         for doubters in &mut self.beliefs.doubted {
             doubters.retain(|by| nodes.contains(by));
         }
+    }
+
+    /// When the first of a site's nodes began to run, of those that do, or the last link came back.
+    fn began_again(&self, site: SiteNo) -> Duration {
+        let (nodes, _) = self.cast.site(site);
+        let runs = nodes.iter().filter(|seat| self.is_there(seat)).map(|seat| seat.since());
+        let last = runs.min().max(self.links.changed());
+        last.map_or(Duration::MAX, |at| at.saturating_duration_since(self.began))
     }
 
     /// One that leaves says so itself: that is no loss.

@@ -6,6 +6,7 @@
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::Instant;
 
 use futures_util::future::{join_all, try_join_all};
 use isobar_sim::drill::{BrokerAt, NodeAt, SiteNo};
@@ -36,6 +37,8 @@ pub(super) struct Seat<P> {
     /// Of a node, where it shows itself.
     pub(super) admin: Option<SocketAddr>,
     life: AtomicU8,
+    /// When it became like that.
+    since: std::sync::Mutex<Instant>,
     process: Mutex<P>,
 }
 
@@ -58,7 +61,8 @@ pub(super) struct Cast {
 impl<P> Seat<P> {
     fn new(addr: SocketAddr, admin: Option<SocketAddr>, process: P) -> Seat<P> {
         let life = AtomicU8::new(Life::Gone as u8);
-        Seat { addr, admin, life, process: Mutex::new(process) }
+        let since = std::sync::Mutex::new(Instant::now());
+        Seat { addr, admin, life, since, process: Mutex::new(process) }
     }
 
     pub(super) fn life(&self) -> Life {
@@ -72,8 +76,14 @@ impl<P> Seat<P> {
     /// From now on it is like that. How it was.
     fn becomes(&self, life: Life) -> Life {
         let was = self.life();
+        *self.since.lock().expect("nobody panics while holding it") = Instant::now();
         self.life.store(life as u8, Ordering::Release);
         was
+    }
+
+    /// Since when it is as it is.
+    pub(super) fn since(&self) -> Instant {
+        *self.since.lock().expect("nobody panics while holding it")
     }
 
     pub(super) fn runs(&self) -> bool {

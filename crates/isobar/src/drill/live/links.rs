@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use isobar_sim::drill::{Deed, Link, SiteNo, Topology};
 
@@ -17,6 +17,7 @@ type Way = (SiteNo, SiteNo);
 #[derive(Debug, Default)]
 pub(super) struct Links {
     laid: Mutex<BTreeMap<usize, Laid>>,
+    changed: Mutex<Option<Instant>>,
 }
 
 #[derive(Clone, Debug)]
@@ -132,6 +133,11 @@ impl Links {
         all.values().any(|laid| laid.ways.contains(&way) && befallen(Path::default(), laid).is_cut)
     }
 
+    /// When any way was last made better or worse.
+    pub(super) fn changed(&self) -> Option<Instant> {
+        *self.changed.lock().expect("nobody panics while holding it")
+    }
+
     fn change(
         &self,
         change: impl FnOnce(&mut BTreeMap<usize, Laid>) -> Option<Laid>,
@@ -149,5 +155,6 @@ impl Links {
             let path = on_it.fold(plain(topology, way), befallen);
             wan.set(&topology.at(way.0).name, &topology.at(way.1).name, path);
         }
+        *self.changed.lock().expect("nobody panics while holding it") = Some(Instant::now());
     }
 }
