@@ -1,6 +1,6 @@
 //! Connections that brokers hold, as the kernel tells them: nobody has to be asked.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 
 const TABLE: &str = "/proc/net/tcp";
@@ -17,9 +17,11 @@ pub(super) fn established(at: &[SocketAddr]) -> Vec<u32> {
 fn count(table: &str, at: &[SocketAddr]) -> Vec<u32> {
     let places: HashMap<SocketAddr, usize> = at.iter().copied().zip(0..).collect();
     let mut counts = vec![0; at.len()];
+    // The table is read piece by piece while it changes: some of it may come twice.
+    let mut seen = HashSet::new();
     for line in table.lines().skip(1) {
         let mut words = line.split_ascii_whitespace().skip(1);
-        let (Some(local), Some(_remote), Some(state)) = (words.next(), words.next(), words.next())
+        let (Some(local), Some(remote), Some(state)) = (words.next(), words.next(), words.next())
         else {
             continue;
         };
@@ -27,7 +29,7 @@ fn count(table: &str, at: &[SocketAddr]) -> Vec<u32> {
             continue;
         }
         if let Some(place) = address(local).and_then(|local| places.get(&local)) {
-            counts[*place] += 1;
+            counts[*place] += u32::from(seen.insert((local, remote)));
         }
     }
     counts
@@ -52,7 +54,8 @@ mod tests {
              1: 0100007F:075B 0100007F:C350 01 00000000:00000000\n\
              2: 0100007F:075B 0100007F:C351 01 00000000:00000000\n\
              3: 0100007F:075B 0100007F:C352 06 00000000:00000000\n\
-             4: 0100007F:C350 0100007F:075B 01 00000000:00000000\njunk\n";
+             4: 0100007F:C350 0100007F:075B 01 00000000:00000000\n\
+             5: 0100007F:075B 0100007F:C351 01 00000000:00000000\njunk\n";
         let at = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         if cfg!(target_endian = "little") {
             assert_eq!(count(table, &[at(1883), at(1884)]), [2, 0]);
