@@ -224,7 +224,12 @@ pub(crate) fn fetch(
     path: &str,
     timeout: Duration,
 ) -> Result<String, StatusError> {
-    let agent: ureq::Agent = ureq::Agent::config_builder()
+    fetch_by(&agent(timeout), address, token, path)
+}
+
+/// Asks, and keeps its connections for the next time.
+pub(crate) fn agent(timeout: Duration) -> ureq::Agent {
+    ureq::Agent::config_builder()
         .timeout_global(Some(timeout))
         .http_status_as_error(false)
         .max_redirects(0)
@@ -232,7 +237,15 @@ pub(crate) fn fetch(
         // Not through a proxy of the environment: the address is next door, and the token its.
         .proxy(None)
         .build()
-        .into();
+        .into()
+}
+
+pub(crate) fn fetch_by(
+    agent: &ureq::Agent,
+    address: &str,
+    token: Option<&str>,
+    path: &str,
+) -> Result<String, StatusError> {
     let mut request = agent.get(format!("http://{address}{path}"));
     if let Some(token) = token {
         request = request.header("Authorization", format!("Bearer {token}"));

@@ -9,7 +9,7 @@
 //! has a broker up.
 
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use isobar_admin::view::mesh::{Mesh, Site as SiteReport, Standing as StandingReport};
@@ -22,7 +22,7 @@ use isobar_core::rng::Rng;
 use isobar_sim::drill::{self, Drill, NodeAt, SiteNo, Topology};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::ledger::Ledger;
 use super::setup::node_name;
@@ -44,13 +44,12 @@ pub(super) struct Told {
 }
 
 type Question = oneshot::Sender<Option<Told>>;
-type Named = Arc<Mutex<Vec<SiteNo>>>;
 
 /// The resolvers of all regions.
 pub(super) struct Guide {
     questions: Vec<mpsc::Sender<Question>>,
-    /// By region: sites of its last answer.
-    named: Vec<Named>,
+    doors: Arc<Doors>,
+    watch: Watch,
     /// They end with it.
     _tasks: JoinSet<()>,
 }
@@ -67,7 +66,6 @@ struct Resolver {
     ledger: Arc<Ledger>,
     draws: Rng,
     kept: Option<(Instant, Option<Told>)>,
-    named: Named,
 }
 
 /// Where nodes take clients, by site, and what sites are called.
@@ -89,7 +87,9 @@ impl Guide {
         let topology = &drill.topology;
         let names = topology.sites.iter().map(|site| site.name.clone()).collect();
         let doors = Arc::new(Doors { names, by_site });
-        let mut guide = Guide { questions: Vec::new(), named: Vec::new(), _tasks: JoinSet::new() };
+        let (questions, tasks) = (Vec::new(), JoinSet::new());
+        let watch = watch.clone();
+        let mut guide = Guide { questions, doors: doors.clone(), watch, _tasks: tasks };
         for home in topology.site_numbers() {
             // A client waits to ask where it is full.
             let (sender, questions) = mpsc::channel(QUESTIONS);
@@ -101,22 +101,19 @@ impl Guide {
                 })
                 .collect::<Vec<_>>();
             let policy = Arc::new(policy(drill, home));
-            let named = Named::default();
             let resolver = Resolver {
                 turn: 0,
                 engines: vec![Entry::new(policy); servers.len()],
                 servers,
                 generation: 0,
                 doors: doors.clone(),
-                watch: watch.clone(),
+                watch: guide.watch.clone(),
                 ledger: ledger.clone(),
                 draws: Rng::new(seed ^ u64::from(home)),
                 kept: None,
-                named: named.clone(),
             };
             guide._tasks.spawn(resolver.serve(questions));
             guide.questions.push(sender);
-            guide.named.push(named);
         }
         guide
     }
@@ -131,10 +128,10 @@ impl Guide {
         timeout(RESOLVES, asks).await.ok()?
     }
 
-    /// Whether the last answer in that region named the site, or there was none.
-    pub(super) fn names(&self, home: SiteNo, site: SiteNo) -> bool {
-        let named = self.named[usize::from(home)].lock().expect("nobody panics while holding it");
-        named.is_empty() || named.contains(&site)
+    /// Whether some node would name that site to some client, as the simulated world has it.
+    pub(super) fn may_name(&self, site: SiteNo) -> bool {
+        let mut all = (0..).zip(&self.doors.names).filter_map(|(by, _)| self.watch.speaks(by));
+        all.any(|report| self.doors.is_open(&report, site))
     }
 }
 
@@ -190,16 +187,16 @@ impl Resolver {
         for _ in 0..self.servers.len() {
             let at = self.turn % self.servers.len();
             let (site, way) = self.servers[at];
-            match self.watch.speaks(site) {
-                Some(report) => {
-                    sleep(way).await;
-                    return self.answer(at, &report);
-                }
-                None => {
-                    sleep(ANSWERS).await;
-                    self.turn += 1;
-                }
+            let asked = Instant::now();
+            sleep(way / 2).await;
+            // What it knows when the question has come.
+            if let Some(report) = self.watch.asks_now(site, ANSWERS).await {
+                let answer = self.answer(at, &report);
+                sleep(way / 2).await;
+                return answer;
             }
+            sleep_until(asked + ANSWERS).await;
+            self.turn += 1;
         }
         (Duration::ZERO, None)
     }
@@ -220,9 +217,6 @@ impl Resolver {
         if doors.iter().any(|door| dead(&door)) {
             self.ledger.named_dead(self.servers[at].0);
         }
-        let mut sites: Vec<SiteNo> = doors.iter().map(|(node, _)| node.site).collect();
-        sites.dedup();
-        *self.named.lock().expect("nobody panics while holding it") = sites;
         (answer.ttl, (!doors.is_empty()).then_some(Told { doors }))
     }
 }
@@ -278,6 +272,13 @@ impl Doors {
             heard: Heard::default(),
             addresses: Arc::from([]),
         }
+    }
+
+    /// Whether a site may be named at all, by what that node reports.
+    fn is_open(&self, report: &Report, site: SiteNo) -> bool {
+        let entrance = self.entrance(report, &self.names[usize::from(site)]);
+        let is_closed = matches!(entrance.standing, Standing::Dead | Standing::Draining);
+        !is_closed && entrance.brokers_up > 0 && entrance.free > 0
     }
 
     fn standing(&self, report: &Report, site: SiteNo) -> Standing {

@@ -10,13 +10,14 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use isobar_admin::view::mesh::Standing;
 use isobar_admin::view::{EventKind, Events, Report};
 use isobar_sim::drill::{NodeAt, SiteNo};
 
 use super::cast::{Cast, Life, note_departure};
 use crate::status;
 
-/// What a report says is as old as that, and names that an entry gives are as stale.
+/// What a node has said last is as old as that.
 const ASK_EVERY: Duration = Duration::from_millis(100);
 /// For one answer.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -144,11 +145,14 @@ impl Watch {
     fn watches(&self, at: NodeAt) {
         let seat = self.0.cast.node(at);
         let Some(admin) = seat.admin.map(|admin| admin.to_string()) else { return };
+        // One connection for all questions: the kernel's table, which is read ten times a second,
+        // does not fill with those that are over.
+        let agent = status::agent(PATIENCE);
         while !self.0.stop.load(Ordering::Acquire) {
             match seat.life() {
-                Life::Runs => self.asks(at, &admin),
+                Life::Runs => self.asks(at, &agent, &admin),
                 Life::Leaves => {
-                    self.asks(at, &admin);
+                    self.asks(at, &agent, &admin);
                     note_departure(seat);
                 }
                 Life::Stopped | Life::Gone => {}
@@ -158,18 +162,47 @@ impl Watch {
     }
 
     /// Who does not answer is asked again soon.
-    fn asks(&self, at: NodeAt, admin: &str) {
-        let fetch = |path| status::fetch(admin, None, path, PATIENCE).ok();
-        if let Some(report) = fetch("/v1/report")
-            && let Ok(report) = serde_json::from_str::<Report>(&report)
-        {
-            self.seen(at).takes(report);
+    fn asks(&self, at: NodeAt, agent: &ureq::Agent, admin: &str) {
+        let Some((report, events)) = ask(agent, admin) else { return };
+        let mut seen = self.seen(at);
+        seen.takes(report);
+        seen.hears(at, events);
+    }
+
+    /// The word of a node of that site, asked for now; `None` where none answers in that time.
+    pub(super) async fn asks_now(&self, site: SiteNo, patience: Duration) -> Option<Report> {
+        let nodes = self.0.cast.nodes[usize::from(site)].iter();
+        let mut alive = nodes.filter(|seat| matches!(seat.life(), Life::Runs | Life::Leaves));
+        let admin = alive.next()?.admin?.to_string();
+        let asks = move || ask(&status::agent(patience), &admin).map(|(report, _)| report);
+        tokio::task::spawn_blocking(asks).await.ok()?
+    }
+}
+
+/// What a node says of itself and of others. Its report is made anew twice a second only; what it
+/// holds of a site is in its events at once.
+fn ask(agent: &ureq::Agent, admin: &str) -> Option<(Report, Events)> {
+    let fetch = |path| status::fetch_by(agent, admin, None, path).ok();
+    let mut report: Report = serde_json::from_str(&fetch("/v1/report")?).ok()?;
+    let events: Events = serde_json::from_str(&fetch("/v1/events")?).ok()?;
+    for event in events.events.iter().filter(|event| event.kind == EventKind::Site) {
+        let sites = report.mesh.iter_mut().flat_map(|mesh| &mut mesh.sites);
+        for site in sites.filter(|site| site.name == event.name) {
+            site.standing = standing(&event.is).or(site.standing);
         }
-        if let Some(events) = fetch("/v1/events")
-            && let Ok(events) = serde_json::from_str::<Events>(&events)
-        {
-            self.seen(at).hears(at, events);
-        }
+    }
+    Some((report, events))
+}
+
+/// As an event says it.
+fn standing(is: &str) -> Option<Standing> {
+    match is {
+        "reachable" => Some(Standing::Reachable),
+        "draining" => Some(Standing::Draining),
+        "avoided" => Some(Standing::Avoided),
+        "suspect" => Some(Standing::Suspect),
+        "dead" => Some(Standing::Dead),
+        _ => None,
     }
 }
 

@@ -133,9 +133,9 @@ impl Person {
     /// Its old address, if it is of those who believe that, or what it is told.
     async fn finds(&mut self) -> Result<(NodeAt, SocketAddr), Outcome> {
         let World { ledger, guide, .. } = &*self.world;
+        let stale = |site| (!guide.may_name(site)).then_some(site);
         if let Some(known) = self.known.filter(|_| self.is_stale && self.failures == 0) {
-            let is_named = guide.names(self.home, known.0.site);
-            ledger.tries(self.number, (!is_named).then_some(known.0.site));
+            ledger.tries(self.number, stale(known.0.site));
             return Ok(known);
         }
         let Some(Told { doors }) = guide.ask(self.home).await else {
@@ -144,7 +144,7 @@ impl Person {
         // Resolvers turn the order of addresses with every answer.
         let addresses = u32::try_from(doors.len()).unwrap_or(u32::MAX);
         let door = doors[usize::try_from(self.draws.below(addresses)).unwrap_or(0)];
-        ledger.tries(self.number, None);
+        ledger.tries(self.number, stale(door.0.site));
         Ok(door)
     }
 
@@ -214,7 +214,11 @@ impl Person {
                     }
                 }
                 () = until(goes) => {
-                    talk.goodbye().await;
+                    if is_dark {
+                        world.keep_open(talk.into_stream());
+                    } else {
+                        talk.goodbye().await;
+                    }
                     return End::Went;
                 }
                 order = orders.recv() => match order {
