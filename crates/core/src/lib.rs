@@ -14,6 +14,7 @@ pub mod affinity;
 pub mod broker;
 pub mod bucket;
 pub mod committed;
+pub mod discovery;
 pub mod ending;
 pub mod entry;
 mod failback;
