@@ -21,8 +21,6 @@ mod shipped;
 #[path = "config/tls.rs"]
 mod tls;
 
-use std::io;
-use std::net::SocketAddr;
 use std::path::Path;
 
 use isobar::config::{self, ConfigError, Finding, Host, Loaded};
@@ -37,19 +35,9 @@ name = "a"
 addr = "10.0.0.1:1883"
 "#;
 
-/// A machine with two cores and a resolver that knows three names.
-fn host() -> Host<'static> {
-    Host { name: "node-1".into(), cores: 2, resolve: &resolve }
-}
-
-fn resolve(name: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
-    let addrs = match name {
-        "one.lan" => vec!["10.0.0.1"],
-        "both.lan" => vec!["fd00::2", "10.0.0.2"],
-        "none.lan" => vec![],
-        _ => return Err(io::Error::other("no such name")),
-    };
-    Ok(addrs.iter().map(|addr| SocketAddr::new(addr.parse().unwrap(), port)).collect())
+/// A machine with two cores.
+fn host() -> Host {
+    Host { name: "node-1".into(), cores: 2 }
 }
 
 /// Reads `text` as if it stood in `x.toml`.

@@ -125,9 +125,23 @@ const BROKERS: &[Case] = &[
     (ADDR, "addr = \"fd00::1\"", 7, "without brackets", "\"[fd00::1]:1883\""),
     (ADDR, "addr = \"10.0.0.300:1883\"", 7, "not an IP address", "0 to 255"),
     (ADDR, "addr = \"0.0.0.0:1883\"", 7, "no address that can be", "broker's own"),
-    (ADDR, "addr = \"_mqtt._tcp.lan\"", 7, "not yet: SRV", "one by one"),
-    (ADDR, "addr = \"gone.lan:1883\"", 7, "could not be looked up: no such name", "or use the"),
-    (ADDR, "addr = \"none.lan:1883\"", 7, "the name has no address", "or use the"),
+    (ADDR, "addr = \"_mqtt._tcp.lan:1883\"", 7, "SRV records and a port", "\"_mqtt._tcp.lan\""),
+    (ADDR, "addr = \"_mqtt.lan\"", 7, "not a name with SRV records", "_mqtt._tcp.lan"),
+    (ADDR, "addr = \"mqtt.lan\"", 7, "no port", "\"mqtt.lan:1883\""),
+    (
+        ADDR,
+        "addr = \"mqtt.lan:1883\"\nsource = [\"0.0.0.0\", \"[::]\"]",
+        8,
+        "addresses of both families",
+        "one family only",
+    ),
+    (
+        ADDR,
+        "addr = \"a.lan:1883\"\n[[service.broker]]\nname = \"b\"\naddr = \"A.lan:1883\"",
+        10,
+        "this service has that name already",
+        "name each broker once",
+    ),
     (ADDR, "addr = \"127.0.0.1:1883\"", 7, "would connect to itself", "broker's own address"),
     (BROKER_NAME, "source = [\"eth0\"]", 6, "not an address", "10.0.0.1:1024-65535"),
     (BROKER_NAME, "source = [\"10.0.0.1:0-99\"]", 6, "port 0", "begin at 1024"),
@@ -155,7 +169,7 @@ const BROKERS: &[Case] = &[
     ),
     (
         ADDR,
-        "addr = \"10.0.0.1:1883\"\n[[service.broker]]\naddr = \"one.lan:1883\"",
+        "addr = \"10.0.0.1:1883\"\n[[service.broker]]\naddr = \"10.0.0.1:1883\"",
         9,
         "already",
         "weight gives it a larger share",
@@ -169,6 +183,25 @@ const BROKERS: &[Case] = &[
     ),
 ];
 
+const RESOLVER: &[Case] = &[
+    (ADDR, "addr = \"10.0.0.1:1883\"\n[resolver]\n", 8, "no servers", "servers = ["),
+    (ADDR, "addr = \"10.0.0.1:1883\"\n[resolver]\nservers = []", 9, "1 to 8", "the system's"),
+    (
+        ADDR,
+        "addr = \"10.0.0.1:1883\"\n[resolver]\nservers = [\"dns.lan\"]",
+        9,
+        "not the address of a name server",
+        "192.168.0.1:53",
+    ),
+    (
+        ADDR,
+        "addr = \"10.0.0.1:1883\"\n[resolver]\nservers = [\"0.0.0.0:53\"]",
+        9,
+        "no address that can be asked",
+        "192.168.0.1:53",
+    ),
+];
+
 const NOT_YET: &[Case] = &[
     (
         BIND,
@@ -177,7 +210,6 @@ const NOT_YET: &[Case] = &[
         "bind.tls: not yet",
         "mode = \"tcp\"",
     ),
-    (ADDR, "addr = \"10.0.0.1:1883\"\n[resolver]\n", 8, "[resolver]: not yet", "remove [resolver]"),
     (
         ADDR,
         "addr = \"10.0.0.1:1883\"\n[admin]\nsocket = \"x\"",
@@ -277,7 +309,9 @@ const ADMIN: &[Case] = &[
 #[test]
 fn each_error_names_its_line_and_a_remedy() {
     assert!(parse(BASE).is_ok(), "the base is good");
-    for table in [NOT_TOML, KEYS_AND_TYPES, VALUES, BROKERS, NOT_YET, REDIRECT, TLS, ADMIN] {
+    for table in
+        [NOT_TOML, KEYS_AND_TYPES, VALUES, BROKERS, RESOLVER, NOT_YET, REDIRECT, TLS, ADMIN]
+    {
         for (replaced, by, line, message, help) in table {
             let text = base_with(*replaced, by);
             let findings = refused(&text, parse(&text));

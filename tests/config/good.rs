@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use isobar::config::Loaded;
+use isobar_core::discovery::{Families, Target};
 use isobar_core::id::BrokerId;
 use isobar_core::policy::{
     Balance, BrokerPolicy, CheckKind, CheckPolicy, Member, Mode, OnMarkedDown, ServicePolicy,
@@ -10,7 +10,7 @@ use isobar_core::policy::{
 };
 use isobar_net::settings::{FlowLog, ProxyVersion, SourceRange};
 
-use crate::{base_with, good, messages};
+use crate::{BASE, base_with, good, messages};
 
 const MQTT_CHECK: CheckPolicy = CheckPolicy {
     kind: CheckKind::Mqtt,
@@ -45,7 +45,13 @@ fn the_defaults_are_those_of_the_design() {
     let slow_start = Duration::from_secs(30);
     assert_eq!(
         broker.policy,
-        BrokerPolicy { name, maxconn: None, check: Some(MQTT_CHECK), slow_start }
+        BrokerPolicy {
+            name,
+            addr: Some(broker.addr),
+            maxconn: None,
+            check: Some(MQTT_CHECK),
+            slow_start
+        }
     );
 
     let service = &node.services[0];
@@ -143,17 +149,37 @@ fn every_choice_is_taken() {
 }
 
 #[test]
-fn names_are_looked_up_once_and_suit_the_source() {
-    let named = |line: &str| good(&base_with(7, line));
-    let addr = |loaded: &Loaded| loaded.settings.node.brokers[0].addr.to_string();
-    let loaded = named("addr = \"ONE.lan:1883\"");
-    assert_eq!(addr(&loaded), "10.0.0.1:1883");
-    assert!(loaded.warnings.is_empty());
-    let loaded = named("addr = \"both.lan:1883\"");
-    assert_eq!(addr(&loaded), "[fd00::2]:1883");
-    assert!(messages(&loaded)[0].contains("has 2 addresses; only [fd00::2]:1883 is used"));
-    let loaded = named("addr = \"both.lan:1883\"\nsource = [\"0.0.0.0:1024-65535\"]");
-    assert_eq!(addr(&loaded), "10.0.0.2:1883");
+fn names_are_left_to_the_running_node() {
+    let named = |lines: &str| {
+        let loaded = good(&base_with(7, lines));
+        let names = loaded.settings.node.services[0].names.clone();
+        assert_eq!((names.len(), loaded.settings.node.brokers.len()), (1, 0));
+        (names.into_iter().next().unwrap(), loaded.warnings)
+    };
+    let host = |families| Target::Host("mqtt.lan".into(), 1883, families);
+    let (names, warnings) = named("addr = \"MQTT.lan:1883\"\nweight = 3\nmaxconn = 9");
+    assert_eq!((names.at.clone(), names.weight), (host(Families::V4First), 3));
+    assert_eq!((names.name.as_str(), names.found_by.as_str()), ("a", "mqtt.lan:1883"));
+    assert_eq!(warnings, []);
+    let broker = names.broker("10.0.0.7:1883".parse().unwrap());
+    assert_eq!(broker.policy.name, "a@10.0.0.7:1883");
+    assert_eq!((broker.policy.maxconn, broker.policy.addr), (Some(9), Some(broker.addr)));
+    // Sources say which addresses are meant.
+    for (source, families) in [("0.0.0.0:1024-65535", Families::V4), ("[::]", Families::V6)] {
+        let (names, _) = named(&format!("addr = \"mqtt.lan:1883\"\nsource = [\"{source}\"]"));
+        assert_eq!(names.at, host(families));
+    }
+    let (names, warnings) = named("addr = \"_mqtt._tcp.lan\"\nweight = 2");
+    assert_eq!(names.at, Target::Service("_mqtt._tcp.lan".into(), Families::V4First));
+    assert!(warnings[0].message.contains("SRV records have their own"), "{warnings:#?}");
+    let loaded =
+        good(&BASE.replace("name = \"a\"\naddr = \"10.0.0.1:1883\"", "addr = \"b.lan:1\""));
+    assert_eq!(loaded.settings.node.services[0].names[0].name, "b.lan");
+    assert_eq!(loaded.settings.node.resolvers, []);
+    let resolver = "[resolver]\nservers = [\"192.168.0.1\", \"[fd00::1]:5353\"]\n";
+    let loaded = good(&format!("{BASE}{resolver}"));
+    let wanted = ["192.168.0.1:53", "[fd00::1]:5353"].map(|addr| addr.parse().unwrap());
+    assert_eq!(loaded.settings.node.resolvers, wanted);
 }
 
 #[test]

@@ -72,7 +72,7 @@ fn all_but_advertise_has_a_default() {
     assert_eq!(settings.advertise, settings.bind);
     let settings = mesh(
         folder,
-        "bind = \"[fd00::9]:7443\"\njoin = [\"10.0.0.1:7443\", \"Mesh.lan:7\", \"[fd00::1]:7\"]",
+        "bind = \"[fd00::9]:7443\"\njoin = [\"10.0.0.1:7443\", \"Mesh.lan:7\", \"[fd00::1]:7\", \"_i._udp.lan\"]",
     );
     assert_eq!(
         settings.join,
@@ -80,6 +80,7 @@ fn all_but_advertise_has_a_default() {
             JoinAddress::Address("10.0.0.1:7443".parse().unwrap()),
             JoinAddress::Name("mesh.lan".to_owned(), 7),
             JoinAddress::Address("[fd00::1]:7".parse().unwrap()),
+            JoinAddress::Service("_i._udp.lan".to_owned()),
         ]
     );
 }

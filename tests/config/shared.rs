@@ -17,13 +17,13 @@ fn services_that_share_a_broker_must_agree_on_it() {
     ] {
         let text = format!(
             "{BASE}[[service]]\nname = \"other\"\nbind = [\"127.0.0.1:1884\"]\n\
-             [[service.broker]]\naddr = \"one.lan:1883\"\n{value}\n"
+             [[service.broker]]\naddr = \"10.0.0.1:1883\"\n{value}\n"
         );
         let findings = refused(&text, parse(&text));
         assert_eq!(findings.len(), 1, "{findings:#?}");
         let Finding { line, scope, message, help, .. } = &findings[0];
         assert_eq!(*line, Some(13));
-        assert_eq!(scope, "service \"other\", broker \"one.lan:1883\"");
+        assert_eq!(scope, "service \"other\", broker \"10.0.0.1:1883\"");
         let other = format!("{key} differs from service \"mqtt\", broker \"a\" (line 5)");
         assert!(message.starts_with(&other), "{message}");
         assert!(help.contains(&format!("write the same {key} in both")), "{help}");
@@ -35,6 +35,21 @@ fn services_that_share_a_broker_must_agree_on_it() {
     let findings = refused(&text, parse(&text));
     assert_eq!(findings[0].line, Some(10), "{findings:#?}");
     assert!(findings[0].message.contains("slow_start differs from"));
+}
+
+#[test]
+fn services_that_name_one_name_must_agree_on_its_brokers() {
+    let text = |lines: &str| {
+        let named = BASE.replace("10.0.0.1:1883", "_mqtt._tcp.lan");
+        format!(
+            "{named}[[service]]\nname = \"other\"\nbind = [\"127.0.0.1:1884\"]\n\
+             [[service.broker]]\nname = \"a\"\naddr = \"_mqtt._tcp.lan\"\n{lines}\n"
+        )
+    };
+    assert!(good(&text("")).warnings.is_empty());
+    let findings = refused(&text("maxconn = 3"), parse(&text("maxconn = 3")));
+    assert_eq!(findings[0].line, Some(14), "{findings:#?}");
+    assert!(findings[0].message.contains("the same name _mqtt._tcp.lan"), "{findings:#?}");
 }
 
 #[test]
@@ -54,7 +69,7 @@ fn services_that_name_one_address_share_one_broker() {
     let loaded = good(&format!(
         "{BASE}weight = 3\n[[service]]\nname = \"other\"\nbind = [\"127.0.0.1:1884\"]\n\
          [[service.broker]]\nname = \"b\"\naddr = \"10.0.0.2:1883\"\n\
-         [[service.broker]]\nname = \"a\"\naddr = \"one.lan:1883\"\nweight = 7\n"
+         [[service.broker]]\nname = \"a\"\naddr = \"10.0.0.1:1883\"\nweight = 7\n"
     ));
     assert!(loaded.warnings.is_empty(), "{:#?}", loaded.warnings);
     let node = loaded.settings.node;

@@ -25,7 +25,7 @@ pub(crate) fn ready(report: &Report) -> Result<(), &'static str> {
 }
 
 fn takes_clients(broker: &Broker) -> bool {
-    broker.admin_state == AdminState::Ready && broker.state != BrokerState::Down
+    !broker.leaving && broker.admin_state == AdminState::Ready && broker.state != BrokerState::Down
 }
 
 #[cfg(test)]

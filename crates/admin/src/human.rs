@@ -5,7 +5,7 @@
 
 use crate::view::mesh::{Site, Standing};
 use crate::view::{
-    AdminState, Broker, BrokerState, CheckKind, CheckResult, LastCheck, NodeState, Quantile,
+    AdminState, Broker, BrokerState, CheckKind, CheckResult, LastCheck, Name, NodeState, Quantile,
 };
 
 /// A count: in full up to six digits (`65,536`), then three significant ones (`1.23M`).
@@ -126,12 +126,15 @@ pub enum Condition {
     Drain,
     /// Told to take nothing.
     Maint,
+    /// Takes no new flows: the name that it was found by does not lead there any longer.
+    Leaving,
 }
 
 impl Condition {
     /// The condition of `broker`.
     pub fn of(broker: &Broker) -> Condition {
         match (broker.admin_state, broker.state) {
+            _ if broker.leaving => Condition::Leaving,
             (AdminState::Maint, _) => Condition::Maint,
             (AdminState::Drain, _) => Condition::Drain,
             (AdminState::Ready, BrokerState::Up) => Condition::Up,
@@ -148,8 +151,41 @@ impl Condition {
             Condition::Down => "DOWN",
             Condition::Drain => "DRAIN",
             Condition::Maint => "MAINT",
+            Condition::Leaving => "LEAVING",
         }
     }
+}
+
+/// Where a broker is, and by what name it was found.
+pub fn address(broker: &Broker) -> String {
+    match &broker.found_by {
+        Some(name) => format!("{} by {name}", broker.address),
+        None => broker.address.clone(),
+    }
+}
+
+/// How a name stands: `2 addresses, 12s old`, or what is wrong with it first.
+pub fn name_note(name: &Name) -> String {
+    let s = if name.addresses == 1 { "" } else { "es" };
+    let addresses = format!("{} address{s}", count(name.addresses));
+    let mut parts = match (&name.trouble, name.age_seconds) {
+        (None, None) => vec!["not answered yet".to_owned()],
+        (None, Some(age)) => vec![format!("{addresses}, {} old", span(age))],
+        (Some(trouble), None) => vec![trouble.clone()],
+        (Some(trouble), Some(age)) => {
+            vec![trouble.clone(), format!("{addresses} kept, {} old", span(age))]
+        }
+    };
+    if name.spare_records > 0 {
+        parts.push(format!("{} of lower rank not used", count(name.spare_records)));
+    }
+    if name.beyond_limit > 0 {
+        parts.push(format!("{} beyond the limit", count(name.beyond_limit)));
+    }
+    if !name.unresolved.is_empty() {
+        parts.push(format!("no address: {}", name.unresolved.join(", ")));
+    }
+    parts.join("; ")
 }
 
 /// What a site is to this node.
@@ -231,6 +267,8 @@ pub fn condition_note(broker: &Broker) -> String {
     let since = span(broker.state_seconds);
     match (Condition::of(broker), broker.state) {
         (Condition::Maint, _) => String::new(),
+        (Condition::Leaving, BrokerState::Down) => format!("name gone, down {since}"),
+        (Condition::Leaving, _) => "name gone".to_owned(),
         (Condition::Drain, BrokerState::Up) => format!("up {since}"),
         (Condition::Drain, BrokerState::Full) => format!("full {since}"),
         (Condition::Drain, BrokerState::Down) => format!("down {since}"),

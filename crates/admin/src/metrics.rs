@@ -3,8 +3,10 @@
 //! Each family is one line of a table: name, kind, help, and where its number is. The tables
 //! are the reference too; a test holds `docs/metrics.md` to them. Labels are `site` on all,
 //! then `service`, `listener`, `broker`, and `state` or `reason` where one thing has several;
-//! in the families of the mesh, `peer_site`, `peer` and `purpose` too.
-//! Never a client id, and no label with more values than the configuration and the code have.
+//! in the families of the mesh, `peer_site`, `peer` and `purpose` too, and `name` and `records` in
+//! those of DNS names.
+//! Never a client id, and no label with more values than the configuration and the code have, but
+//! for brokers that are found by name: at most 1,024 a service, those that are leaving beside them.
 //! Rates are left to PromQL. What is not there (a limit, a check) has no sample.
 
 mod dns;
@@ -16,7 +18,7 @@ mod text;
 #[cfg(test)]
 mod tests;
 
-use family::{BROKER, Family, LISTENER, NODE, SERVICE};
+use family::{BROKER, Family, LISTENER, NAME, NODE, SERVICE};
 use text::{Kind, Number, Text};
 
 use crate::view::{
@@ -66,6 +68,13 @@ pub(crate) fn render(report: &Report) -> String {
             }
         });
     });
+    for family in NAME.iter().filter(|_| !report.names.is_empty()) {
+        text.family(family.kind, family.name, family.help);
+        for name in &report.names {
+            let labels = [("name", &*name.name), ("records", &*name.records)];
+            text.maybe(&labels, (family.number)(name));
+        }
+    }
     mesh::render(&mut text, report);
     dns::render(&mut text, report);
     provision::render(&mut text, report);

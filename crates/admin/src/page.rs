@@ -8,6 +8,7 @@
 
 mod dns;
 mod mesh;
+mod names;
 mod overview;
 mod panels;
 mod parts;
@@ -97,6 +98,7 @@ fn live(report: &Report) -> Markup {
             @if report.services.is_empty() {
                 p.none { "No service is configured." }
             }
+            @if !report.names.is_empty() { (names::section(&report.names)) }
             @if let Some(mesh) = &report.mesh { (mesh::section(mesh)) }
             @if let Some(dns) = &report.dns { (dns::section(dns)) }
         }

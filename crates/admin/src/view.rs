@@ -8,12 +8,14 @@ pub mod dns;
 mod event;
 mod from_core;
 pub mod mesh;
+mod name;
 mod provision;
 mod quantile;
 
 pub use dns::Dns;
 pub use event::{Event, EventKind, Events};
 pub use mesh::Mesh;
+pub use name::Name;
 pub use provision::{Provision, Tls};
 pub use quantile::Quantile;
 use serde::{Deserialize, Serialize};
@@ -46,6 +48,9 @@ pub struct Report {
     pub log_lines_dropped: u64,
     /// In the order of the configuration.
     pub services: Vec<Service>,
+    /// DNS names that brokers and nodes to join are found by.
+    #[serde(default)]
+    pub names: Vec<Name>,
     /// The mesh, `null` where there is none.
     #[serde(default)]
     pub mesh: Option<Mesh>,
@@ -178,6 +183,13 @@ pub struct Broker {
     pub name: String,
     /// Its address.
     pub address: String,
+    /// The DNS name that it was found by, `null` for one that is configured by its address.
+    #[serde(default)]
+    pub found_by: Option<String>,
+    /// The name does not lead there any longer: it takes no new flows, and is forgotten with its
+    /// last one.
+    #[serde(default)]
+    pub leaving: bool,
     /// Its share of the load.
     pub weight: u16,
     /// What health says.

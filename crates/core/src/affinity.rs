@@ -52,6 +52,18 @@ impl<T: Copy> Remembered<T> {
         self.by_use.insert(self.uses, client);
     }
 
+    /// Keeps those whose place is good.
+    pub(crate) fn retain(&mut self, good: impl Fn(&T) -> bool) {
+        let by_use = &mut self.by_use;
+        self.places.retain(|_, (place, used)| {
+            let stays = good(place);
+            if !stays {
+                by_use.remove(used);
+            }
+            stays
+        });
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.places.len()
     }
@@ -75,15 +87,26 @@ struct Place {
 impl Affinity {
     /// Over brokers with their names and weights.
     pub fn new<'a>(members: impl Iterator<Item = (BrokerId, &'a str, u16)>) -> Affinity {
-        let members: Vec<Place> = members
-            .map(|(broker, name, weight)| Place {
-                broker,
-                salt: ClientKey::of(name.as_bytes()).low(),
-                weight,
-            })
-            .collect();
-        let even = members.windows(2).all(|w| w[0].weight == w[1].weight);
-        Affinity { members, even, elsewhere: Remembered::new() }
+        let mut affinity =
+            Affinity { members: Vec::new(), even: true, elsewhere: Remembered::new() };
+        affinity.set_members(members);
+        affinity
+    }
+
+    /// Over these from now on. Only clients of brokers that went, and some that those that came
+    /// take over, have another first choice then.
+    pub fn set_members<'a>(&mut self, members: impl Iterator<Item = (BrokerId, &'a str, u16)>) {
+        let place = |(broker, name, weight): (BrokerId, &str, u16)| {
+            let salt = ClientKey::of(name.as_bytes()).low();
+            Place { broker, salt, weight }
+        };
+        self.members = members.map(place).collect();
+        self.even = self.members.windows(2).all(|w| w[0].weight == w[1].weight);
+    }
+
+    /// Nobody is remembered to be on `broker`. O(n) in those who are remembered.
+    pub fn forget(&mut self, broker: BrokerId) {
+        self.elsewhere.retain(|place| *place != broker);
     }
 
     /// The broker for `client` among those for which `fit` holds: where it was placed last,

@@ -100,6 +100,8 @@ pub(crate) struct Broker {
     state: BrokerState,
     state_since: Time,
     slow_start: Option<SlowStart>,
+    /// Since when no service uses it and no flow is there: its place may be another's one day.
+    pub(crate) vacant_since: Option<Time>,
 }
 
 impl Broker {
@@ -120,9 +122,21 @@ impl Broker {
             state: BrokerState::Up,
             state_since: now,
             slow_start: None,
+            vacant_since: None,
         };
         broker.begin_slow_start(now);
         broker
+    }
+
+    /// A service uses it to which a CONNECT means something.
+    pub(crate) fn speaks_mqtt(&mut self) {
+        self.health.speaks_mqtt();
+        self.fullness.may_ask(self.health.may_ask());
+    }
+
+    /// Whether it is looked after: not in maintenance, and not gone.
+    pub(crate) fn is_probed(&self) -> bool {
+        self.admin != AdminState::Maint && self.vacant_since.is_none()
     }
 
     /// Flows whose CONNACK has come.

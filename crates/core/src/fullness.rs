@@ -80,6 +80,11 @@ impl Fullness {
         Fullness { asks, ..Fullness::default() }
     }
 
+    /// Whether a probe may be sent to find out from now on.
+    pub fn may_ask(&mut self, asks: bool) {
+        self.asks = asks;
+    }
+
     /// The limit in force, if one was learned.
     pub fn limit(&self) -> Option<u32> {
         self.limit.map(|limit| limit.flows)

@@ -128,6 +128,16 @@ impl Health {
         self.check.is_some() && self.speaks_mqtt
     }
 
+    /// The same broker was looked after before: what was under way then is under way still.
+    pub fn carry_on(&mut self, before: &Health) {
+        (self.checking, self.fresh_running) = (before.checking, before.fresh_running);
+    }
+
+    /// A service uses it from now on to which a CONNECT means something.
+    pub fn speaks_mqtt(&mut self) {
+        self.speaks_mqtt = true;
+    }
+
     /// Asks whether the broker takes another client, if a probe may ask. `false` if none may.
     pub fn want_fresh(&mut self) -> bool {
         let may = self.may_ask();

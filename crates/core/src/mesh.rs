@@ -161,6 +161,7 @@ impl Mesh {
             }
             Input::LinkDown { link, cause } => self.link_down(now, link, cause),
             Input::Renew { link } => self.renew(now, link),
+            Input::JoinMoved { join } => self.topology.join_moved(now, join),
             Input::DialFailed { dial } => self.topology.failed(now, dial, &mut self.rng),
             Input::Heard { link, message } => self.heard(now, link, message),
             Input::Path { link, rtt, lost, sent } => self.path(link, rtt, lost, sent),

@@ -5,6 +5,7 @@
 
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::net::SocketAddr;
 use core::time::Duration;
 
 use crate::entry::{Networks, Place};
@@ -67,6 +68,9 @@ pub struct CheckPolicy {
 pub struct BrokerPolicy {
     /// Unique within the pool; what logs and pages call it.
     pub name: String,
+    /// Where it listens, by which it is known to be the same one. `None` where nobody can find it
+    /// a second time.
+    pub addr: Option<SocketAddr>,
     /// Flows at once, from all services together; `None` for no limit but FULL.
     pub maxconn: Option<u32>,
     /// `None` for no active check: passive evidence alone decides.

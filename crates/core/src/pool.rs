@@ -13,16 +13,20 @@
 mod abroad;
 mod carried;
 mod facts;
+mod members;
 mod report;
 mod service;
 mod settle;
 mod siblings;
 mod terms;
 
-use alloc::collections::VecDeque;
+use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
+use core::net::SocketAddr;
 
 pub use carried::{BrokerLoad, Declined, LentFigures, Load};
+use members::User;
+pub use members::{Admission, PLACES_MAX, REUSED_AFTER};
 pub use report::{BrokerFigures, Glance, ServiceFigures};
 use service::{Pick, Service};
 pub use terms::{
@@ -33,7 +37,6 @@ use crate::broker::{Broker, Fit};
 use crate::health::Health;
 use crate::id::{BrokerId, ServiceId};
 use crate::policy::{BrokerPolicy, Mode, Rules, ServicePolicy};
-use crate::report::AdminState;
 use crate::rng::Rng;
 use crate::time::Time;
 use crate::waiting::{Ticket, Waiter};
@@ -43,8 +46,10 @@ use crate::waiting::{Ticket, Waiter};
 pub struct Pool {
     brokers: Vec<Broker>,
     services: Vec<Service>,
-    /// For each broker, the services that use it.
-    users: Vec<Vec<ServiceId>>,
+    /// For each broker, the services that use it, or still have flows there.
+    users: Vec<Vec<User>>,
+    /// Where brokers are that can be found again.
+    by_addr: BTreeMap<SocketAddr, BrokerId>,
     outputs: VecDeque<Output>,
     rng: Rng,
     /// When time alone changes who may take a flow.
@@ -58,21 +63,23 @@ pub struct Pool {
 
 impl Pool {
     /// Every broker ready and taken to be Up until its first check. Ties are broken from
-    /// `seed`. At most 65,534 brokers.
+    /// `seed`. At most 65,534 brokers. Others may come and go later: see [`Pool::admit_broker`].
     pub fn new(
         brokers: Vec<BrokerPolicy>,
         services: Vec<ServicePolicy>,
         seed: u64,
         now: Time,
     ) -> Pool {
-        let mut users: Vec<Vec<ServiceId>> = brokers.iter().map(|_| Vec::new()).collect();
+        let mut users: Vec<Vec<User>> = brokers.iter().map(|_| Vec::new()).collect();
         let mut speaks_mqtt: Vec<bool> = brokers.iter().map(|_| false).collect();
         for (s, service) in services.iter().enumerate() {
             for member in &service.members {
-                users[member.broker.index()].push(ServiceId(s as u16));
+                users[member.broker.index()].push(User::new(ServiceId(s as u16)));
                 speaks_mqtt[member.broker.index()] |= service.mode == Mode::Mqtt;
             }
         }
+        let by_addr = brokers.iter().zip(0..);
+        let by_addr = by_addr.filter_map(|(broker, b)| Some((broker.addr?, BrokerId(b)))).collect();
         let names: Vec<_> = brokers.iter().map(|broker| broker.name.clone()).collect();
         let brokers: Vec<_> = brokers
             .into_iter()
@@ -89,6 +96,7 @@ impl Pool {
             brokers,
             services,
             users,
+            by_addr,
             outputs,
             rng,
             next_change: Time::NEVER,
@@ -178,6 +186,7 @@ impl Pool {
             broker: self.brokers[token.broker.index()].flows.now(),
             service: self.services[token.service.index()].flows.now(),
         };
+        self.leaves(token.service, token.broker, now);
         self.refresh(now);
         self.touch(token.broker, now);
         self.serve_users(token.broker, now);
@@ -209,7 +218,7 @@ impl Pool {
     /// When [`Fact::Tick`] is due.
     pub fn poll_timeout(&self) -> Time {
         // In maintenance nothing is probed, so nothing can be due.
-        let probed = self.brokers.iter().filter(|b| b.admin != AdminState::Maint);
+        let probed = self.brokers.iter().filter(|b| b.is_probed());
         let health = probed.map(|b| b.health.next_timeout()).min();
         let rate = self.services.iter().map(Service::next_timeout).min();
         self.next_change
@@ -223,7 +232,10 @@ impl Pool {
         let placed: u32 = self.services.iter().map(|s| s.flows.now()).sum();
         let held: u32 = self.brokers.iter().map(|b| b.flows.now()).sum();
         assert_eq!(placed, held, "what services placed is what brokers hold");
-        for broker in &self.brokers {
+        for (broker, users) in self.brokers.iter().zip(&self.users) {
+            let theirs: u32 = users.iter().map(|user| user.flows).sum();
+            assert_eq!(theirs, broker.flows.now(), "a broker's flows are its services' flows");
+            assert!(broker.vacant_since.is_none() || users.is_empty(), "nobody uses what is left");
             assert!(broker.unanswered <= broker.flows.now(), "an opening is a flow");
             if let Some(max) = broker.limit() {
                 assert!(broker.flows.now() <= max, "our share of maxconn holds");
@@ -258,8 +270,9 @@ impl Pool {
         self.ask_sibling(id, now);
         let broker = &self.brokers[id.index()];
         self.next_change = self.next_change.min(broker.next_timeout(now));
-        for service in &self.users[id.index()] {
-            self.services[service.index()].enter(id, plays.then_some(load), &mut self.rng);
+        for user in &self.users[id.index()] {
+            let service = &mut self.services[user.service.index()];
+            service.enter(id, plays.then_some(load), &mut self.rng);
         }
     }
 
@@ -285,6 +298,7 @@ impl Pool {
         if let (true, Some(last)) = (elsewhere, avoid.last()) {
             self.brokers[last.index()].tally.redispatched_away += 1;
         }
+        self.enters(service, id);
         let user = &mut self.services[service.index()];
         user.seated(id, waiter.attempt, elsewhere, now);
         let from = waiter.carried.map(|carried| carried.from);
@@ -299,7 +313,7 @@ impl Pool {
 
     fn serve_users(&mut self, id: BrokerId, now: Time) {
         for u in 0..self.users[id.index()].len() {
-            self.serve(self.users[id.index()][u], now);
+            self.serve(self.users[id.index()][u].service, now);
         }
     }
 
@@ -310,23 +324,28 @@ impl Pool {
             state.refresh(now);
             let Some((ticket, pick)) = state.next_served(&self.brokers, now) else { return };
             let Some(waiter) = state.room.leave(ticket) else { return };
-            // Our own clients may have taken the room meanwhile, unless it was lent.
-            let unlent = waiter.carried.is_some_and(|carried| !carried.leased);
-            if unlent && self.room(service, now).others == 0 {
-                let full = Output::TurnedAway(waiter.flow, ticket, Rejection::Full);
-                self.outputs.push_back(full);
-                continue;
+            self.call(service, ticket, waiter, pick, now);
+        }
+    }
+
+    /// One who waited, and has left the room, goes where it can now.
+    fn call(&mut self, service: ServiceId, ticket: Ticket, waiter: Waiter, pick: Pick, now: Time) {
+        // Our own clients may have taken the room meanwhile, unless it was lent.
+        let unlent = waiter.carried.is_some_and(|carried| !carried.leased);
+        if unlent && self.room(service, now).others == 0 {
+            let full = Output::TurnedAway(waiter.flow, ticket, Rejection::Full);
+            self.outputs.push_back(full);
+            return;
+        }
+        let state = &mut self.services[service.index()];
+        match pick {
+            Pick::Now(broker) => {
+                let token = self.seat(service, broker, &waiter, &waiter.avoid, now);
+                self.outputs.push_back(Output::Granted(waiter.flow, ticket, token));
             }
-            let state = &mut self.services[service.index()];
-            match pick {
-                Pick::Now(broker) => {
-                    let token = self.seat(service, broker, &waiter, &waiter.avoid, now);
-                    self.outputs.push_back(Output::Granted(waiter.flow, ticket, token));
-                }
-                Pick::Later(bound) => state.room.sit(ticket, waiter, bound),
-                Pick::Never(rejection) => {
-                    self.outputs.push_back(Output::TurnedAway(waiter.flow, ticket, rejection));
-                }
+            Pick::Later(bound) => state.room.sit(ticket, waiter, bound),
+            Pick::Never(rejection) => {
+                self.outputs.push_back(Output::TurnedAway(waiter.flow, ticket, rejection));
             }
         }
     }

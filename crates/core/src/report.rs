@@ -13,6 +13,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::time::Duration;
 
+pub use crate::discovery::NameFigures;
 pub use dns::DnsReport;
 pub use event::{Event, EventKind};
 pub use mesh::{Expiry, MeshCounts, MeshFigures, MeshLink, MeshSite, SiteService, TrustFigures};
@@ -122,6 +123,10 @@ pub struct BrokerReport {
     pub name: String,
     /// Its address.
     pub addr: String,
+    /// The DNS name that it was found by; `None` for one that the configuration names by address.
+    pub found_by: Option<String>,
+    /// The name does not say it any longer: no new flows, and it is forgotten with its last one.
+    pub leaving: bool,
     /// Its share of the load.
     pub weight: u16,
     /// What health says.
@@ -270,6 +275,8 @@ pub struct NodeReport {
     pub log_lines_dropped: u64,
     /// All services.
     pub services: Vec<ServiceReport>,
+    /// DNS names that it looks up, and how they stand.
+    pub names: Vec<NameFigures>,
     /// The mesh, if there is one.
     pub mesh: Option<MeshFigures>,
     /// The DNS server, if there is one.

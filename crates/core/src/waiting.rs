@@ -103,6 +103,15 @@ impl WaitingRoom {
         })
     }
 
+    /// All who wait for `broker` alone, oldest first.
+    pub(crate) fn all_bound(&self, broker: BrokerId) -> Vec<Ticket> {
+        let of_this = (broker, false, Ticket(0))..=(broker, true, Ticket(u64::MAX));
+        let mut tickets: Vec<Ticket> =
+            self.bound.range(of_this).map(|(_, _, ticket)| *ticket).collect();
+        tickets.sort_unstable();
+        tickets
+    }
+
     /// Whether more are choosy than are looked at, so that one who leaves makes another seen.
     pub(crate) fn hides_some(&self) -> bool {
         self.choosy.len() > LOOK

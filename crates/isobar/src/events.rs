@@ -46,6 +46,7 @@ fn line(event: &Event) -> String {
         EventKind::Site => "site",
         EventKind::Node => "node",
         EventKind::Broker => "broker",
+        EventKind::Name => "name",
     };
     let mut line = format!("{} {kind} {} is {}", local(event.at_seconds), event.name, event.is);
     if let Some(was) = &event.was {

@@ -15,7 +15,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use isobar_admin::human::{self, Condition};
-use isobar_admin::view::{Broker, Report, Service};
+use isobar_admin::view::{Broker, Name, Report, Service};
 
 /// For connecting, asking and reading together.
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -303,6 +303,10 @@ fn table(report: &Report) -> String {
         out.push('\n');
         push_service(&mut out, service);
     }
+    if !report.names.is_empty() {
+        out.push('\n');
+        push_names(&mut out, &report.names);
+    }
     if let Some(mesh) = &report.mesh {
         mesh::push(&mut out, mesh);
     }
@@ -320,6 +324,22 @@ fn table(report: &Report) -> String {
     out.chars()
         .map(|c| if c.is_control() && c != '\n' { char::REPLACEMENT_CHARACTER } else { c })
         .collect()
+}
+
+fn push_names(out: &mut String, names: &[Name]) {
+    let head = ["NAME", "RECORDS", "LOOKUPS", "FAILED", "NEXT", "STATUS"].map(str::to_owned);
+    let row = |name: &Name| {
+        [
+            one_line(&name.name),
+            one_line(&name.records),
+            human::count(name.lookups),
+            human::count(name.lookups_failed),
+            human::span(name.next_seconds),
+            one_line(&human::name_note(name)),
+        ]
+    };
+    let rows: Vec<[String; 6]> = std::iter::once(head).chain(names.iter().map(row)).collect();
+    push_rows(out, &rows, &[0, 1, 5]);
 }
 
 fn push_service(out: &mut String, service: &Service) {
@@ -403,7 +423,7 @@ fn broker_row(broker: &Broker) -> [String; 13] {
         human::count(broker.redispatched_away),
         human::count(broker.downs),
         human::last_check(broker),
-        one_line(&broker.address),
+        one_line(&human::address(broker)),
     ]
 }
 

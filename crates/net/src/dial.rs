@@ -3,8 +3,11 @@
 use std::io;
 use std::net::SocketAddr;
 
+use isobar_core::mesh::BrokerKey;
+use isobar_core::report::Traffic;
 use isobar_core::retry::Failure;
 
+use crate::counters::Moved;
 use crate::leg::Leg;
 use crate::settings::{BrokerSettings, Credentials, ProxyVersion};
 use crate::source::{BindError, Lease, Sources};
@@ -19,12 +22,22 @@ pub struct Broker {
     pub name: std::sync::Arc<str>,
     /// Where it listens.
     pub addr: SocketAddr,
+    /// What all nodes of a site call it.
+    pub key: BrokerKey,
+    /// The DNS name that has led there, if one has.
+    pub found_by: Option<String>,
     /// The PROXY protocol it wants.
     pub send_proxy: Option<ProxyVersion>,
     /// For the MQTT probe.
     pub credentials: Option<Credentials>,
     sources: Sources,
+    moved: Box<[Alone]>,
 }
+
+/// One worker's part of what was moved, on a cache line that no other worker writes to.
+#[derive(Debug, Default)]
+#[repr(align(64))]
+struct Alone(Moved);
 
 /// A connection to a broker, with the port it holds.
 #[derive(Debug)]
@@ -36,15 +49,30 @@ pub struct Upstream {
 }
 
 impl Broker {
-    /// As configured.
-    pub fn new(settings: &BrokerSettings, seed: u64) -> Broker {
+    /// As configured, for flows of so many workers.
+    pub fn new(settings: &BrokerSettings, seed: u64, workers: usize) -> Broker {
         Broker {
             name: settings.policy.name.as_str().into(),
             addr: settings.addr,
+            key: BrokerKey::of(&settings.addr.to_string()),
+            found_by: settings.found_by.clone(),
             send_proxy: settings.send_proxy,
             credentials: settings.credentials.clone(),
             sources: Sources::new(&settings.source, seed),
+            moved: (0..workers).map(|_| Alone::default()).collect(),
         }
+    }
+
+    /// Bytes moved by one worker.
+    pub fn moved(&self, worker: usize) -> &Moved {
+        &self.moved[worker].0
+    }
+
+    /// Bytes moved by all of them.
+    pub fn traffic(&self) -> Traffic {
+        let mut traffic = Traffic::default();
+        self.moved.iter().for_each(|moved| moved.0.add_to(&mut traffic));
+        traffic
     }
 
     /// Connects for a probe: a shortage of our own ports is no news of the broker.

@@ -10,6 +10,7 @@ pub mod data;
 mod dial;
 mod driver;
 mod foreign;
+pub mod joins;
 pub mod lease;
 mod link;
 mod local;
@@ -29,6 +30,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use isobar_core::discovery::Families;
 use isobar_core::id::{PeerId, ServiceId, SiteId};
 use isobar_core::mesh::{BrokerKey, Identity, Mesh, MeshPolicy, MeshReport, MeshRules};
 use isobar_core::outlook::{Outlook, Standing};
@@ -38,17 +40,19 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::journal::Journal;
-use crate::settings::{JoinAddress, MeshSettings};
+use crate::resolver::Resolver;
+use crate::settings::MeshSettings;
 use counters::MeshCounters;
 use data::DataLinks;
 use dial::Dialer;
+use joins::Joins;
 use link::Links;
 use local::Local;
 use names::Names;
 use runtime::Desks;
 use trust::Trust;
 
-pub use local::{Workers, key};
+pub use local::Workers;
 
 /// What links have to tell the driver: it is quick, and links wait.
 const EVENTS_MAX: usize = 4_096;
@@ -114,14 +118,16 @@ pub struct Bound {
     orders: mpsc::Receiver<Order>,
     counters: Arc<MeshCounters>,
     mesh: Mesh,
+    names: Names,
     clock: Clock,
     journal: Arc<Journal>,
 }
 
 impl Bound {
-    /// Binds the UDP socket.
+    /// Binds the UDP socket. What `joins` stands for is for others to find out.
     pub fn new(
         settings: &MeshSettings,
+        (joins, resolver): (Arc<Joins>, Resolver),
         trust: Arc<Trust>,
         seed: u64,
         clock: Clock,
@@ -130,15 +136,11 @@ impl Bound {
         let socket = std::net::UdpSocket::bind(settings.bind)?;
         let addr = socket.local_addr()?;
         let own = trust.own();
-        let join = settings.join.iter().map(|join| match join {
-            JoinAddress::Address(addr) => addr.to_string(),
-            JoinAddress::Name(host, port) => format!("{host}:{port}"),
-        });
         let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
         let policy = MeshPolicy {
             me: Identity { site: own.site.clone(), node: own.node.clone() },
             advertise: vec![settings.advertise.to_string()],
-            join: join.collect(),
+            join: joins.addresses(),
             known: Vec::new(),
             // Only a beginning: whoever knows a higher one says so.
             incarnation: since.map_or(1, |since| since.as_millis() as u64),
@@ -160,6 +162,11 @@ impl Bound {
             counters: counters.clone(),
             trust: trust.clone(),
         });
+        let families = match settings.bind.is_ipv4() {
+            true => Families::V4,
+            false => Families::V6First,
+        };
+        let names = Names { joins, resolver, families };
         let settings = settings.clone();
         Ok(Bound {
             handle,
@@ -173,6 +180,7 @@ impl Bound {
             orders,
             counters,
             mesh,
+            names,
             clock,
             journal,
         })
@@ -187,7 +195,8 @@ impl Bound {
         ending: CancellationToken,
     ) {
         let Bound { handle, socket, trust, outlook, report, .. } = self;
-        let Bound { wanted, orders, mesh, clock, journal, .. } = self;
+        let Bound { wanted, orders, mesh, names, clock, journal, .. } = self;
+        let joins = names.joins.clone();
         let transport = transport::transport(self.settings.gso);
         let (events, incoming) = mpsc::channel(EVENTS_MAX);
         let desks = Desks::new(workers.desks.iter().map(|(handle, _)| handle.clone()).collect());
@@ -199,8 +208,7 @@ impl Bound {
                 std::process::abort();
             }
         };
-        let dialer =
-            Arc::new(Dialer { endpoint, trust: trust.clone(), transport, names: Names::default() });
+        let dialer = Arc::new(Dialer { endpoint, trust: trust.clone(), transport, names });
         dialer.endpoint.set_server_config(Some(accept::server_config(&dialer)));
         let links = Arc::new(Links::new(events, self.counters, trust.clone()));
         let stop = CancellationToken::new();
@@ -210,6 +218,7 @@ impl Bound {
         let parts = driver::Parts {
             mesh,
             clock,
+            joins,
             dialer,
             links,
             events: incoming,

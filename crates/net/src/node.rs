@@ -20,25 +20,29 @@ use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::brokers::Brokers;
 use crate::clock::Clock;
 use crate::counters::{Count, Moved};
 use crate::descriptors::{self, Descriptors};
 use crate::dial::Broker;
+use crate::discovery::{Finder, Names};
 use crate::driver;
 use crate::farewell::FAREWELLS_MAX;
 use crate::journal::Journal;
 use crate::listener;
 use crate::log::FlowLogger;
 use crate::mesh::alone::Alone;
+use crate::mesh::joins::Joins;
 use crate::mesh::trust::{FileError, Trust};
 use crate::mesh::{self, MeshHandle, Workers};
 use crate::pools::Pools;
 use crate::registry::Registry;
+use crate::resolver::Resolver;
 use crate::service::{Listener, Service};
 use crate::settings::{MeshSettings, NodeSettings};
 use crate::signpost::Signpost;
 use crate::tls::{self, Certificates, TlsError};
-use crate::worker::{NodeShared, Traffic, Worker};
+use crate::worker::{NodeShared, Worker};
 
 /// Clients beyond `maxconn` that are answered at once.
 const ANSWERING_MAX: usize = 128;
@@ -105,6 +109,8 @@ pub struct Node {
     pub(crate) shared: Arc<NodeShared>,
     pub(crate) services: Vec<Arc<Service>>,
     pub(crate) pools: Vec<Arc<Pools>>,
+    /// What is looked up, if anything is.
+    pub(crate) names: Option<Arc<Names>>,
     pub(crate) descriptors: Descriptors,
     pub(crate) stopping: AtomicBool,
     accepting: CancellationToken,
@@ -146,15 +152,15 @@ impl Node {
         let tls = tables.map(|table| table.map(Arc::new)).collect::<Result<Vec<_>, _>>();
         let tls = tls.map_err(StartError::Tls)?;
         let mesh = settings.mesh.as_ref();
-        let mesh = mesh.map(|mesh| bind_mesh(mesh, settings.seed, clock, journal.clone()));
+        let joins = Arc::new(Joins::new(mesh.map_or(&[], |mesh| &mesh.join)));
+        let names = || (joins.clone(), Resolver::new(&settings.resolvers));
+        let mesh = mesh.map(|mesh| bind_mesh(mesh, names(), settings.seed, clock, journal.clone()));
         let mesh = mesh.transpose()?;
         let tunnels = mesh.as_ref().map(|mesh| mesh.handle.addr);
         let (services, pools, bound) = assemble(&settings, tunnels, clock)?;
         let listeners: usize = services.iter().map(|s| s.listeners.len()).sum();
-        let traffic = || Traffic {
-            brokers: settings.brokers.iter().map(|_| Moved::default()).collect(),
-            listeners: (0..listeners).map(|_| Moved::default()).collect(),
-        };
+        let traffic = || (0..listeners).map(|_| Moved::default()).collect();
+        let finder = Finder::new(&settings, &services, joins, journal.clone(), clock);
         let shared = Arc::new(NodeShared {
             clock,
             limit: NodeLimit::new(descriptors.maxconn),
@@ -180,6 +186,7 @@ impl Node {
             shared,
             services,
             pools,
+            names: finder.as_ref().map(Finder::names),
             descriptors,
             stopping: AtomicBool::new(false),
             accepting: CancellationToken::new(),
@@ -192,7 +199,7 @@ impl Node {
             log,
             outlook,
         };
-        node.run(bound, mesh, alone)?;
+        node.run(bound, finder, mesh, alone)?;
         Ok(node)
     }
 
@@ -293,6 +300,7 @@ impl Node {
     fn run(
         &mut self,
         bound: Vec<Bound>,
+        finder: Option<Finder>,
         mesh: Option<mesh::Bound>,
         alone: Option<watch::Sender<Arc<Outlook>>>,
     ) -> Result<(), StartError> {
@@ -318,7 +326,7 @@ impl Node {
                 outlook,
             });
             let node = format!("{site}-{node}-{own:08x}");
-            driver::run(pools, services, shared, node, alone, ending)
+            driver::run(pools, services, finder, shared, node, alone, ending)
         })?;
         if !self.tls.is_empty() {
             let (reload, ending) = (self.reload.subscribe(), self.ending.clone());
@@ -371,12 +379,13 @@ impl Node {
 
 fn bind_mesh(
     settings: &MeshSettings,
+    names: (Arc<Joins>, Resolver),
     seed: u64,
     clock: Clock,
     journal: Arc<Journal>,
 ) -> Result<mesh::Bound, StartError> {
     let trust = Trust::load(settings.trust.clone()).map_err(StartError::Trust)?;
-    mesh::Bound::new(settings, Arc::new(trust), seed, clock, journal)
+    mesh::Bound::new(settings, names, Arc::new(trust), seed, clock, journal)
         .map_err(|error| StartError::BindMesh(settings.bind, error))
 }
 
@@ -462,8 +471,9 @@ fn assemble(
         let pools = Pools::new(brokers, policies.clone(), seed, clock);
         let dials: Vec<_> = members
             .iter()
-            .map(|b| Arc::new(Broker::new(&settings.brokers[*b], settings.seed)))
+            .map(|b| Arc::new(Broker::new(&settings.brokers[*b], settings.seed, settings.workers)))
             .collect();
+        let dials = Arc::new(Brokers::new(dials));
         for (at, (&s, policy)) in group.iter().zip(policies).enumerate() {
             let wanted = &settings.services[s];
             let mut listeners = Vec::new();
@@ -492,8 +502,12 @@ fn assemble(
     Ok((services.into_values().collect(), all_pools, bound))
 }
 
-/// Services that share brokers, directly or through others, belong together.
+/// Services that share brokers, directly or through others, belong together. Where some are found
+/// by name, any service may come to share any broker, so that all belong together.
 fn groups(settings: &NodeSettings) -> Vec<Vec<usize>> {
+    if settings.services.iter().any(|service| !service.names.is_empty()) {
+        return vec![(0..settings.services.len()).collect()];
+    }
     let mut groups: Vec<(Vec<usize>, Vec<usize>)> = Vec::new();
     for (s, service) in settings.services.iter().enumerate() {
         let mut brokers: Vec<usize> =

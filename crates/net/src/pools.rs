@@ -14,9 +14,9 @@ use isobar_core::flow::Ask;
 use isobar_core::fullness::Evidence;
 use isobar_core::health::ProbeKind;
 use isobar_core::id::{BrokerId, FlowId, PeerId, ServiceId, SiteId};
-use isobar_core::policy::{BrokerPolicy, ServicePolicy};
+use isobar_core::policy::{BrokerPolicy, Member, ServicePolicy};
 use isobar_core::pool::{
-    Carried, Fact, Left, Notice, Outcome, Output, Placement, Pool, Rejection, Request,
+    Admission, Carried, Fact, Left, Notice, Outcome, Output, Placement, Pool, Rejection, Request,
     ServiceFigures, Token,
 };
 use isobar_core::report::Histogram;
@@ -69,6 +69,8 @@ pub enum Duty {
     AskPlaces(PeerId, BrokerId, u32),
     /// Ask a site's node for so many places ahead.
     AskLease(ServiceId, SiteId, PeerId, u32),
+    /// Probe it no more.
+    Forget(BrokerId),
     /// Log it.
     Notice(Notice),
 }
@@ -178,6 +180,24 @@ impl Pools {
         self.holds.histogram()
     }
 
+    /// The place of a broker that was found.
+    pub fn admit(&self, policy: BrokerPolicy) -> Option<Admission> {
+        self.lock().pool.admit_broker(self.clock.now(), policy)
+    }
+
+    /// A service has these brokers from now on.
+    pub fn handle_members(self: &Arc<Pools>, service: ServiceId, members: &[Member]) {
+        let mut inner = self.lock();
+        inner.pool.handle_members(self.clock.now(), service, members);
+        self.finish(inner);
+        self.stir.notify_one();
+    }
+
+    /// Whether a service has that broker.
+    pub fn has_member(&self, service: ServiceId, broker: BrokerId) -> bool {
+        self.lock().pool.has_member(service, broker)
+    }
+
     /// Whether every broker has given a first sign.
     pub fn is_known(&self) -> bool {
         self.lock().pool.is_known()
@@ -242,6 +262,7 @@ impl Pools {
                 (Output::AskLease { service, site, door, n }, Some(duties)) => {
                     duties.push(Duty::AskLease(service, site, door, n));
                 }
+                (Output::Forgotten(broker), Some(duties)) => duties.push(Duty::Forget(broker)),
                 (Output::Notice(notice), Some(duties)) => duties.push(Duty::Notice(notice)),
                 (output, None) => later.push(output),
             }

@@ -240,11 +240,13 @@ mod tests {
         let settings = BrokerSettings {
             policy: BrokerPolicy {
                 name: "b".to_owned(),
+                addr: None,
                 maxconn: None,
                 check: None,
                 slow_start: Duration::ZERO,
             },
             addr: listener.local_addr().expect("it is bound"),
+            found_by: None,
             source: Vec::new(),
             send_proxy: None,
             credentials: None,
@@ -252,7 +254,7 @@ mod tests {
         let clock = Clock::start();
         let prober = Prober {
             id: BrokerId(0),
-            broker: Arc::new(Broker::new(&settings, 1)),
+            broker: Arc::new(Broker::new(&settings, 1, 1)),
             client_id: "probe".to_owned(),
             clock,
         };

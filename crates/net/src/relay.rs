@@ -8,6 +8,7 @@
 use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -22,7 +23,7 @@ use tokio::time::Sleep;
 
 use crate::buffer;
 use crate::counters::add_alone;
-use crate::dial::Upstream;
+use crate::dial::{Broker, Upstream};
 use crate::farewell;
 use crate::leg::Leg;
 use crate::pools::Place;
@@ -58,6 +59,8 @@ pub struct Relay {
     client: Leg,
     upstream: Upstream,
     placed: Place,
+    /// The broker, if it is one of ours.
+    broker: Option<Arc<Broker>>,
     committed: Committed,
     protocol: Protocol,
     key: Option<ClientKey>,
@@ -99,11 +102,13 @@ impl Relay {
             upstream.stream.watch_peer();
         }
         story.card.committed(placed.broker(), idle_limit, story.worker.registry.second());
+        let broker = placed.broker().map(|id| story.service.broker(id));
         Relay {
             story,
             client,
             upstream,
             placed,
+            broker,
             committed,
             protocol,
             key,
@@ -340,10 +345,9 @@ impl Relay {
         let n = n as u64;
         self.half(direction).bytes += n;
         let story = &self.story;
-        let traffic = story.worker.traffic();
-        let broker = self.placed.broker().map(|id| story.service.first_broker + id.index());
-        let listener = &traffic.listeners[story.listener().index];
-        let counts = broker.map(|broker| &traffic.brokers[broker]).into_iter().chain([listener]);
+        let listener = &story.worker.traffic()[story.listener().index];
+        let broker = self.broker.as_ref().map(|broker| broker.moved(story.worker.index));
+        let counts = broker.into_iter().chain([listener]);
         for count in counts {
             match direction {
                 Direction::FromClient => add_alone(&count.inward, n),

@@ -26,7 +26,8 @@ impl Node {
         let services: Vec<_> =
             services.map(|(service, figures)| self.service(service, figures)).collect();
         let (cur, max, limit) = self.shared.limit.figures();
-        let known = self.pools.iter().all(|pool| pool.is_known());
+        let known = self.pools.iter().all(|pool| pool.is_known())
+            && self.names.as_ref().is_none_or(|names| names.is_known());
         let state = match (self.stopping.load(Ordering::Relaxed), known) {
             (true, _) => NodeState::Stopping,
             (false, true) => NodeState::Ready,
@@ -55,6 +56,7 @@ impl Node {
             accept_pauses: self.shared.accept_pauses.value(),
             log_lines_dropped: self.shared.logger.dropped(),
             services,
+            names: self.names.as_ref().map_or_else(Vec::new, |names| names.figures()),
             mesh,
             // Not of this crate: whoever runs it fills it in.
             dns: None,
@@ -81,7 +83,7 @@ impl Node {
         let listeners = service.listeners.iter().zip(0..).map(|(listener, at)| {
             let mut moved = Traffic::default();
             for worker in &self.shared.traffic {
-                worker.listeners[listener.index].add_to(&mut moved);
+                worker[listener.index].add_to(&mut moved);
             }
             traffic.bytes_in += moved.bytes_in;
             traffic.bytes_out += moved.bytes_out;
@@ -96,12 +98,9 @@ impl Node {
         });
         let listeners = listeners.collect();
         let brokers = figures.brokers.into_iter().map(|(id, figures)| {
-            let mut moved = Traffic::default();
-            for worker in &self.shared.traffic {
-                worker.brokers[service.first_broker + id.index()].add_to(&mut moved);
-            }
-            let addr = service.broker(id).addr.to_string();
-            BrokerReport { addr, traffic: moved, ..figures }
+            let broker = service.broker(id);
+            let (addr, found_by) = (broker.addr.to_string(), broker.found_by.clone());
+            BrokerReport { addr, found_by, traffic: broker.traffic(), ..figures }
         });
         ServiceReport {
             brokers: brokers.collect(),

@@ -12,6 +12,7 @@ use isobar_core::reception::ReceptionPolicy;
 use isobar_core::takeover::{Heard, Precedence, Taken, Takeover};
 use isobar_core::time::Time;
 
+use crate::brokers::Brokers;
 use crate::counters::{Count, Gauge, ServiceCounters};
 use crate::dial::Broker;
 use crate::pools::Pools;
@@ -59,7 +60,7 @@ pub struct Service {
     /// Where its flows are placed.
     pub pools: Arc<Pools>,
     /// The pool's brokers, by their id.
-    pub brokers: Vec<Arc<Broker>>,
+    pub brokers: Arc<Brokers>,
     /// The index, among all brokers of the node, of the pool's first.
     pub first_broker: usize,
     /// Bound addresses, and where there is a mesh one more, for tunnels.
@@ -91,7 +92,7 @@ impl Service {
         id: ServiceId,
         policy: ServicePolicy,
         pools: Arc<Pools>,
-        brokers: Vec<Arc<Broker>>,
+        brokers: Arc<Brokers>,
         first_broker: usize,
         (listeners, tunnels): (Vec<Listener>, Option<u16>),
         settings: &ServiceSettings,
@@ -124,15 +125,16 @@ impl Service {
     }
 
     /// A broker of the pool.
-    pub fn broker(&self, id: BrokerId) -> &Arc<Broker> {
-        &self.brokers[id.index()]
+    pub fn broker(&self, id: BrokerId) -> Arc<Broker> {
+        self.brokers.at(id)
     }
 
     /// The broker that a Server Reference (`host:port`) names, if it is one of this service's.
     pub fn broker_named(&self, reference: &str) -> Option<BrokerId> {
         let addr: SocketAddr = reference.parse().ok()?;
-        let member = |m: &&isobar_core::policy::Member| self.broker(m.broker).addr == addr;
-        self.policy.members.iter().find(member).map(|m| m.broker)
+        let at = self.brokers.all().iter().position(|broker| broker.addr == addr)?;
+        let broker = BrokerId(at as u16);
+        self.pools.has_member(self.id, broker).then_some(broker)
     }
 
     /// A flow that came at `since` was accepted for `client`; returns the one that must end.

@@ -6,6 +6,7 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use isobar_core::discovery::Target;
 use isobar_core::policy::{BrokerPolicy, ServicePolicy, SourceLimits};
 use isobar_core::reception::ReceptionPolicy;
 
@@ -35,6 +36,17 @@ pub struct NodeSettings {
     pub mesh: Option<MeshSettings>,
     /// Certificates that clients are shown, by their names.
     pub tls: Vec<TlsSettings>,
+    /// Name servers to ask; none of them for the system's.
+    pub resolvers: Vec<SocketAddr>,
+}
+
+impl NodeSettings {
+    /// Whether anything is to be looked up while the node runs.
+    pub fn has_names(&self) -> bool {
+        let join = self.mesh.iter().flat_map(|mesh| &mesh.join);
+        let mut join = join.filter(|join| !matches!(join, JoinAddress::Address(_)));
+        join.next().is_some() || self.services.iter().any(|service| !service.names.is_empty())
+    }
 }
 
 /// How this node meets others.
@@ -59,6 +71,8 @@ pub enum JoinAddress {
     Address(SocketAddr),
     /// At any address of a DNS name, with this port. It was not looked up yet.
     Name(String, u16),
+    /// Where the SRV records of a DNS name say.
+    Service(String),
 }
 
 /// One broker.
@@ -68,12 +82,50 @@ pub struct BrokerSettings {
     pub policy: BrokerPolicy,
     /// Where it listens.
     pub addr: SocketAddr,
+    /// The DNS name that has led there, if one has.
+    pub found_by: Option<String>,
     /// Addresses and ports to connect from; empty leaves the choice to the system.
     pub source: Vec<SourceRange>,
     /// PROXY protocol towards the broker.
     pub send_proxy: Option<ProxyVersion>,
     /// For the MQTT probe.
     pub credentials: Option<Credentials>,
+}
+
+/// Brokers that a DNS name leads to: one at each of its addresses, as long as it has that address.
+#[derive(Clone, Debug)]
+pub struct NamedBrokers {
+    /// The name; never an address.
+    pub at: Target,
+    /// As the configuration spells it.
+    pub found_by: String,
+    /// What logs call them, each with its address behind.
+    pub name: String,
+    /// Their weight, where no SRV record has one.
+    pub weight: u16,
+    /// What core knows of each, but for its name and address.
+    pub policy: BrokerPolicy,
+    /// Addresses and ports to connect from; empty leaves the choice to the system.
+    pub source: Vec<SourceRange>,
+    /// PROXY protocol towards them.
+    pub send_proxy: Option<ProxyVersion>,
+    /// For the MQTT probe.
+    pub credentials: Option<Credentials>,
+}
+
+impl NamedBrokers {
+    /// The one at that address.
+    pub fn broker(&self, addr: SocketAddr) -> BrokerSettings {
+        let name = format!("{}@{addr}", self.name);
+        BrokerSettings {
+            policy: BrokerPolicy { name, addr: Some(addr), ..self.policy.clone() },
+            addr,
+            found_by: Some(self.found_by.clone()),
+            source: self.source.clone(),
+            send_proxy: self.send_proxy,
+            credentials: self.credentials.clone(),
+        }
+    }
 }
 
 /// An address to connect from, with the ports that may be used.
@@ -112,8 +164,10 @@ impl fmt::Debug for Credentials {
 /// One service.
 #[derive(Clone, Debug)]
 pub struct ServiceSettings {
-    /// What core knows of it.
+    /// What core knows of it. `members` are the brokers that are given by address.
     pub policy: ServicePolicy,
+    /// The brokers that are given by name.
+    pub names: Vec<NamedBrokers>,
     /// Addresses to listen on.
     pub binds: Vec<SocketAddr>,
     /// What clients are told; where it is empty, `binds` without wildcards.

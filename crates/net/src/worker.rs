@@ -38,17 +38,8 @@ pub struct NodeShared {
     pub mesh: OnceLock<Arc<MeshHandle>>,
     /// Who knows where clients shall go, once there is one.
     pub signpost: OnceLock<Signpost>,
-    /// Bytes per worker and broker, and per worker and listener.
-    pub traffic: Vec<Traffic>,
-}
-
-/// Bytes moved by one worker.
-#[derive(Debug)]
-pub struct Traffic {
-    /// By broker of the node.
-    pub brokers: Vec<Moved>,
-    /// By listener of the node.
-    pub listeners: Vec<Moved>,
+    /// Bytes per worker and listener of the node.
+    pub traffic: Vec<Vec<Moved>>,
 }
 
 /// One worker.
@@ -65,8 +56,8 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// Its traffic.
-    pub fn traffic(&self) -> &Traffic {
+    /// What it has moved, by listener.
+    pub fn traffic(&self) -> &[Moved] {
         &self.node.traffic[self.index]
     }
 

@@ -60,8 +60,9 @@ pub(crate) struct Desk {
     waiting: Vec<(usize, usize)>,
     /// Since when there have been some of the latter.
     waiting_since: Vec<Time>,
-    /// New flows and budgeted retries of each service.
+    /// New flows and budgeted retries of each service, and brokers that ever joined it.
     new_flows: Vec<u64>,
+    joined: Vec<u64>,
     budgeted: Vec<u64>,
     /// What the pool wants done, in order.
     pub(crate) outputs: VecDeque<Output>,
@@ -83,6 +84,7 @@ impl Desk {
             waiting: vec![(0, 0); services.len()],
             waiting_since: vec![Time::ZERO; services.len()],
             new_flows: vec![0; services.len()],
+            joined: services.iter().map(|service| service.members.len() as u64).collect(),
             budgeted: vec![0; services.len()],
             outputs: VecDeque::new(),
             violations: Vec::new(),
@@ -145,12 +147,36 @@ impl Desk {
             | Output::AskPlaces { .. }
             | Output::AskLease { .. }
             | Output::ComeHome(..)
+            | Output::Forgotten(_)
             | Output::Notice(_) => true,
         };
         if let Some(output) = self.outputs.iter().skip(before).find(woken) {
             let what = format!("the pool should have asked to be woken: {output:?}");
             self.note(now, || what);
         }
+    }
+
+    /// A service has these brokers from now on. Each is given its place again: it is the one that
+    /// it had, for it has the same address.
+    pub(crate) fn members(&mut self, now: Time, service: ServiceId, members: &[Member]) {
+        for member in members {
+            let policy = self.brokers[member.broker.index()].clone();
+            let admitted = self.pool.admit_broker(now, policy).map(|admission| admission.broker);
+            if admitted != Some(member.broker) {
+                self.note(now, || format!("{:?} was given the place {admitted:?}", member.broker));
+            }
+        }
+        let had = &self.services[service.index()].members;
+        let new = members.iter().filter(|m| had.iter().all(|had| had.broker != m.broker));
+        self.joined[service.index()] += new.count() as u64;
+        self.services[service.index()].members = members.to_vec();
+        self.pool.handle_members(now, service, members);
+        self.check(now);
+    }
+
+    /// How many brokers a service has.
+    pub(crate) fn services(&self) -> usize {
+        self.services.len()
     }
 
     pub(crate) fn place(&mut self, now: Time, request: &Request<'_>) -> Placement {
@@ -247,7 +273,10 @@ impl Desk {
         held.unanswered += 1;
         held.given = now;
         let checked = self.brokers[broker.index()].check.is_some();
+        let member = |m: &Member| m.broker == broker;
+        let is_member = self.services[service.index()].members.iter().any(member);
         let why_not = match (glance.admin, glance.state) {
+            _ if !is_member => Some("none of the service's"),
             (AdminState::Maint, _) => Some("in maintenance"),
             (AdminState::Drain, _) if !settled => Some("drained"),
             (_, BrokerState::Down) if checked => Some("Down"),
@@ -339,6 +368,7 @@ impl Desk {
             | Output::AskPlaces { .. }
             | Output::AskLease { .. }
             | Output::ComeHome(..)
+            | Output::Forgotten(_)
             | Output::Notice(_) => {}
         }
         self.outputs.push_back(output);
@@ -371,7 +401,7 @@ impl Desk {
         if promised > self.services[s].maxconn as usize {
             self.note(now, || format!("{id:?} is above its maxconn: {promised}"));
         }
-        let earned = 64 * self.services[s].members.len() as u64 + self.new_flows[s] / 10;
+        let earned = 64 * self.joined[s] + self.new_flows[s] / 10;
         if self.budgeted[s] > earned {
             self.note(now, || format!("{id:?} has made more retries than it earned"));
         }

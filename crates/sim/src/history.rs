@@ -75,6 +75,9 @@ pub enum Op {
     Outsiders(u16, u32),
     /// The operator's word.
     Admin(u16, AdminState),
+    /// The brokers whose bits are set are found from now on, and no others: by all services, or by
+    /// the second one alone.
+    Found(u16, bool),
     /// So many milliseconds pass.
     Pass(u64),
 }
@@ -127,6 +130,8 @@ impl History {
         for broker in 0..self.setup.brokers {
             self.heal(broker, &mut world);
         }
+        let all: Vec<u16> = (0..self.setup.brokers).collect();
+        world.find(0, &all, self.setup.weight);
         world.all_leave();
         world.run(QUIET);
         let (flows, tokens) = world.unfinished();
@@ -172,6 +177,12 @@ impl History {
             Op::Forgets(broker, nth) => world.habits(at(broker), |h| h.forgets = nth),
             Op::Outsiders(broker, n) => world.outsiders(at(broker), n),
             Op::Admin(broker, state) => world.admin(at(broker), state),
+            Op::Found(bits, second) => {
+                let first = usize::from(second && self.setup.second.is_some());
+                let found: Vec<u16> =
+                    (0..self.setup.brokers).filter(|b| bits >> b & 1 > 0).collect();
+                world.find(first, &found, self.setup.weight);
+            }
             Op::Pass(millis) => {
                 world.run(Duration::from_millis(millis));
             }

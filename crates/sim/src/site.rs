@@ -1,5 +1,6 @@
 //! What a world is made of: brokers with their habits, and the policies of the node.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use isobar_core::id::BrokerId;
@@ -39,6 +40,7 @@ impl Site {
         };
         let broker = |i: u16| BrokerPolicy {
             name: format!("serv{i}"),
+            addr: Some(SocketAddr::from(([10, 0, 0, 1], 1883 + i))),
             maxconn: None,
             check: Some(check),
             slow_start: Duration::from_secs(30),

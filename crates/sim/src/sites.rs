@@ -257,6 +257,7 @@ impl Sites {
     fn node(&self, i: usize, life: u32) -> Node {
         let broker = |(name, truth): (&str, &Broker)| BrokerPolicy {
             name: name.to_owned(),
+            addr: None,
             maxconn: Some(truth.limit),
             check: None,
             slow_start: Duration::ZERO,

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use isobar_core::health::ProbeKind;
 use isobar_core::id::{BrokerId, FlowId, ServiceId};
+use isobar_core::policy::Member;
 use isobar_core::pool::{Fact, Notice, Output, Pool};
 use isobar_core::report::AdminState;
 use isobar_core::takeover::Takeover;
@@ -219,6 +220,19 @@ impl World {
         self.pump();
     }
 
+    /// These brokers, and no others, are found from now on by the services from `first` on; the
+    /// very first broker has this weight.
+    pub fn find(&mut self, first: usize, brokers: &[u16], weight: u16) {
+        let weight = |broker: u16| if broker == 0 { weight } else { 1 };
+        let member = |b: &u16| Member { broker: BrokerId(*b), weight: weight(*b) };
+        let members: Vec<Member> = brokers.iter().map(member).collect();
+        for service in first..self.desk.services() {
+            self.trace.note(self.now, 4, service as u64, members.len() as u64);
+            self.desk.members(self.now, ServiceId(service as u16), &members);
+        }
+        self.pump();
+    }
+
     fn happens(&mut self, event: Event) {
         if !matches!(event, Event::Tick(_)) {
             self.woken.1 = 0;
@@ -268,6 +282,8 @@ impl World {
                 Output::AskPlaces { .. } | Output::AskLease { .. } | Output::ComeHome(..) => {
                     unreachable!("a world of one node knows neither siblings nor sites")
                 }
+                // A probe that is under way ends by itself.
+                Output::Forgotten(_) => {}
                 Output::Notice(notice) => self.noticed(notice),
             }
         }
@@ -280,6 +296,9 @@ impl World {
             Notice::Down(broker, _) => (10, broker),
             Notice::Up(broker) => (11, broker),
             Notice::Full(broker, _) => (12, broker),
+            Notice::Joined(_, broker) => (13, broker),
+            Notice::Leaving(_, broker, _) => (14, broker),
+            Notice::Gone(broker) => (15, broker),
         };
         self.trace.note(self.now, what, u64::from(broker.0), 0);
         self.figures.notices.push((self.now, notice));

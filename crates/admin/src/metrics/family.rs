@@ -1,7 +1,7 @@
 //! The families that have one number per node, listener, service or broker.
 
 use super::text::{Kind, Number};
-use crate::view::{Broker, CheckResult, Listener, Report, Service};
+use crate::view::{Broker, CheckResult, Listener, Name, Report, Service};
 
 /// One family, and where its number is found in a `T`.
 pub(super) struct Family<T> {
@@ -151,6 +151,11 @@ pub(super) const BROKER: &[Family<Broker>] = &[
         |b| b.learned_limit.and_then(count),
     ),
     counter("isobar_broker_flows_total", "Flows placed there.", |b| count(b.flows.total)),
+    gauge(
+        "isobar_broker_leaving",
+        "1 while it is not found by its name any longer and has flows.",
+        |b| count(b.leaving.into()),
+    ),
     gauge("isobar_broker_weight", "Share of the load relative to the service's others.", |b| {
         count(b.weight.into())
     }),
@@ -218,5 +223,29 @@ pub(super) const BROKER: &[Family<Broker>] = &[
     counter("isobar_broker_downs_total", "Times it went down.", |b| count(b.downs)),
     counter("isobar_broker_downtime_seconds_total", "Time spent down, all together.", |b| {
         real(b.downtime_seconds)
+    }),
+];
+
+pub(super) const NAME: &[Family<Name>] = &[
+    gauge("isobar_name_addresses", "Addresses that the name stands for.", |n| count(n.addresses)),
+    gauge("isobar_name_age_seconds", "Time since its last good answer.", |n| {
+        n.age_seconds.and_then(real)
+    }),
+    gauge("isobar_name_failing", "1 while it has no good answer and the last one is kept.", |n| {
+        count(n.trouble.is_some().into())
+    }),
+    counter(
+        "isobar_name_lookups_total",
+        "Lookups finished, those of its SRV records' targets among them.",
+        |n| count(n.lookups),
+    ),
+    counter("isobar_name_lookups_failed_total", "Of those, failed.", |n| count(n.lookups_failed)),
+    gauge(
+        "isobar_name_spare_records",
+        "SRV records that are not used, for their priority is not the lowest.",
+        |n| count(n.spare_records),
+    ),
+    gauge("isobar_name_beyond_limit", "Addresses or records beyond the limit.", |n| {
+        count(n.beyond_limit)
     }),
 ];

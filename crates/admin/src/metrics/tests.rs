@@ -112,6 +112,31 @@ fn numbers_of_the_mesh_are_where_they_belong() {
 }
 
 #[test]
+fn numbers_of_names_are_where_they_belong() {
+    let text = rendered(sample::named());
+    let lan = r#"{site="fra",name="_mqtt._tcp.lan",records="srv/a,aaaa"}"#;
+    let mesh = r#"{site="fra",name="mesh.example.com",records="a"}"#;
+    for (family, labels, expected) in [
+        ("isobar_name_addresses", lan, "1"),
+        ("isobar_name_age_seconds", lan, "3.4"),
+        ("isobar_name_failing", lan, "0"),
+        ("isobar_name_failing", mesh, "1"),
+        ("isobar_name_lookups_total", lan, "4118"),
+        ("isobar_name_lookups_failed_total", lan, "12"),
+        ("isobar_name_spare_records", lan, "2"),
+    ] {
+        assert_eq!(value(&text, &format!("{family}{labels}")), Some(expected), "{family}");
+    }
+    let leaving = |name: &str| {
+        let labels = format!(r#"{{site="fra",service="mqtt",broker="{name}"}}"#);
+        value(&text, &format!("isobar_broker_leaving{labels}")).map(str::to_owned)
+    };
+    assert_eq!(leaving("lan@192.168.0.51:1883").as_deref(), Some("1"));
+    assert_eq!(leaving("serv1").as_deref(), Some("0"));
+    assert!(!rendered(sample::rich()).contains("isobar_name_"), "no names, no families of them");
+}
+
+#[test]
 fn what_is_not_there_has_no_sample() {
     let text = rendered(sample::rich());
     for absent in [
@@ -140,7 +165,8 @@ fn label_values_are_escaped_and_lines_stay_lines() {
 #[test]
 fn labels_are_only_those_promised() {
     let words = ["site", "service", "listener", "broker", "state", "reason", "le"];
-    let allowed = words.iter().chain(&["peer_site", "peer", "purpose"]).map(|w| w.to_string());
+    let others = ["peer_site", "peer", "purpose", "name", "records"];
+    let allowed = words.iter().chain(&others).map(|w| w.to_string());
     let text = rendered(sample::meshed());
     let used: HashSet<String> = text
         .lines()
@@ -184,6 +210,7 @@ fn the_documentation_lists_every_family() {
     for labelled in [&BROKER_STATE, &BROKER_ADMIN_STATE] {
         row(labelled.name, labelled.kind, "`service` `broker` `state`", labelled.help);
     }
+    NAME.iter().for_each(|f| row(f.name, f.kind, "`name` `records`", f.help));
     mesh::MESH.iter().for_each(|f| row(f.name, f.kind, "", f.help));
     for labelled in [&mesh::REFUSED_PEERS, &mesh::REFUSED_US] {
         row(labelled.name, labelled.kind, "`reason`", labelled.help);

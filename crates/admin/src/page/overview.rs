@@ -109,6 +109,16 @@ fn collect(report: &Report) -> Vec<(Weight, Markup)> {
     for service in &report.services {
         service_notices(service, &mut notices);
     }
+    for name in report.names.iter().filter(|name| name.trouble.is_some()) {
+        let class = if name.addresses == 0 { "down" } else { "full" };
+        notices.push((
+            Weight::Down,
+            html! {
+                (badge(class, "DNS")) " " b { (name.name) } " "
+                span.muted { (human::name_note(name)) }
+            },
+        ));
+    }
     if let Some(mesh) = &report.mesh {
         mesh_notices(mesh, &mut notices);
     }
@@ -132,7 +142,7 @@ fn service_notices(service: &Service, notices: &mut Vec<(Weight, Markup)>) {
             Condition::Up => continue,
             Condition::Down => Weight::Down,
             Condition::Full => Weight::Full,
-            Condition::Drain | Condition::Maint => Weight::Operator,
+            Condition::Drain | Condition::Maint | Condition::Leaving => Weight::Operator,
         };
         notices.push((
             weight,

@@ -69,6 +69,7 @@ pub(super) fn condition_class(condition: Condition) -> &'static str {
         Condition::Down => "down",
         Condition::Drain => "drain",
         Condition::Maint => "maint",
+        Condition::Leaving => "drain",
     }
 }
 

@@ -3,6 +3,8 @@
 //! HAProxy's columns in HAProxy's order, but for the state, which comes second: it is what
 //! one looks for. On a phone each row becomes a card, so every cell carries its label.
 
+use std::borrow::Cow;
+
 use maud::{Markup, html};
 
 use super::parts::{self, bar, bytes, condition, condition_class, count, effective_limit};
@@ -37,7 +39,7 @@ struct Row<'a> {
     class: &'static str,
     kind: &'static str,
     name: &'a str,
-    address: &'a str,
+    address: Cow<'a, str>,
     status: Markup,
     /// Now, and at most.
     waiting: Option<(u64, u64)>,
@@ -71,7 +73,7 @@ fn listener_row(node: NodeState, listener: &Listener) -> Row<'_> {
         class: "listener",
         kind: "listener",
         name: if listener.tunnels { "mesh" } else { &listener.address },
-        address: if listener.tunnels { "from other sites" } else { "" },
+        address: if listener.tunnels { "from other sites" } else { "" }.into(),
         status: html! { span.muted { (status) } },
         flows: listener.flows,
         effective_limit: listener.flows.limit,
@@ -88,7 +90,7 @@ fn broker_row(broker: &Broker) -> Row<'_> {
         class: condition_class(is),
         kind: "broker",
         name: &broker.name,
-        address: &broker.address,
+        address: human::address(broker).into(),
         status: html! {
             (condition(is)) " " (human::condition_note(broker))
             small { (human::last_check(broker)) }

@@ -39,6 +39,8 @@ pub enum EventKind {
     Node,
     /// A broker, after the first service that uses it.
     Broker,
+    /// A DNS name.
+    Name,
 }
 
 impl From<Vec<core::Event>> for Events {
@@ -56,6 +58,7 @@ impl From<core::Event> for Event {
                 core::EventKind::Site => EventKind::Site,
                 core::EventKind::Node => EventKind::Node,
                 core::EventKind::Broker => EventKind::Broker,
+                core::EventKind::Name => EventKind::Name,
             },
             name: event.name,
             is: event.is.to_owned(),

@@ -24,6 +24,7 @@ impl From<core::NodeReport> for Report {
             accept_pauses: node.accept_pauses,
             log_lines_dropped: node.log_lines_dropped,
             services: node.services.into_iter().map(Service::from).collect(),
+            names: node.names.into_iter().map(Name::from).collect(),
             mesh: node.mesh.map(Mesh::from),
             dns: node.dns.map(Dns::from),
             tls: node.tls.into_iter().map(Tls::from).collect(),
@@ -98,6 +99,8 @@ impl From<core::BrokerReport> for Broker {
         Broker {
             name: broker.name,
             address: broker.addr,
+            found_by: broker.found_by,
+            leaving: broker.leaving,
             weight: broker.weight,
             state: match broker.state {
                 core::BrokerState::Up => BrokerState::Up,

@@ -6,11 +6,11 @@ use isobar_core::mesh::Purpose;
 use isobar_core::outlook::Standing;
 use isobar_core::report::*;
 
-use super::{HOSTILE, counted, flows, rich};
+use super::{HOSTILE, counted, flows, named, rich};
 
 /// The rich report, of a node in a mesh of six sites: one of each standing.
 pub(crate) fn meshed() -> NodeReport {
-    let mut report = rich();
+    let mut report = named();
     report.services[0].listeners.push(ListenerReport {
         addr: "203.0.113.10:7443".into(),
         tunnels: true,

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 pub(crate) use mesh::{hostile_meshed, meshed};
 
+use isobar_core::discovery::Trouble;
 use isobar_core::policy::{CheckKind, Mode};
 use isobar_core::report::*;
 
@@ -26,6 +27,7 @@ pub(crate) fn rich() -> NodeReport {
         accept_pauses: 0,
         log_lines_dropped: 1_207,
         services: vec![mqtt(), legacy()],
+        names: Vec::new(),
         mesh: None,
         dns: Some(dns()),
         tls: vec![],
@@ -50,6 +52,47 @@ fn dns() -> DnsReport {
     }
 }
 
+/// The same, where brokers and nodes are found by name: one is leaving, one name is in trouble.
+pub(crate) fn named() -> NodeReport {
+    let mut report = rich();
+    let brokers = &mut report.services[0].brokers;
+    let lan = || Some("_mqtt._tcp.lan".to_owned());
+    brokers.push(BrokerReport {
+        found_by: lan(),
+        ..broker("lan@192.168.0.50:1883", "192.168.0.50:1883", 212)
+    });
+    brokers.push(BrokerReport {
+        found_by: lan(),
+        leaving: true,
+        ..broker("lan@192.168.0.51:1883", "192.168.0.51:1883", 97)
+    });
+    let name = NameFigures {
+        name: "_mqtt._tcp.lan".into(),
+        records: "srv/a,aaaa",
+        addresses: 1,
+        age: Some(Duration::from_millis(3_400)),
+        next: Duration::from_millis(26_600),
+        trouble: None,
+        asks: 4_118,
+        failed: 12,
+        spare: 2,
+        beyond: 0,
+        unresolved: vec!["b3.lan.".into()],
+    };
+    let lost = NameFigures {
+        name: "mesh.example.com".into(),
+        records: "a",
+        addresses: 3,
+        age: Some(Duration::from_secs(614)),
+        trouble: Some(Trouble::TimedOut),
+        spare: 0,
+        unresolved: Vec::new(),
+        ..name.clone()
+    };
+    report.names = vec![name, lost];
+    report
+}
+
 /// A node that has just started and has no service.
 pub(crate) fn empty() -> NodeReport {
     NodeReport {
@@ -65,6 +108,7 @@ pub(crate) fn empty() -> NodeReport {
         accept_pauses: 0,
         log_lines_dropped: 0,
         services: vec![],
+        names: Vec::new(),
         mesh: None,
         dns: None,
         tls: vec![],
@@ -348,6 +392,8 @@ fn broker(name: &str, addr: &str, cur: u32) -> BrokerReport {
     BrokerReport {
         name: name.into(),
         addr: addr.into(),
+        found_by: None,
+        leaving: false,
         weight: 1,
         state: BrokerState::Up,
         admin: AdminState::Ready,

@@ -234,6 +234,16 @@ impl Topology {
         }
     }
 
+    /// A configured address stands for others than before. A try that is under way goes on.
+    pub(super) fn join_moved(&mut self, now: Time, join: usize) {
+        let Some(join) = self.joins.get_mut(join) else { return };
+        (join.reached, join.oneself) = (false, false);
+        if join.tried.pending.is_none() {
+            join.tried = Try::new(now);
+        }
+        self.review_at = Time::ZERO;
+    }
+
     /// Links have come or gone: look again soon.
     pub(super) fn changed(&mut self) {
         self.review_at = Time::ZERO;

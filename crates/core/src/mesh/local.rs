@@ -14,6 +14,9 @@ use crate::id::BrokerId;
 pub struct BrokerKey(pub u64);
 
 impl BrokerKey {
+    /// Of no broker: its place in the row was one's that is gone.
+    pub const NONE: BrokerKey = BrokerKey(0);
+
     /// The key of a broker's address as configured.
     pub fn of(address: &str) -> BrokerKey {
         let mut hasher = SipHasher24::new_with_keys(0x6973_6f62_6172_2f31, 0x6272_6f6b_6572_6164);

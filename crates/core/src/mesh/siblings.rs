@@ -46,7 +46,9 @@ pub enum By {
 impl Mesh {
     /// What living siblings have on our brokers.
     pub(super) fn siblings(&self) -> Vec<Sibling> {
+        // A place that is nobody's just now has no key.
         let brokers = self.own.local.brokers.iter().enumerate();
+        let brokers = brokers.filter(|(_, broker)| broker.key != BrokerKey::NONE);
         let ids: BTreeMap<u64, BrokerId> =
             brokers.map(|(at, broker)| (broker.key.0, BrokerId(at as u16))).collect();
         let nodes = self.roster.site(HOME).nodes.iter().skip(1);

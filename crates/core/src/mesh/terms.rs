@@ -84,6 +84,11 @@ pub enum Input<'a> {
         /// Which.
         dial: DialId,
     },
+    /// A configured address stands for other nodes than before, so that it is dialled anew.
+    JoinMoved {
+        /// Its place in [`MeshPolicy::join`].
+        join: usize,
+    },
     /// A message was received.
     Heard {
         /// Where.

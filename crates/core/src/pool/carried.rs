@@ -86,6 +86,8 @@ pub struct BrokerLoad {
     pub flows: u32,
     /// Places of its `maxconn` that this node holds; 0 where there is none.
     pub share: u32,
+    /// It is none of the service's brokers any more; some flows are still there.
+    pub leaving: bool,
 }
 
 /// Flows from one other site, for pages.
@@ -186,7 +188,7 @@ impl Pool {
     /// What a service says of itself in the digest.
     pub fn load(&self, now: Time, service: ServiceId) -> Load {
         let state = &self.services[service.index()];
-        let broker = |id: BrokerId| {
+        let broker = |id: BrokerId, leaving: bool| {
             let b = &self.brokers[id.index()];
             // Where nobody is told to come to a full broker, nobody would find out that it is full
             // no more.
@@ -202,6 +204,7 @@ impl Pool {
                 admin: b.admin,
                 flows: b.flows.now(),
                 share: b.limit().unwrap_or(0),
+                leaving,
             }
         };
         let Room { others: room, reserve, .. } = self.room(service, now);
@@ -210,7 +213,10 @@ impl Pool {
             room,
             reserve,
             admit_per_second: if room > 0 { state.lending.rate } else { 0 },
-            brokers: state.policy.members.iter().map(|member| broker(member.broker)).collect(),
+            brokers: {
+                let members = state.policy.members.iter().map(|m| broker(m.broker, false));
+                members.chain(self.leaving(service).map(|(id, _)| broker(id, true))).collect()
+            },
         }
     }
 

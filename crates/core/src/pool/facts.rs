@@ -47,7 +47,7 @@ impl Pool {
         if last.result == CheckResult::SessionLost {
             broker.fullness.forget();
         }
-        if broker.admin == AdminState::Maint {
+        if !broker.is_probed() {
             broker.health.unasked(kind);
             return;
         }
@@ -85,9 +85,9 @@ impl Pool {
         self.touch(id, now);
     }
 
-    fn send_probes(&mut self, now: Time) {
+    pub(super) fn send_probes(&mut self, now: Time) {
         for (b, broker) in self.brokers.iter_mut().enumerate() {
-            if broker.admin == AdminState::Maint {
+            if !broker.is_probed() {
                 continue;
             }
             while let Some((kind, until)) = broker.health.poll_probe(now) {

@@ -87,12 +87,7 @@ impl Pool {
             waiting: (s.room.len() as u32, s.room.max() as u32),
             retries: (s.retries, s.redispatches),
             budget_denied: s.budget_denied,
-            brokers: s
-                .policy
-                .members
-                .iter()
-                .map(|m| (m.broker, self.broker_report(m.broker, m.weight, now)))
-                .collect(),
+            brokers: self.brokers_of(service, now),
             sent: s.spill.figures(now),
             lent: s.lending.figures(),
         }
@@ -100,7 +95,19 @@ impl Pool {
 
     /// Whether every broker has given a first sign, or never will.
     pub fn is_known(&self) -> bool {
-        self.brokers.iter().all(|broker| broker.health.is_known())
+        let mut used = self.brokers.iter().filter(|broker| broker.vacant_since.is_none());
+        used.all(|broker| broker.health.is_known())
+    }
+
+    /// Those it uses, and after them those that are gone but for flows that are still there.
+    fn brokers_of(&self, service: ServiceId, now: Time) -> Vec<(BrokerId, BrokerReport)> {
+        let members = self.services[service.index()].policy.members.iter();
+        let members = members.map(|m| (m.broker, self.broker_report(m.broker, m.weight, now)));
+        let leaving = self.leaving(service).map(|(id, weight)| {
+            let report = self.broker_report(id, weight, now);
+            (id, BrokerReport { leaving: true, ..report })
+        });
+        members.chain(leaving).collect()
     }
 
     fn broker_report(&self, id: BrokerId, weight: u16, now: Time) -> BrokerReport {
@@ -109,6 +116,8 @@ impl Pool {
         BrokerReport {
             name: b.policy.name.clone(),
             addr: alloc::string::String::new(),
+            found_by: None,
+            leaving: false,
             weight,
             state,
             admin: b.admin,

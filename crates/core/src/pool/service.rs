@@ -10,7 +10,7 @@ use crate::failback::Failback;
 use crate::id::{BrokerId, ClientKey, ServiceId};
 use crate::leastconn::{Score, Tournament};
 use crate::meter::Meter;
-use crate::policy::{Balance, Mode, ServicePolicy};
+use crate::policy::{Balance, Member, Mode, ServicePolicy};
 use crate::pool::Rejection;
 use crate::pool::carried::Lending;
 use crate::rng::Rng;
@@ -26,6 +26,8 @@ const FEW_BROKERS: usize = 16;
 const TIE_BITS: u32 = 20;
 /// New flows that earn one retry.
 const FLOWS_PER_RETRY: u32 = 10;
+/// In the place of a broker that is none of the service's.
+const NO_SEAT: u16 = u16::MAX;
 
 /// Where a flow may go.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -51,6 +53,8 @@ pub(super) struct Service {
     /// Our flows at other sites, to be called home.
     pub(super) failback: Failback,
     affinity: Affinity,
+    /// By broker: its place among the members.
+    seats: Vec<u16>,
     tournament: Tournament,
     /// Turns served, for round robin.
     turns: Vec<u64>,
@@ -90,13 +94,13 @@ impl Service {
             spill: Spill::new(id),
             lending: Lending::new(policy.spill, now),
             failback: Failback::new(failback, now),
-            policy,
             flows: Meter::default(),
             room: WaitingRoom::default(),
             retries: 0,
             redispatches: 0,
             budget_denied: 0,
             affinity,
+            seats: seats(&policy.members),
             tournament: Tournament::new(members),
             turns: alloc::vec![0; members],
             won: 0,
@@ -104,7 +108,35 @@ impl Service {
             wide: false,
             new_flows: Bucket::full(burst, now),
             budget,
+            policy,
         }
+    }
+
+    /// Has these members from now on. All that play are to be entered anew, those that it had
+    /// before first.
+    pub(super) fn set_members(&mut self, members: Vec<Member>, brokers: &[Broker]) {
+        let turns = |m: &Member| self.seat(m.broker).map_or(0, |seat| self.turns[seat]);
+        self.turns = members.iter().map(turns).collect();
+        let more = members.len().saturating_sub(self.policy.members.len()) as u32;
+        let full = BUDGET_PER_BROKER * FLOWS_PER_RETRY * members.len() as u32;
+        self.budget = (self.budget + BUDGET_PER_BROKER * FLOWS_PER_RETRY * more).min(full);
+        let name =
+            |m: &Member| (m.broker, brokers[m.broker.index()].policy.name.as_str(), m.weight);
+        self.affinity.set_members(members.iter().map(name));
+        self.tournament = Tournament::new(members.len());
+        self.seats = seats(&members);
+        self.policy.members = members;
+    }
+
+    /// The place of a broker among the members; `None` if it is none of them.
+    pub(super) fn seat(&self, broker: BrokerId) -> Option<usize> {
+        let seat = self.seats.get(broker.index()).copied().unwrap_or(NO_SEAT);
+        (seat != NO_SEAT).then_some(usize::from(seat))
+    }
+
+    /// That broker's place is another broker's from now on.
+    pub(super) fn forget(&mut self, broker: BrokerId) {
+        self.affinity.forget(broker);
     }
 
     /// A flow that waits has its place promised, so it counts against `maxconn`.
@@ -150,31 +182,27 @@ impl Service {
 
     /// A broker plays with this load, or not at all.
     pub(super) fn enter(&mut self, broker: BrokerId, load: Option<u64>, rng: &mut Rng) {
-        for i in 0..self.policy.members.len() {
-            let member = &self.policy.members[i];
-            if member.broker != broker {
-                continue;
+        let Some(i) = self.seat(broker) else { return };
+        let member = &self.policy.members[i];
+        let tie = self.won + (rng.draw() >> (64 - TIE_BITS));
+        let score = load.map(|load| match self.policy.balance {
+            Balance::LeastConn => Score { load, weight: member.weight, tie },
+            // Everyone alike; the tie decides.
+            Balance::Random => Score { load: 0, weight: 1, tie },
+            Balance::RoundRobin => {
+                Score { load: self.turns[i], weight: member.weight, tie: i as u64 }
             }
-            let tie = self.won + (rng.draw() >> (64 - TIE_BITS));
-            let score = load.map(|load| match self.policy.balance {
-                Balance::LeastConn => Score { load, weight: member.weight, tie },
-                // Everyone alike; the tie decides.
-                Balance::Random => Score { load: 0, weight: 1, tie },
-                Balance::RoundRobin => {
-                    Score { load: self.turns[i], weight: member.weight, tie: i as u64 }
-                }
-            });
-            let back = score.is_some() && self.tournament.score(i).is_none();
-            if self.policy.balance == Balance::RoundRobin && back {
-                self.catch_up(i);
-            }
-            let score = score.map(|score| match self.policy.balance {
-                Balance::RoundRobin => Score { load: self.turns[i], ..score },
-                Balance::LeastConn | Balance::Random => score,
-            });
-            self.tournament.enter(i, score);
-            self.draw = rng.draw() as u32;
+        });
+        let back = score.is_some() && self.tournament.score(i).is_none();
+        if self.policy.balance == Balance::RoundRobin && back {
+            self.catch_up(i);
         }
+        let score = score.map(|score| match self.policy.balance {
+            Balance::RoundRobin => Score { load: self.turns[i], ..score },
+            Balance::LeastConn | Balance::Random => score,
+        });
+        self.tournament.enter(i, score);
+        self.draw = rng.draw() as u32;
     }
 
     /// One that was away takes its turn with the others, without making up for lost ones.
@@ -194,17 +222,18 @@ impl Service {
         }
         self.retries += u64::from(attempt > 0);
         self.redispatches += u64::from(elsewhere);
-        for (i, member) in self.policy.members.iter().enumerate() {
-            if member.broker == broker {
-                self.turns[i] += 1;
-                self.won = self.won.max(self.tournament.score(i).map_or(0, |score| score.tie));
-            }
+        if let Some(i) = self.seat(broker) {
+            self.turns[i] += 1;
+            self.won = self.won.max(self.tournament.score(i).map_or(0, |score| score.tie));
         }
     }
 
     /// A client's session is on `broker` now.
     pub(super) fn settled(&mut self, client: ClientKey, broker: BrokerId) {
-        self.affinity.settled(client, broker);
+        // On a broker that is none of ours any more it will not be found again.
+        if self.seat(broker).is_some() {
+            self.affinity.settled(client, broker);
+        }
     }
 
     /// Whether siblings feed the same brokers.
@@ -222,6 +251,9 @@ impl Service {
         now: Time,
     ) -> Pick {
         if let Some(only) = waiter.only {
+            if self.seat(only).is_none() {
+                return Pick::Never(self.why_not(brokers, avoid, now));
+            }
             return match brokers[only.index()].fit(true, now) {
                 Fit::Now => Pick::Now(only),
                 Fit::Later(_) => Pick::Later(Some(only)),
@@ -231,7 +263,7 @@ impl Service {
         if let Some(client) = waiter.session {
             let fit = |id: BrokerId| {
                 let fit = brokers[id.index()].fit(true, now);
-                !avoid.contains(&id) && !matches!(fit, Fit::No(_))
+                self.seat(id).is_some() && !avoid.contains(&id) && !matches!(fit, Fit::No(_))
             };
             return match self.affinity.choose(client, &fit) {
                 None => Pick::Never(self.why_not(brokers, avoid, now)),
@@ -361,4 +393,14 @@ impl Service {
             Balance::RoundRobin => "roundrobin",
         }
     }
+}
+
+/// By broker: its place among the members.
+fn seats(members: &[Member]) -> Vec<u16> {
+    let last = members.iter().map(|member| member.broker.index() + 1).max().unwrap_or(0);
+    let mut seats = alloc::vec![NO_SEAT; last];
+    for (at, member) in members.iter().enumerate() {
+        seats[member.broker.index()] = at as u16;
+    }
+    seats
 }

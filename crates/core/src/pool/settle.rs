@@ -141,10 +141,11 @@ impl Pool {
             Turn::Same => return,
             Turn::WentDown => {
                 self.outputs.push_back(Output::Notice(Notice::Down(id, cause)));
-                for service in &self.users[id.index()] {
+                for user in &self.users[id.index()] {
+                    let service = user.service;
                     let policy = &self.services[service.index()].policy;
                     if policy.on_marked_down == OnMarkedDown::ShutdownSessions {
-                        self.outputs.push_back(Output::ShutdownSessions(*service, id));
+                        self.outputs.push_back(Output::ShutdownSessions(service, id));
                     }
                 }
             }

@@ -12,18 +12,23 @@ impl Pool {
         for (b, broker) in self.brokers.iter_mut().enumerate() {
             broker.share.hear(BrokerId(b as u16), siblings, broker.flows.now(), now);
         }
+        self.review_shares();
+        for b in 0..self.brokers.len() {
+            self.touch(BrokerId(b as u16), now);
+        }
+        for s in 0..self.services.len() {
+            self.serve(ServiceId(s as u16), now);
+        }
+    }
+
+    /// Whether siblings feed the same brokers, service by service.
+    pub(super) fn review_shares(&mut self) {
         for service in &mut self.services {
             let shared = |member: &crate::policy::Member| {
                 self.brokers[member.broker.index()].share.siblings() > 0
             };
             let shares = service.policy.members.iter().any(shared);
             service.shares(shares);
-        }
-        for b in 0..self.brokers.len() {
-            self.touch(BrokerId(b as u16), now);
-        }
-        for s in 0..self.services.len() {
-            self.serve(ServiceId(s as u16), now);
         }
     }
 
@@ -59,10 +64,13 @@ impl Pool {
     /// Before our places run out, a sibling is asked for some of its own.
     pub(super) fn ask_sibling(&mut self, id: BrokerId, now: Time) -> bool {
         let broker = &mut self.brokers[id.index()];
-        if broker.share.siblings() == 0 {
+        // Of one that takes no new flows, no more places are of use.
+        let is_used = self.users[id.index()].iter().any(|user| user.leaving.is_none());
+        if broker.share.siblings() == 0 || !is_used {
             return false;
         }
-        let rooms = self.users[id.index()].iter().map(|s| self.services[s.index()].room.len());
+        let users = self.users[id.index()].iter();
+        let rooms = users.map(|user| self.services[user.service.index()].room.len());
         let waiting = u32::try_from(rooms.sum::<usize>()).unwrap_or(u32::MAX);
         let need = Need { flows: broker.flows.now(), waiting, pace: broker.flows.pace(now) };
         let wants = broker.share.wants(need, now);

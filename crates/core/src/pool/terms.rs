@@ -231,6 +231,8 @@ pub enum Output {
     /// Home is well again: this flow, which another site carries, shall come home. To be told as
     /// [`End::ComesHome`](crate::committed::End::ComesHome).
     ComeHome(ServiceId, FlowId),
+    /// Nobody uses this broker any more, and its last flow has ended: probes of it end, too.
+    Forgotten(BrokerId),
     /// Worth a line in the log.
     Notice(Notice),
 }
@@ -244,6 +246,12 @@ pub enum Notice {
     Up(BrokerId),
     /// A broker refuses more than this many flows.
     Full(BrokerId, u32),
+    /// A service has a broker more.
+    Joined(ServiceId, BrokerId),
+    /// A service has a broker less; so many of its flows go on there.
+    Leaving(ServiceId, BrokerId, u32),
+    /// The last flow on a broker that was left has ended.
+    Gone(BrokerId),
 }
 
 /// Why a broker went Down.

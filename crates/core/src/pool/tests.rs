@@ -13,7 +13,7 @@ use crate::fullness::Evidence;
 use crate::health::ProbeKind;
 use crate::id::{ClientKey, FlowId, PeerId, SiteId};
 use crate::policy::{Balance, CheckKind, CheckPolicy, Member, OnMarkedDown, SpillPolicy};
-use crate::report::{BrokerState, CheckResult};
+use crate::report::{AdminState, BrokerState, CheckResult};
 use crate::retry::Failure;
 
 const A: BrokerId = BrokerId(0);
@@ -33,7 +33,8 @@ fn check(kind: CheckKind) -> CheckPolicy {
 }
 
 fn broker(name: &str) -> BrokerPolicy {
-    BrokerPolicy { name: String::from(name), maxconn: None, check: None, slow_start: ms(0) }
+    let (name, addr) = (String::from(name), None);
+    BrokerPolicy { name, addr, maxconn: None, check: None, slow_start: ms(0) }
 }
 
 fn service(weights: &[u16]) -> ServicePolicy {
@@ -81,6 +82,7 @@ struct Site {
     asks: Vec<(PeerId, BrokerId, u32)>,
     leases: Vec<(SiteId, u32)>,
     called: Vec<FlowId>,
+    forgotten: Vec<BrokerId>,
 }
 
 impl Site {
@@ -97,6 +99,7 @@ impl Site {
             asks: Vec::new(),
             leases: Vec::new(),
             called: Vec::new(),
+            forgotten: Vec::new(),
         }
     }
 
@@ -145,6 +148,7 @@ impl Site {
                     self.probes.push((broker, kind));
                 }
                 Output::Notice(notice) => self.notices.push(notice),
+                Output::Forgotten(broker) => self.forgotten.push(broker),
                 Output::ShutdownSessions(_, broker) => self.shut.push(broker),
                 Output::AskPlaces { peer, broker, n } => self.asks.push((peer, broker, n)),
                 Output::AskLease { site, n, .. } => self.leases.push((site, n)),
@@ -260,6 +264,7 @@ mod abroad;
 mod carried;
 mod full;
 mod health;
+mod members;
 mod siblings;
 mod ties;
 mod waiting;

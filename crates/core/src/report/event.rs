@@ -30,4 +30,6 @@ pub enum EventKind {
     Node,
     /// A broker of this node.
     Broker,
+    /// A DNS name that brokers or nodes are found by.
+    Name,
 }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use isobar_core::policy::{Balance, CheckKind, CheckPolicy, Member, Mode, Ranking};
 use isobar_net::settings::{
-    BrokerSettings, JoinAddress, MeshSettings, NodeSettings, ServiceSettings,
+    BrokerSettings, JoinAddress, MeshSettings, NamedBrokers, NodeSettings, ServiceSettings,
 };
 use serde::Serialize;
 
@@ -120,6 +120,7 @@ fn mesh_in_short(mesh: &MeshSettings) -> Mesh {
     let join = |node: &JoinAddress| match node {
         JoinAddress::Address(addr) => addr.to_string(),
         JoinAddress::Name(name, port) => format!("{name}:{port}"),
+        JoinAddress::Service(name) => name.clone(),
     };
     let name = mesh.trust.mesh.as_ref().expect("validation fills it in");
     Mesh {
@@ -171,7 +172,10 @@ fn service_in_short(service: &ServiceSettings, node: &NodeSettings, room: u64) -
             accept_per_second: service.policy.spill.accept_per_second,
             failback_per_second: service.policy.spill.failback_per_second,
         }),
-        brokers: policy.members.iter().map(broker).collect(),
+        brokers: {
+            let named = service.names.iter().map(named_in_short);
+            policy.members.iter().map(broker).chain(named).collect()
+        },
     }
 }
 
@@ -183,6 +187,17 @@ fn broker_in_short(broker: &BrokerSettings, weight: u16) -> Broker {
         maxconn: broker.policy.maxconn,
         check: check_in_short(broker.policy.check.as_ref()),
         source: broker.source.len(),
+    }
+}
+
+fn named_in_short(named: &NamedBrokers) -> Broker {
+    Broker {
+        name: named.name.clone(),
+        addr: named.found_by.clone(),
+        weight: named.weight,
+        maxconn: named.policy.maxconn,
+        check: check_in_short(named.policy.check.as_ref()),
+        source: named.source.len(),
     }
 }
 

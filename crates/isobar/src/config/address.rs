@@ -8,6 +8,9 @@ use isobar_net::settings::SourceRange;
 
 use super::finding::Refusal;
 
+/// Where name servers are asked when the file does not say.
+const DNS_PORT: u16 = 53;
+
 /// Where a broker listens, as typed.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) enum Target {
@@ -15,6 +18,8 @@ pub(super) enum Target {
     Address(SocketAddr),
     /// A DNS name and a port.
     Name(String, u16),
+    /// A DNS name with SRV records, which have the ports.
+    Service(String),
 }
 
 /// Reads an address of this machine, or of a public front, with a port.
@@ -33,13 +38,10 @@ pub(super) fn listen(text: &str) -> Result<SocketAddr, Refusal> {
     }
 }
 
-/// Reads an address and port, or a DNS name and port.
+/// Reads an address and port, a DNS name and port, or a DNS name with SRV records.
 pub(super) fn target(text: &str) -> Result<Target, Refusal> {
     if text.starts_with('_') {
-        return Err(Refusal::new(
-            "not yet: SRV records are not looked up in this version",
-            "name the brokers one by one, each as \"address:port\" or \"name:port\"",
-        ));
+        return service_name(text).map(Target::Service);
     }
     let (host, port) = host_and_port(text, "192.168.0.36:1883")?;
     let Ok(ip) = host.parse::<IpAddr>() else {
@@ -53,6 +55,37 @@ pub(super) fn target(text: &str) -> Result<Target, Refusal> {
         ));
     }
     Ok(Target::Address(SocketAddr::new(ip, port)))
+}
+
+/// Reads the address of a name server; its port is 53 where the text has none.
+pub(super) fn server(text: &str) -> Result<SocketAddr, Refusal> {
+    let help = "name servers look like \"192.168.0.1\", \"192.168.0.1:53\" or \"[fd00::1]:53\"";
+    let addr = match text.parse::<IpAddr>() {
+        Ok(ip) => SocketAddr::new(ip, DNS_PORT),
+        Err(_) => match text.parse::<SocketAddr>() {
+            Ok(addr) => addr,
+            Err(_) => return Err(Refusal::new("not the address of a name server", help)),
+        },
+    };
+    if addr.ip().is_unspecified() || addr.ip().is_multicast() || addr.port() == 0 {
+        return Err(Refusal::new("no address that can be asked", help));
+    }
+    Ok(addr)
+}
+
+/// Checks a name with SRV records: `_service._protocol` first (RFC 2782).
+fn service_name(text: &str) -> Result<String, Refusal> {
+    if let (name, Some(_)) = split_port(text) {
+        let help = format!("SRV records have the ports: write \"{name}\"");
+        return Err(Refusal::new("a name with SRV records and a port", help));
+    }
+    dns_name(text)?;
+    let marked = text.split('.').take_while(|label| label.starts_with('_')).count();
+    if marked < 2 {
+        let help = "SRV records are at names like \"_mqtt._tcp.lan\"";
+        return Err(Refusal::new("not a name with SRV records", help));
+    }
+    Ok(text.to_ascii_lowercase())
 }
 
 /// Reads `10.0.0.1`, `10.0.0.1:1024-65535`, `[fd00::1]` or `[fd00::1]:1024-65535`.
@@ -187,6 +220,10 @@ mod tests {
             Target::Address("10.0.0.1:1883".parse().unwrap())
         );
         assert_eq!(target("Mqtt1.lan:1883").unwrap(), Target::Name("mqtt1.lan".into(), 1883));
+        let service = Target::Service("_mqtt._tcp.lan".into());
+        assert_eq!(target("_mqtt._TCP.lan").unwrap(), service);
+        assert_eq!(server("10.0.0.1").unwrap(), "10.0.0.1:53".parse().unwrap());
+        assert_eq!(server("[fd00::1]:5353").unwrap(), "[fd00::1]:5353".parse().unwrap());
         let ip = |text: &str| text.parse::<IpAddr>().unwrap();
         for (text, addr, ports) in [
             ("10.0.0.1", "10.0.0.1", None),
@@ -221,7 +258,9 @@ mod tests {
             assert!(refusal.help.contains(remedy), "{text}: {refusal:?}");
         }
         for (text, problem) in [
-            ("_mqtt._tcp.lan", "not yet"),
+            ("_mqtt._tcp.lan:1883", "and a port"),
+            ("_mqtt.lan", "not a name with SRV"),
+            ("_mqtt._tcp..lan", "neither"),
             ("0.0.0.0:1883", "connected to"),
             ("10.0.0.256:1883", "not an IP address"),
             ("a b:1883", "neither"),
@@ -232,6 +271,10 @@ mod tests {
         ] {
             let refusal = target(text).unwrap_err();
             assert!(refusal.problem.contains(problem), "{text}: {refusal:?}");
+        }
+        for text in ["", "dns.lan", "dns.lan:53", "0.0.0.0", "10.0.0.1:0", "224.0.0.1", "fd00::1:x"]
+        {
+            assert!(server(text).is_err(), "{text}");
         }
         for (text, problem) in [
             ("", "not an address"),

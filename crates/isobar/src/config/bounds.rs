@@ -93,6 +93,8 @@ pub const SERVICES_MAX: usize = 256;
 pub const BINDS_MAX: usize = 64;
 /// Different broker addresses of one node, and brokers of one service.
 pub const BROKERS_MAX: usize = 1024;
+/// Name servers in `[resolver]`.
+pub const SERVERS_MAX: usize = 8;
 /// Nodes that `mesh.join` names.
 pub const JOIN_MAX: usize = 64;
 /// Where a node listens for other nodes when the file does not say.

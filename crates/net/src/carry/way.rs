@@ -147,7 +147,7 @@ impl Way {
 
     fn broker(&self) -> Option<Arc<Broker>> {
         let placed = self.placed.as_ref()?;
-        Some(self.story.service.broker(placed.broker()).clone())
+        Some(self.story.service.broker(placed.broker()))
     }
 
     /// What has become of the client meanwhile, of what core wants to know.
@@ -317,7 +317,7 @@ impl Way {
         let mut held = Vec::new();
         if let (Mode::Tcp, Place::Broker(placed)) = (self.story.service.policy.mode, &place) {
             let broker = self.story.service.broker(placed.broker());
-            proxy::header(broker, &self.client, &mut held);
+            proxy::header(&broker, &self.client, &mut held);
         }
         held.extend_from_slice(&self.client.said[self.client.opening..]);
         let key = self.client.hello.as_ref().and_then(|hello| hello.key);

@@ -22,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 use super::Order;
 use super::data::{DataLinks, Wanted};
 use super::dial::{DialError, Dialer};
+use super::joins::Joins;
 use super::link::{self, Event, Links, Up};
 use super::local::Local;
 use super::tell;
@@ -44,6 +45,8 @@ pub struct Parts {
     pub mesh: Mesh,
     /// The clock.
     pub clock: Clock,
+    /// Where nodes to join are.
+    pub joins: Arc<Joins>,
     /// How to dial.
     pub dialer: Arc<Dialer>,
     /// What links share.
@@ -102,6 +105,7 @@ pub async fn run(parts: Parts, ending: CancellationToken) {
         scratch: Vec::new(),
         made,
     };
+    let joins = driver.parts.joins.clone();
     let mut look = tokio::time::interval(LOOK);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut measure = tokio::time::interval(MEASURE);
@@ -117,6 +121,11 @@ pub async fn run(parts: Parts, ending: CancellationToken) {
             _ = measure.tick() => driver.measure(),
             Some(wanted) = driver.parts.wanted.recv() => driver.want(wanted),
             Some(order) = driver.parts.orders.recv() => driver.order(order),
+            () = joins.stir.notified() => {
+                for join in joins.moved() {
+                    driver.step(Input::JoinMoved { join });
+                }
+            }
             Some((peer, connection)) = came.recv() => driver.give(peer, connection),
             Some(ended) = driver.tasks.join_next() => {
                 if let Err(error) = ended && error.is_panic() {

@@ -15,7 +15,6 @@ use tokio_util::sync::CancellationToken;
 use super::transport::{TUNNELS_AT_FIRST, TUNNELS_MAX};
 use super::tunnel::{Tunnel, Uses};
 use crate::carry::inbound::{self, Sender};
-use crate::dial::Broker;
 use crate::service::Service;
 use crate::worker::Worker;
 
@@ -100,7 +99,7 @@ pub fn digest(services: &[Arc<Service>], draining: bool) -> mesh::Local {
         for broker in &load.brokers {
             let at = service.first_broker + broker.broker.index();
             let none = LocalBroker {
-                key: BrokerKey(0),
+                key: BrokerKey::NONE,
                 capacity: None,
                 state: BrokerSeen::Down,
                 flows: 0,
@@ -108,13 +107,15 @@ pub fn digest(services: &[Arc<Service>], draining: bool) -> mesh::Local {
             };
             brokers.resize(brokers.len().max(at + 1), none);
             brokers[at] = LocalBroker {
-                key: key(service.broker(broker.broker)),
+                key: service.broker(broker.broker).key,
                 capacity: broker.capacity,
                 state: seen(broker.state, broker.admin),
                 flows: broker.flows,
                 share: broker.share,
             };
-            members.push(BrokerId(at as u16));
+            if !broker.leaving {
+                members.push(BrokerId(at as u16));
+            }
         }
         told.push(LocalService {
             name: service.name.to_string(),
@@ -127,11 +128,6 @@ pub fn digest(services: &[Arc<Service>], draining: bool) -> mesh::Local {
         });
     }
     mesh::Local { draining, brokers, services: told }
-}
-
-/// The name of a broker that all nodes of a site have for it.
-pub fn key(broker: &Broker) -> BrokerKey {
-    BrokerKey::of(&broker.addr.to_string())
 }
 
 fn seen(state: BrokerState, admin: AdminState) -> BrokerSeen {

@@ -11,7 +11,7 @@ use isobar_core::share::{Sibling, SiblingCount};
 use isobar_core::takeover::{self, Precedence};
 use isobar_core::time::Time;
 
-use super::local::{Local, key};
+use super::local::Local;
 use crate::service::Service;
 
 impl Local {
@@ -57,7 +57,7 @@ impl Local {
     ) -> Option<(PeerId, BrokerKey, u32)> {
         let (service, broker) = self.pool_of(broker)?;
         let given = service.pools.give_places(to, broker, n);
-        Some((to, key(service.broker(broker)), given))
+        Some((to, service.broker(broker).key, given))
     }
 
     /// A sibling has answered: places, or none.
@@ -73,7 +73,7 @@ impl Local {
         for (at, service) in self.workers.services.iter().enumerate() {
             for (client, by, since) in service.newly_taken() {
                 let by = match by {
-                    takeover::Taken::Here(broker) => By::Broker(key(service.broker(broker))),
+                    takeover::Taken::Here(broker) => By::Broker(service.broker(broker).key),
                     takeover::Taken::There(site) => By::Site(site),
                 };
                 let service = ServiceId(at as u16);
@@ -96,7 +96,8 @@ impl Local {
             let by = match by {
                 By::Site(site) => takeover::Taken::There(*site),
                 By::Broker(named) => {
-                    let broker = service.brokers.iter().position(|broker| key(broker) == *named);
+                    let brokers = service.brokers.all();
+                    let broker = brokers.iter().position(|broker| broker.key == *named);
                     broker.map_or(unknown, |at| takeover::Taken::Here(BrokerId(at as u16)))
                 }
             };

@@ -180,6 +180,7 @@ impl Drill {
         let Site { name, brokers, broker, .. } = self.topology.at(site);
         let policy = |number: u16| BrokerPolicy {
             name: format!("{name}-serv{}", number + 1),
+            addr: None,
             maxconn: broker.maxconn,
             check: self.check,
             slow_start: self.slow_start,

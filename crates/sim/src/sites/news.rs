@@ -139,7 +139,10 @@ impl Sites {
                 self.globe.advance(self.now);
                 self.globe.says(node, Input::AskPlaces { peer, broker, n });
             }
-            Output::Probe { .. } | Output::ShutdownSessions(..) | Output::Notice(_) => {}
+            Output::Probe { .. }
+            | Output::ShutdownSessions(..)
+            | Output::Forgotten(_)
+            | Output::Notice(_) => {}
         }
     }
 }

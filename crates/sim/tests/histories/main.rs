@@ -113,6 +113,7 @@ fn op() -> impl Strategy<Value = Op> {
         1 => (broker.clone(), pick(&[0, 2, 20])).prop_map(|(b, n)| Op::Outsiders(b, n)),
         2 => (broker, pick(&[AdminState::Ready, AdminState::Drain, AdminState::Maint]))
             .prop_map(|(b, s)| Op::Admin(b, s)),
+        2 => (any::<u16>(), any::<bool>()).prop_map(|(bits, second)| Op::Found(bits, second)),
         6 => pick(&[1, 100, 1_000, 3_000, 12_000]).prop_map(Op::Pass),
     ]
 }

@@ -20,12 +20,14 @@ pub struct Broker {
     #[schemars(extend("default" = "its `addr`", "x-type" = "name"))]
     pub name: Option<Placed<String>>,
 
-    /// Where it listens: `192.168.0.36:1883`, `[fd00::36]:1883`, or a DNS name with a port,
-    /// which is looked up once, at start.
-    #[schemars(extend("default" = "needed", "x-type" = "address:port or name:port"))]
+    /// Where it listens: `192.168.0.36:1883`, `[fd00::36]:1883`; or a DNS name. `brokers.lan:1883`
+    /// stands for a broker at each of the name's addresses, `_mqtt._tcp.lan` for those that its
+    /// SRV records say, with their ports and weights. Names are looked up as long as the node
+    /// runs, and the keys below hold for each broker that they lead to.
+    #[schemars(extend("default" = "needed", "x-type" = "address:port, name:port or SRV name"))]
     pub addr: Option<Placed<String>>,
 
-    /// Its share of the load relative to the others.
+    /// Its share of the load relative to the others. SRV records have their own.
     #[schemars(extend("default" = bounds::WEIGHT.default_text(),
         "x-limits" = bounds::WEIGHT.limits_text()))]
     pub weight: Option<Placed<i64>>,

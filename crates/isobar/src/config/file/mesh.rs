@@ -24,10 +24,11 @@ pub struct Mesh {
     #[schemars(extend("default" = "`bind`", "x-type" = "address:port"))]
     pub advertise: Option<Placed<String>>,
 
-    /// Some other nodes, for the first contact: `198.51.100.7:7443`, or a DNS name with a port,
-    /// which is looked up again and again. This node may be among them, and each may be down.
+    /// Some other nodes, for the first contact: `198.51.100.7:7443`, a DNS name with a port, or
+    /// one with SRV records, `_isobar._udp.example.com`. Names are looked up again and again. This
+    /// node may be among them, and each may be down.
     #[schemars(extend("default" = "none: the others come",
-        "x-type" = "list of address:port or name:port", "x-limits" = "up to 64"))]
+        "x-type" = "list of address:port, name:port or SRV name", "x-limits" = "up to 64"))]
     pub join: Option<Placed<Vec<Placed<String>>>>,
 
     /// Whether the kernel may split one large write into datagrams (generic segmentation

@@ -91,8 +91,21 @@ pub struct File {
     #[schemars(extend("default" = "clients know an address"))]
     pub entry: Option<Placed<Entry>>,
 
-    /// DNS servers to ask instead of the system's.
-    pub resolver: Option<Placed<NotYet>>,
+    /// Name servers to ask instead of the system's.
+    #[schemars(extend("default" = "the system's"))]
+    pub resolver: Option<Placed<Resolver>>,
+}
+
+/// Who is asked for the names of brokers and of nodes to join. Without it: the name servers of
+/// `/etc/resolv.conf`, after the hosts file, both as they are at that moment.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Resolver {
+    /// Name servers, and nobody else: no hosts file, no search domains. `192.168.0.1`, or with a
+    /// port that is not 53.
+    #[schemars(extend("default" = "needed", "x-type" = "list of address:port",
+        "x-limits" = "1 to 8"))]
+    pub servers: Option<Placed<Vec<Placed<String>>>>,
 }
 
 /// Where a node shows itself: the stats page, `/metrics` and `/health`.

@@ -2,10 +2,11 @@
 
 use std::net::SocketAddr;
 use std::ops::Range;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use isobar_core::discovery::{self, Families};
 use isobar_core::policy::BrokerPolicy;
-use isobar_net::settings::{BrokerSettings, ProxyVersion, SourceRange};
+use isobar_net::settings::{BrokerSettings, NamedBrokers, ProxyVersion, SourceRange};
 
 use super::{Validation, check};
 use crate::config::address::{self, Target};
@@ -15,18 +16,31 @@ use crate::config::finding::{Refusal, Scope};
 use crate::config::placed::Placed;
 use crate::config::units::show_count;
 
-/// Time that all names together may take to look up.
-const LOOKUPS_MAX: Duration = Duration::from_secs(30);
-
 /// A broker that is good in itself; whether it agrees with the others is for the pool to say.
-pub(super) struct Candidate {
-    pub(super) settings: BrokerSettings,
+pub(super) struct Candidate<F = Found> {
+    pub(super) found: F,
     pub(super) weight: u16,
     pub(super) scope: Scope,
     /// The broker's address.
     pub(super) addr_at: Range<usize>,
     /// Keys that every service that names this address must agree on.
     pub(super) shared_at: SharedKeys,
+}
+
+impl Candidate {
+    /// What the file names, apart from the rest.
+    pub(super) fn apart(self) -> (Found, Candidate<()>) {
+        let Candidate { found, weight, scope, addr_at, shared_at } = self;
+        (found, Candidate { found: (), weight, scope, addr_at, shared_at })
+    }
+}
+
+/// What the file names.
+pub(super) enum Found {
+    /// One broker, by its address.
+    Fixed(BrokerSettings),
+    /// Those that a name leads to.
+    Named(NamedBrokers),
 }
 
 /// Where the shared keys stand; the broker's own place for those left to their defaults.
@@ -65,19 +79,42 @@ pub(super) fn read(
         v.report.missing(&scope, "no addr", "say where it listens: addr = \"192.168.0.36:1883\"");
         return None;
     };
-    let addr = addr(v, &scope, typed_addr, &source)?;
-    refuse_mixed_families(v, &scope, broker, &source, addr);
+    let place = place(v, &scope, broker, typed_addr, &source)?;
     let send_proxy = match broker.send_proxy.as_ref().map(|version| version.value) {
         None | Some(SendProxy::Off) => None,
         Some(SendProxy::V1) => Some(ProxyVersion::V1),
         Some(SendProxy::V2) => Some(ProxyVersion::V2),
     };
-    let name = name.unwrap_or_else(|| typed_addr.value.clone());
-    let policy = BrokerPolicy { name, maxconn, check, slow_start: service.slow_start };
+    let weight = u16::try_from(weight).expect("WEIGHT ends at 256");
+    let slow_start = service.slow_start;
+    let (name, addr, at_name) = match place {
+        Place::Address(addr) => {
+            (name.unwrap_or_else(|| typed_addr.value.clone()), Some(addr), None)
+        }
+        Place::Named(target, called) => (name.unwrap_or(called), None, Some(target)),
+    };
+    let policy = BrokerPolicy { name: name.clone(), addr, maxconn, check, slow_start };
+    let found = match (addr, at_name) {
+        (_, Some(at)) => Found::Named(NamedBrokers {
+            at,
+            found_by: typed_addr.value.to_ascii_lowercase(),
+            name,
+            weight,
+            policy,
+            source,
+            send_proxy,
+            credentials,
+        }),
+        (addr, None) => {
+            let addr = addr.expect("without a name there is an address");
+            let found_by = None;
+            Found::Fixed(BrokerSettings { policy, addr, found_by, source, send_proxy, credentials })
+        }
+    };
     let at = |key: Option<&Range<usize>>| key.unwrap_or(&typed.at).clone();
     Some(Candidate {
-        settings: BrokerSettings { policy, addr, source, send_proxy, credentials },
-        weight: u16::try_from(weight).expect("WEIGHT ends at 256"),
+        found,
+        weight,
         addr_at: typed_addr.at.clone(),
         shared_at: SharedKeys {
             maxconn: at(broker.maxconn.as_ref().map(|key| &key.at)),
@@ -90,67 +127,54 @@ pub(super) fn read(
     })
 }
 
-fn addr(
+/// The families that sources allow; a name never stands for addresses of both.
+fn families(source: &[SourceRange]) -> Families {
+    match source.first().map(|source| source.addr.is_ipv4()) {
+        None => Families::V4First,
+        Some(true) => Families::V4,
+        Some(false) => Families::V6,
+    }
+}
+
+/// Where it is, as the file says.
+enum Place {
+    Address(SocketAddr),
+    /// A name, and what a broker without one is called.
+    Named(discovery::Target, String),
+}
+
+fn place(
     v: &mut Validation<'_>,
     scope: &Scope,
+    broker: &Broker,
     typed: &Placed<String>,
     source: &[SourceRange],
-) -> Option<SocketAddr> {
+) -> Option<Place> {
+    let families = families(source);
     match address::target(&typed.value) {
-        Ok(Target::Address(addr)) => Some(addr),
-        Ok(Target::Name(name, port)) => resolve(v, scope, typed, (name, port), source),
+        Ok(Target::Address(addr)) => {
+            refuse_mixed_families(v, scope, broker, source, addr);
+            Some(Place::Address(addr))
+        }
+        Ok(Target::Name(name, port)) => {
+            refuse_both_families(v, scope, broker, source);
+            let called = name.clone();
+            Some(Place::Named(discovery::Target::Host(name, port, families), called))
+        }
+        Ok(Target::Service(name)) => {
+            refuse_both_families(v, scope, broker, source);
+            if let Some(weight) = &broker.weight {
+                let message = "weight has no effect: SRV records have their own";
+                v.report.warn(scope, &weight.at, message, "remove it");
+            }
+            let called = name.clone();
+            Some(Place::Named(discovery::Target::Service(name, families), called))
+        }
         Err(refusal) => {
             v.report.refuse(scope, "addr", &typed.at, refusal);
             None
         }
     }
-}
-
-fn resolve(
-    v: &mut Validation<'_>,
-    scope: &Scope,
-    typed: &Placed<String>,
-    name: (String, u16),
-    source: &[SourceRange],
-) -> Option<SocketAddr> {
-    let (host, spent) = (v.host, &mut v.looked_up_for);
-    let answer = v.resolved.entry(name).or_insert_with_key(|(name, port)| {
-        if *spent > LOOKUPS_MAX {
-            return Err("not tried, earlier names took too long".to_owned());
-        }
-        let begun = Instant::now();
-        let answer = (host.resolve)(name, *port).map_err(|error| error.to_string());
-        *spent += begun.elapsed();
-        answer
-    });
-    let help = "check the name, or use the broker's address: addr = \"192.168.0.36:1883\"";
-    let found = match answer {
-        Ok(found) => found,
-        Err(error) => {
-            let problem = format!("the name could not be looked up: {error}");
-            v.report.refuse(scope, "addr", &typed.at, Refusal::new(problem, help));
-            return None;
-        }
-    };
-    found.retain(|addr| !addr.ip().is_unspecified() && !addr.ip().is_multicast());
-    // A name often has addresses of both families; sources say which of them is meant.
-    let suits =
-        |addr: &&SocketAddr| source.iter().all(|source| source.addr.is_ipv4() == addr.is_ipv4());
-    let Some(first) = found.iter().find(suits).or(found.first()).copied() else {
-        let refusal = Refusal::new("the name has no address", help);
-        v.report.refuse(scope, "addr", &typed.at, refusal);
-        return None;
-    };
-    if found.len() > 1 {
-        let message = format!(
-            "addr = {:?} has {} addresses; only {first} is used, and only as long as isobar runs",
-            typed.value,
-            found.len()
-        );
-        let help = "give each address a [[service.broker]] of its own";
-        v.report.warn(scope, &typed.at, message, help);
-    }
-    Some(first)
 }
 
 fn sources(
@@ -203,6 +227,21 @@ fn refuse_mixed_families(
         let help = format!("use {family} sources only, such as \"{example}\"");
         let problem = format!("the broker, {addr}, can only be reached from {family}");
         v.report.refuse(scope, "source", &typed.at, Refusal::new(problem, help));
+    }
+}
+
+fn refuse_both_families(
+    v: &mut Validation<'_>,
+    scope: &Scope,
+    broker: &Broker,
+    source: &[SourceRange],
+) {
+    let Some(typed) = &broker.source else { return };
+    let four = source.iter().filter(|source| source.addr.is_ipv4()).count();
+    if four > 0 && four < source.len() {
+        let help = "sources say which of a name's addresses are meant: use one family only";
+        let refusal = Refusal::new("addresses of both families", help);
+        v.report.refuse(scope, "source", &typed.at, refusal);
     }
 }
 

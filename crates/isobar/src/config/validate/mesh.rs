@@ -94,8 +94,10 @@ fn join(
             // Not looked up here: names change, and nodes come up in any order.
             Ok(Target::Address(addr)) => nodes.push(JoinAddress::Address(addr)),
             Ok(Target::Name(name, port)) => nodes.push(JoinAddress::Name(name, port)),
+            Ok(Target::Service(name)) => nodes.push(JoinAddress::Service(name)),
             Err(Refusal { problem, .. }) => {
-                let help = "a node is \"198.51.100.7:7443\" or \"mesh.example.com:7443\"";
+                let help = "a node is \"198.51.100.7:7443\", \"mesh.example.com:7443\" or \
+                            \"_isobar._udp.example.com\"";
                 v.report.refuse(scope, "join", &entry.at, Refusal::new(problem, help));
             }
         }

@@ -15,6 +15,7 @@ mod mesh;
 mod node;
 mod pool;
 mod read;
+mod resolver;
 mod rules;
 mod secret;
 mod service;
@@ -24,9 +25,7 @@ mod zone;
 pub(crate) use service::spill;
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use isobar_core::policy::Mode;
 use isobar_net::settings::NodeSettings;
@@ -43,13 +42,9 @@ use pool::Pool;
 /// What every reader needs at hand.
 struct Validation<'a> {
     report: Report<'a>,
-    host: &'a Host<'a>,
+    host: &'a Host,
     /// Where relative file names begin.
     folder: PathBuf,
-    /// Names looked up so far: each is asked for once.
-    resolved: HashMap<(String, u16), Result<Vec<SocketAddr>, String>>,
-    /// Time spent on lookups.
-    looked_up_for: Duration,
     /// Whether there are other nodes.
     has_mesh: bool,
 }
@@ -58,26 +53,20 @@ struct Validation<'a> {
 pub(super) fn settings(
     file: &File,
     source: &Source<'_>,
-    host: &Host<'_>,
+    host: &Host,
 ) -> Result<Loaded, ConfigError> {
     let folder = match source.file.parent() {
         Some(folder) if folder != Path::new("") => folder.to_path_buf(),
         _ => PathBuf::from("."),
     };
-    let mut v = Validation {
-        report: Report::new(source),
-        host,
-        folder,
-        resolved: HashMap::new(),
-        looked_up_for: Duration::ZERO,
-        has_mesh: file.mesh.is_some(),
-    };
-    refuse_unbuilt(file, &mut v.report);
+    let mut v =
+        Validation { report: Report::new(source), host, folder, has_mesh: file.mesh.is_some() };
 
     let top = node::read(&mut v, file);
     let mut binds = Binds::default();
     let admin = admin::read(&mut v, file.admin.as_ref(), &mut binds);
     let mesh = file.mesh.as_ref().and_then(|typed| mesh::read(&mut v, typed, &top));
+    let resolvers = file.resolver.as_ref().map(|typed| resolver::read(&mut v, typed));
     let mut pool = Pool::default();
     let mut services = Vec::new();
     let mut names = HashMap::new();
@@ -127,23 +116,10 @@ pub(super) fn settings(
         services,
         mesh,
         tls,
+        resolvers: resolvers.unwrap_or_default(),
     };
     let settings = Settings { node, admin, location: top.location, entry };
     Ok(Loaded { settings, warnings })
-}
-
-/// Tables whose feature does not exist yet. Taking them in silence would be a lie.
-fn refuse_unbuilt(file: &File, report: &mut Report<'_>) {
-    let tables = [(
-        "resolver",
-        &file.resolver,
-        "remove [resolver]; names are looked up at start with the system's resolver",
-    )];
-    for (name, table, help) in tables {
-        if let Some(table) = table {
-            report.error(&Scope::top(), &table.at, format!("[{name}]: {NOT_YET}"), help);
-        }
-    }
 }
 
 const NOT_YET: &str = "not yet in this version";

@@ -8,10 +8,11 @@ use std::net::SocketAddr;
 use std::ops::Range;
 
 use isobar_core::id::BrokerId;
-use isobar_net::settings::BrokerSettings;
+use isobar_core::policy::BrokerPolicy;
+use isobar_net::settings::{BrokerSettings, Credentials, NamedBrokers, ProxyVersion, SourceRange};
 
 use super::binds::Binds;
-use super::broker::Candidate;
+use super::broker::{Candidate, SharedKeys};
 use crate::config::bounds::BROKERS_MAX;
 use crate::config::finding::{Refusal, Report, Scope, quote_name};
 
@@ -22,6 +23,8 @@ pub(super) struct Pool {
     origins: Vec<Origin>,
     by_addr: HashMap<SocketAddr, BrokerId>,
     by_name: HashMap<String, BrokerId>,
+    /// Those that are found by name, as they were named first.
+    named: Vec<(NamedBrokers, Origin)>,
     /// Whether the first one too many was reported: all that follow have the same remedy.
     is_overflowing: bool,
 }
@@ -34,11 +37,23 @@ struct Origin {
 }
 
 impl Pool {
-    /// The place of `candidate`: that of the same address where there is one, else a new one.
-    pub(super) fn join(&mut self, report: &mut Report<'_>, candidate: Candidate) -> BrokerId {
-        let addr = candidate.settings.addr;
-        if let Some(known) = self.by_addr.get(&addr).copied() {
-            self.compare(report, &candidate, known);
+    /// The place of a broker: that of the same address where there is one, else a new one.
+    pub(super) fn join(
+        &mut self,
+        report: &mut Report<'_>,
+        settings: BrokerSettings,
+        candidate: Candidate<()>,
+    ) -> BrokerId {
+        if let Some(known) = self.by_addr.get(&settings.addr).copied() {
+            let (first, origin) = (&self.brokers[known.index()], &self.origins[known.index()]);
+            let what = format!("the same broker {}", settings.addr);
+            compare(
+                report,
+                &candidate,
+                (Opinion::of(first), Opinion::of(&settings)),
+                origin,
+                &what,
+            );
             return known;
         }
         if self.brokers.len() >= BROKERS_MAX {
@@ -49,7 +64,25 @@ impl Pool {
             }
             return BrokerId(0);
         }
-        self.add(report, candidate)
+        self.add(report, settings, candidate)
+    }
+
+    /// Brokers that are found by name: another service that names the same must hold the same
+    /// opinion of them.
+    pub(super) fn join_named(
+        &mut self,
+        report: &mut Report<'_>,
+        named: &NamedBrokers,
+        candidate: Candidate<()>,
+    ) {
+        if let Some((first, origin)) = self.named.iter().find(|(first, _)| first.at == named.at) {
+            let what = format!("the same name {}", named.found_by);
+            let opinions = (Opinion::of_named(first), Opinion::of_named(named));
+            return compare(report, &candidate, opinions, origin, &what);
+        }
+        let line = report.source.line(candidate.scope.at.start);
+        let origin = Origin { scope: candidate.scope, addr_at: candidate.addr_at, line };
+        self.named.push((named.clone(), origin));
     }
 
     /// Refuses brokers that are this node itself.
@@ -69,8 +102,13 @@ impl Pool {
         self.brokers
     }
 
-    fn add(&mut self, report: &mut Report<'_>, candidate: Candidate) -> BrokerId {
-        let Candidate { mut settings, scope, addr_at, .. } = candidate;
+    fn add(
+        &mut self,
+        report: &mut Report<'_>,
+        mut settings: BrokerSettings,
+        candidate: Candidate<()>,
+    ) -> BrokerId {
+        let Candidate { scope, addr_at, .. } = candidate;
         let id = BrokerId(u16::try_from(self.brokers.len()).expect("BROKERS_MAX fits"));
         let line = report.source.line(scope.at.start);
         if let Some(other) = self.by_name.get(&settings.policy.name) {
@@ -91,40 +129,68 @@ impl Pool {
         self.origins.push(Origin { scope, addr_at, line });
         id
     }
+}
 
-    fn compare(&self, report: &mut Report<'_>, candidate: &Candidate, known: BrokerId) {
-        let (a, b) = (&self.brokers[known.index()], &candidate.settings);
-        let at = &candidate.shared_at;
-        let shared = [
-            ("maxconn", a.policy.maxconn == b.policy.maxconn, &at.maxconn),
-            (
-                "check",
-                (a.policy.check, &a.credentials) == (b.policy.check, &b.credentials),
-                &at.check,
-            ),
-            ("source", a.source == b.source, &at.source),
-            ("send_proxy", a.send_proxy == b.send_proxy, &at.send_proxy),
-            ("slow_start", a.policy.slow_start == b.policy.slow_start, &at.slow_start),
-        ];
-        let origin = &self.origins[known.index()];
-        let other = format!("{} (line {})", origin.scope.name, origin.line);
-        for (key, agrees, at) in shared {
-            if !agrees {
-                let message = format!("{key} differs from {other}, the same broker {}", b.addr);
-                let help = format!(
-                    "services that name one address share its count and its limits: write the same \
-                     {key} in both"
-                );
-                report.error(&candidate.scope, at, message, help);
-            }
+/// What services that name one broker must agree on.
+struct Opinion<'a> {
+    policy: &'a BrokerPolicy,
+    source: &'a [SourceRange],
+    send_proxy: Option<ProxyVersion>,
+    credentials: Option<&'a Credentials>,
+}
+
+impl<'a> Opinion<'a> {
+    fn of(broker: &'a BrokerSettings) -> Opinion<'a> {
+        Opinion {
+            policy: &broker.policy,
+            source: &broker.source,
+            send_proxy: broker.send_proxy,
+            credentials: broker.credentials.as_ref(),
         }
-        if a.policy.name != b.policy.name {
-            let message = format!(
-                "logs and pages call this broker {}, its name in {other}",
-                quote_name(&a.policy.name)
+    }
+
+    fn of_named(named: &'a NamedBrokers) -> Opinion<'a> {
+        Opinion {
+            policy: &named.policy,
+            source: &named.source,
+            send_proxy: named.send_proxy,
+            credentials: named.credentials.as_ref(),
+        }
+    }
+}
+
+fn compare(
+    report: &mut Report<'_>,
+    candidate: &Candidate<()>,
+    (a, b): (Opinion<'_>, Opinion<'_>),
+    origin: &Origin,
+    what: &str,
+) {
+    let at: &SharedKeys = &candidate.shared_at;
+    let shared = [
+        ("maxconn", a.policy.maxconn == b.policy.maxconn, &at.maxconn),
+        ("check", (a.policy.check, a.credentials) == (b.policy.check, b.credentials), &at.check),
+        ("source", a.source == b.source, &at.source),
+        ("send_proxy", a.send_proxy == b.send_proxy, &at.send_proxy),
+        ("slow_start", a.policy.slow_start == b.policy.slow_start, &at.slow_start),
+    ];
+    let other = format!("{} (line {})", origin.scope.name, origin.line);
+    for (key, agrees, at) in shared {
+        if !agrees {
+            let message = format!("{key} differs from {other}, {what}");
+            let help = format!(
+                "services that name one address share its count and its limits: write the same \
+                 {key} in both"
             );
-            let help = "give it the same name in both services";
-            report.warn(&candidate.scope, &candidate.scope.at, message, help);
+            report.error(&candidate.scope, at, message, help);
         }
+    }
+    if a.policy.name != b.policy.name {
+        let message = format!(
+            "logs and pages call this broker {}, its name in {other}",
+            quote_name(&a.policy.name)
+        );
+        let help = "give it the same name in both services";
+        report.warn(&candidate.scope, &candidate.scope.at, message, help);
     }
 }

@@ -1,15 +1,16 @@
 //! `[[service]]`: what clients connect to.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::time::Duration;
 
+use isobar_core::discovery::Target;
 use isobar_core::entry::Pattern;
 use isobar_core::policy::{self, Member, ServicePolicy, SourceLimits};
 use isobar_core::reception::ReceptionPolicy;
-use isobar_net::settings::{FlowLog, ServiceSettings};
+use isobar_net::settings::{FlowLog, NamedBrokers, ServiceSettings};
 
 use super::binds::Binds;
-use super::broker::{self, FromService};
+use super::broker::{self, Found, FromService};
 use super::pool::Pool;
 use super::{Validation, effect, listen};
 use crate::config::bounds::{self, BROKERS_MAX, Bounds, REDIRECT_RULES_MAX};
@@ -53,9 +54,10 @@ pub(super) fn read(
     }
     let binds = listen::binds(v, &scope, service.bind.as_ref(), shared.binds);
     let public = listen::public(v, &scope, service.public.as_ref());
-    let policy = policy(v, &scope, service, (name, mode, maxconn), shared.pool);
+    let (policy, names) = policy(v, &scope, service, (name, mode, maxconn), shared.pool);
     ServiceSettings {
         policy,
+        names,
         binds,
         public,
         log: match service.log.as_ref().map(|log| log.value) {
@@ -95,18 +97,19 @@ fn policy(
     service: &Service,
     (name, mode, maxconn): (String, Mode, u32),
     pool: &mut Pool,
-) -> ServicePolicy {
+) -> (ServicePolicy, Vec<NamedBrokers>) {
     let slow_start =
         v.report.duration(scope, "slow_start", service.slow_start.as_ref(), bounds::SLOW_START);
     let slow_start_at = service.slow_start.as_ref().map(|key| key.at.clone());
-    let members = members(v, scope, service, FromService { mode, slow_start, slow_start_at }, pool);
+    let from_service = FromService { mode, slow_start, slow_start_at };
+    let (members, names) = members(v, scope, service, from_service, pool);
     let times = times(v, scope, service, mode);
     let spill = spill(&mut v.report, scope, service.spill.as_ref());
     let report = &mut v.report;
     let retries = report.count(scope, "retries", service.retries.as_ref(), bounds::RETRIES);
     let is_mqtt = mode == Mode::Mqtt;
     let on = |key: Option<&Placed<bool>>| key.is_none_or(|key| key.value);
-    ServicePolicy {
+    let policy = ServicePolicy {
         name,
         mode: if is_mqtt { policy::Mode::Mqtt } else { policy::Mode::Tcp },
         balance: match service.balance.as_ref().map(|balance| balance.value) {
@@ -139,7 +142,8 @@ fn policy(
         ),
         spill,
         members,
-    }
+    };
+    (policy, names)
 }
 
 struct Times {
@@ -187,7 +191,7 @@ fn members(
     service: &Service,
     from_service: FromService,
     pool: &mut Pool,
-) -> Vec<Member> {
+) -> (Vec<Member>, Vec<NamedBrokers>) {
     let typed = service.brokers.as_deref().unwrap_or_default();
     if typed.is_empty() {
         let help = "add [[service.broker]] with addr = \"192.168.0.36:1883\" below it";
@@ -197,8 +201,8 @@ fn members(
         let help = format!("a service has at most {BROKERS_MAX}");
         v.report.error(scope, &beyond.at, "too many brokers", help);
     }
-    let mut members: Vec<Member> = Vec::new();
-    let mut seen = HashSet::new();
+    let (mut members, mut named) = (Vec::new(), Vec::new());
+    let mut seen: Vec<Target> = Vec::new();
     let mut names: HashMap<String, usize> = HashMap::new();
     for (index, typed) in typed.iter().take(BROKERS_MAX).enumerate() {
         let spelled = typed.value.name.as_ref().or(typed.value.addr.as_ref());
@@ -215,17 +219,34 @@ fn members(
         let Some(candidate) = broker::read(v, inner.clone(), typed, &from_service) else {
             continue;
         };
-        let (weight, addr, addr_at) =
-            (candidate.weight, candidate.settings.addr, candidate.addr_at.clone());
-        if !seen.insert(addr) {
+        let (weight, addr_at) = (candidate.weight, candidate.addr_at.clone());
+        let (found, candidate) = candidate.apart();
+        let target = match &found {
+            Found::Fixed(broker) => Target::Address(broker.addr),
+            Found::Named(named) => named.at.clone(),
+        };
+        if seen.contains(&target) {
             let help = "name each broker once; weight gives it a larger share";
-            let refusal = Refusal::new("this service has a broker at that address already", help);
-            v.report.refuse(&inner, "addr", &addr_at, refusal);
+            let problem = match target {
+                Target::Address(_) => "this service has a broker at that address already",
+                Target::Host(..) | Target::Service(..) => "this service has that name already",
+            };
+            v.report.refuse(&inner, "addr", &addr_at, Refusal::new(problem, help));
             continue;
         }
-        members.push(Member { broker: pool.join(&mut v.report, candidate), weight });
+        seen.push(target);
+        match found {
+            Found::Fixed(settings) => {
+                let broker = pool.join(&mut v.report, settings, candidate);
+                members.push(Member { broker, weight });
+            }
+            Found::Named(brokers) => {
+                pool.join_named(&mut v.report, &brokers, candidate);
+                named.push(brokers);
+            }
+        }
     }
-    members
+    (members, named)
 }
 
 /// `spill`, in a service or wherever else it stands.

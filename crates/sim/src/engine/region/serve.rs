@@ -152,7 +152,8 @@ impl Region {
                 self.ends(seat_of(flow));
             }
             // Flows on a broker that is marked down are left alone, by the policy.
-            Output::ShutdownSessions(..) => {}
+            // Nor do brokers come and go.
+            Output::ShutdownSessions(..) | Output::Forgotten(_) => {}
             Output::Notice(notice) => {
                 self.tally.downs += u64::from(matches!(notice, Notice::Down(..)));
             }

@@ -1,0 +1,260 @@
+//! Names that brokers and other nodes are found by: drives core's `Discovery`.
+//!
+//! One task on the thread of the pools: it asks what core wants asked, tells it the answers, and
+//! hands on which brokers a service has and where nodes to join are. It decides nothing.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use isobar_core::discovery::{
+    Answer, AskId, Discovery, Entry, Found, NameFigures, Notice, Output, Plan, Target,
+};
+use isobar_core::id::ServiceId;
+use isobar_core::policy::{BrokerPolicy, Member};
+use isobar_core::report::EventKind;
+use isobar_core::time::Time;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::Clock;
+use crate::dial::Broker;
+use crate::journal::{self, Journal};
+use crate::mesh::joins::Joins;
+use crate::resolver::Resolver;
+use crate::service::Service;
+use crate::settings::{BrokerSettings, JoinAddress, NamedBrokers, NodeSettings};
+
+/// A node's names.
+#[derive(Debug)]
+pub struct Names {
+    core: Mutex<Discovery>,
+    clock: Clock,
+}
+
+/// What a service's entry makes of an address.
+#[derive(Debug)]
+enum Like {
+    /// A broker that is configured by its address.
+    Fixed(BrokerSettings),
+    /// One that a name has led to.
+    Named(NamedBrokers),
+}
+
+/// What the task needs.
+#[derive(Debug)]
+pub struct Finder {
+    names: Arc<Names>,
+    /// By service of the pool: its entries.
+    likes: Vec<Vec<Like>>,
+    services: Vec<Arc<Service>>,
+    joins: Arc<Joins>,
+    resolver: Resolver,
+    journal: Arc<Journal>,
+    seed: u64,
+    workers: usize,
+}
+
+impl Names {
+    /// Every configured name, and how it stands.
+    pub fn figures(&self) -> Vec<NameFigures> {
+        let now = self.clock.now();
+        self.core().names(now)
+    }
+
+    /// Whether each of them has been answered or has failed.
+    pub fn is_known(&self) -> bool {
+        self.core().is_known()
+    }
+
+    fn core(&self) -> MutexGuard<'_, Discovery> {
+        let Ok(core) = self.core.lock() else {
+            tracing::error!("a panic among the names: they cannot be trusted");
+            std::process::abort()
+        };
+        core
+    }
+}
+
+impl Finder {
+    /// All that is to be found; `None` where everything is given by address. `services` are those
+    /// of the one pool that there is where brokers are named.
+    pub fn new(
+        settings: &NodeSettings,
+        services: &[Arc<Service>],
+        joins: Arc<Joins>,
+        journal: Arc<Journal>,
+        clock: Clock,
+    ) -> Option<Finder> {
+        if !settings.has_names() {
+            return None;
+        }
+        let is_named = settings.services.iter().any(|service| !service.names.is_empty());
+        let mut likes = Vec::new();
+        let mut entries = Vec::new();
+        for service in settings.services.iter().filter(|_| is_named) {
+            let fixed = service.policy.members.iter().map(|member| {
+                let broker = settings.brokers[member.broker.index()].clone();
+                let entry = Entry { at: Target::Address(broker.addr), weight: member.weight };
+                (entry, Like::Fixed(broker))
+            });
+            let named = service.names.iter().map(|named| {
+                let entry = Entry { at: named.at.clone(), weight: named.weight };
+                (entry, Like::Named(named.clone()))
+            });
+            let (its_entries, its_likes) = fixed.chain(named).unzip();
+            entries.push(its_entries);
+            likes.push(its_likes);
+        }
+        let mesh = settings.mesh.as_ref();
+        let own = services.iter().flat_map(|service| &service.listeners[..service.binds()]);
+        let plan = Plan {
+            services: entries,
+            joins: mesh.map_or_else(Vec::new, |mesh| {
+                mesh.join.iter().map(|join| target(join, mesh.bind)).collect()
+            }),
+            own: own.map(|listener| listener.addr).collect(),
+            seed: settings.seed,
+        };
+        let core = Mutex::new(Discovery::new(plan, clock.now()));
+        Some(Finder {
+            names: Arc::new(Names { core, clock }),
+            likes,
+            services: services.to_vec(),
+            joins,
+            resolver: Resolver::new(&settings.resolvers),
+            journal,
+            seed: settings.seed,
+            workers: settings.workers,
+        })
+    }
+
+    /// For reports.
+    pub fn names(&self) -> Arc<Names> {
+        self.names.clone()
+    }
+
+    /// Finds, until told to end.
+    pub async fn run(self, ending: CancellationToken) {
+        let clock = self.names.clock;
+        // Core has a limit to questions under way.
+        let mut asking: JoinSet<(AskId, Answer)> = JoinSet::new();
+        loop {
+            let (outputs, until) = {
+                let mut core = self.names.core();
+                let outputs: Vec<Output> = std::iter::from_fn(|| core.poll_output()).collect();
+                (outputs, core.poll_timeout())
+            };
+            for output in outputs {
+                match output {
+                    Output::Ask { ask, question, .. } => {
+                        let resolver = self.resolver.clone();
+                        asking.spawn(async move { (ask, resolver.ask(&question).await) });
+                    }
+                    Output::Members { service, members } => self.members(service, &members),
+                    Output::Join { join, addrs } => self.joins.found(join, addrs),
+                    Output::Notice(notice) => self.tell(notice),
+                }
+            }
+            tokio::select! {
+                Some(done) = asking.join_next() => match done {
+                    Ok((ask, answer)) => self.names.core().answered(clock.now(), ask, answer),
+                    // Core gives up waiting for it.
+                    Err(error) => tracing::error!(%error, "a lookup panicked"),
+                },
+                () = sleep_until(clock, until) => self.names.core().tick(clock.now()),
+                () = ending.cancelled() => break,
+            }
+        }
+    }
+
+    /// A service has these brokers from now on.
+    fn members(&self, id: ServiceId, found: &[Found]) {
+        let Some(service) = self.services.get(id.index()) else { return };
+        let mut members = Vec::with_capacity(found.len());
+        let mut left_out = 0;
+        for found in found {
+            let settings = self.likes[id.index()][found.entry].at(found.addr);
+            let policy: BrokerPolicy = settings.policy.clone();
+            let Some(admission) = service.pools.admit(policy) else {
+                left_out += 1;
+                continue;
+            };
+            if admission.new {
+                let broker = Broker::new(&settings, self.seed, self.workers);
+                service.brokers.put(admission.broker, Arc::new(broker));
+            } else if !admission.agrees {
+                let (broker, known) = (&settings.policy.name, service.broker(admission.broker));
+                tracing::warn!(
+                    service = &*service.name,
+                    broker,
+                    known = &*known.name,
+                    "the broker was found before with another maxconn, check or slow_start: those hold"
+                );
+            }
+            members.push(Member { broker: admission.broker, weight: found.weight });
+        }
+        if left_out > 0 {
+            tracing::error!(service = &*service.name, left_out, "no place for so many brokers");
+        }
+        service.pools.handle_members(id, &members);
+    }
+
+    /// One event for each notice.
+    fn tell(&self, notice: Notice) {
+        let note = |name: String, is, reason| {
+            self.journal.note(journal::Entry {
+                kind: EventKind::Name,
+                name,
+                is,
+                was: None,
+                reason,
+            });
+        };
+        match notice {
+            Notice::Changed { name, added, removed, now } => {
+                tracing::info!(name, added, removed, now, "name stands for other addresses");
+                note(name, "changed", format!("{added} added, {removed} removed, {now} now"));
+            }
+            Notice::Failed { name, trouble, kept } => {
+                let why = trouble.label();
+                tracing::warn!(name, why, kept, "name has no good answer: the last one is kept");
+                note(name, "failed", format!("{why}; {kept} kept"));
+            }
+            Notice::Answered(name) => {
+                tracing::info!(name, "name is answered again");
+                note(name, "answered", String::new());
+            }
+            Notice::Clamped { name, found, used } => {
+                tracing::warn!(name, found, used, "name has more addresses than are used");
+                note(name, "clamped", format!("{used} of {found} used"));
+            }
+        }
+    }
+}
+
+impl Like {
+    fn at(&self, addr: SocketAddr) -> BrokerSettings {
+        match self {
+            Like::Fixed(broker) => broker.clone(),
+            Like::Named(named) => named.broker(addr),
+        }
+    }
+}
+
+/// Where a node to join is. Only addresses count that can be reached from our own.
+fn target(join: &JoinAddress, bind: SocketAddr) -> Target {
+    use isobar_core::discovery::Families::{V4, V6First};
+    let families = if bind.is_ipv4() { V4 } else { V6First };
+    match join {
+        JoinAddress::Address(addr) => Target::Address(*addr),
+        JoinAddress::Name(name, port) => Target::Host(name.clone(), *port, families),
+        JoinAddress::Service(name) => Target::Service(name.clone(), families),
+    }
+}
+
+async fn sleep_until(clock: Clock, until: Time) {
+    match until {
+        Time::NEVER => std::future::pending().await,
+        until => tokio::time::sleep_until(clock.instant(until)).await,
+    }
+}
