@@ -13,6 +13,7 @@ mod harness;
 mod affinity;
 mod balance;
 mod baseline;
+mod discovery;
 mod figures_agree;
 mod full;
 mod ghosts;

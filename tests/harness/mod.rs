@@ -9,6 +9,7 @@
 
 mod addr;
 mod client;
+mod dns;
 mod fake;
 mod haproxy;
 mod http;
@@ -30,6 +31,7 @@ mod wait;
 
 pub use addr::{free_addr, fresh_ip};
 pub use client::{Client, Failure, PATIENCE, PublishOpts};
+pub use dns::{Dns, srv};
 pub use fake::FakeBroker;
 pub use haproxy::Haproxy;
 pub use isobar::{Isobar, binary, broker, brokers, counted, num, text};

@@ -19,6 +19,7 @@ use super::wait::{eventually, until};
 /// How the broker is set up.
 pub struct MosquittoBuilder {
     name: String,
+    addr: Option<SocketAddr>,
     max_connections: Option<u32>,
     users: Vec<(String, String)>,
     front_lines: Vec<String>,
@@ -29,6 +30,12 @@ impl MosquittoBuilder {
     /// `max_connections` of the front listener.
     pub fn max_connections(mut self, n: u32) -> Self {
         self.max_connections = Some(n);
+        self
+    }
+
+    /// Where its front listens, if not anywhere.
+    pub fn at(mut self, addr: SocketAddr) -> Self {
+        self.addr = Some(addr);
         self
     }
 
@@ -54,7 +61,7 @@ impl MosquittoBuilder {
     /// Starts it and waits for a CONNACK.
     pub async fn start(self) -> Mosquitto {
         let dir = tempfile::tempdir().expect("a temporary directory");
-        let (addr, back_door) = (free_addr(), free_addr());
+        let (addr, back_door) = (self.addr.unwrap_or_else(free_addr), free_addr());
         let mut text = String::from(
             "per_listener_settings true\nuser root\npersistence false\nsys_interval 1\n\
              set_tcp_nodelay true\nmax_queued_messages 20000\nlog_dest stderr\n\
@@ -121,6 +128,7 @@ impl Mosquitto {
     pub fn builder(name: &str) -> MosquittoBuilder {
         MosquittoBuilder {
             name: name.to_owned(),
+            addr: None,
             max_connections: None,
             users: Vec::new(),
             front_lines: Vec::new(),

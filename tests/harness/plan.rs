@@ -35,7 +35,7 @@ impl Literal for bool {
 #[derive(Clone)]
 pub struct Broker {
     name: String,
-    addr: SocketAddr,
+    addr: String,
     check: String,
     lines: Vec<String>,
 }
@@ -48,7 +48,12 @@ impl Broker {
 
     /// Any address, with a quick MQTT check.
     pub fn at(name: &str, addr: SocketAddr) -> Broker {
-        let (name, lines) = (name.to_owned(), Vec::new());
+        Broker::named(name, &addr.to_string())
+    }
+
+    /// Those at an address or name as written, with a quick MQTT check.
+    pub fn named(name: &str, addr: &str) -> Broker {
+        let (name, addr, lines) = (name.to_owned(), addr.to_owned(), Vec::new());
         Broker { name, addr, check: String::new(), lines }.check("mqtt")
     }
 
