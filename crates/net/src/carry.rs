@@ -123,6 +123,7 @@ mod tests {
             size_of::<G>()
         }
         assert!(future_of(super::carry) <= 64, "{}", future_of(super::carry));
-        assert!(size_of::<super::Relay>() <= 384, "{}", size_of::<super::Relay>());
+        // It keeps its broker, so that no table is looked at while bytes move.
+        assert!(size_of::<super::Relay>() <= 392, "{}", size_of::<super::Relay>());
     }
 }
