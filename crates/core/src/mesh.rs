@@ -14,6 +14,7 @@ use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
 use core::time::Duration;
 
+use self::calm::Calm;
 use self::dialing::Topology;
 use self::digest::Spot;
 use self::link::Link;
@@ -21,12 +22,14 @@ use self::message::{Message, Places};
 use self::own::Own;
 use self::roster::{HOME, ME, Roster};
 use self::talk::Relay;
+use self::up::UpLinks;
 use crate::id::{PeerId, SiteId};
 use crate::outlook::Outlook;
 use crate::rng::Rng;
 use crate::share::Sibling;
 use crate::time::Time;
 
+mod calm;
 pub mod detector;
 mod dialing;
 mod digest;
@@ -48,6 +51,7 @@ mod sync;
 mod talk;
 mod terms;
 mod topology;
+mod up;
 mod view;
 
 pub use self::link::LINKS_MAX;
@@ -81,6 +85,8 @@ pub struct Mesh {
     own: Own,
     roster: Roster,
     links: BTreeMap<LinkId, Link>,
+    up: UpLinks,
+    calm: Calm,
     topology: Topology,
     relay: Relay,
     outputs: VecDeque<Output>,
@@ -122,6 +128,8 @@ impl Mesh {
             own,
             roster: Roster::new(&policy.me),
             links: BTreeMap::new(),
+            up: UpLinks::default(),
+            calm: Calm::default(),
             topology: Topology::new(policy, now),
             relay: Relay::default(),
             outputs: VecDeque::new(),
@@ -229,7 +237,7 @@ impl Mesh {
             }
             self.roster.site_ids().for_each(|site| self.stale(site));
         }
-        self.own.local.clone_from(local);
+        self.own.local_mut().clone_from(local);
         self.siblings_stale = true;
     }
 
@@ -295,7 +303,7 @@ impl Mesh {
 
     /// Something a peer said is not taken: counted, and told now and then.
     fn refuse(&mut self, now: Time, peer: PeerId, why: Refusal) {
-        let p = self.roster.peer_mut(peer);
+        let p = &mut self.roster.peer_mut(peer).particulars;
         p.refused += 1;
         if p.refused_at.is_none_or(|at| now.since(at) >= TELL_EVERY) {
             p.refused_at = Some(now);
@@ -303,17 +311,21 @@ impl Mesh {
         }
     }
 
-    /// Links on which messages are exchanged, to peers of the kind asked for.
-    fn up_links(&self, wanted: impl Fn(&roster::Peer) -> bool) -> Vec<LinkId> {
-        let up = self.links.iter().filter(|(_, link)| link.is_up());
-        let up = up.filter(|(_, link)| wanted(self.roster.peer(link.peer)));
-        up.map(|(id, _)| *id).collect()
+    /// Links on which messages are exchanged, to the sites asked for.
+    fn up_links(&self, wanted: impl Fn(SiteId) -> bool) -> Vec<LinkId> {
+        self.up.iter().filter(|up| wanted(up.site)).map(|up| up.link).collect()
     }
 
     /// What is published of that site is to be looked at again.
     fn stale(&mut self, site: SiteId) {
         self.roster.sites[site.index()].stale = true;
         self.outlook_stale = true;
+    }
+
+    /// And so is what we hold of it.
+    fn disturbed(&mut self, site: SiteId) {
+        self.stale(site);
+        self.calm.disturb(site);
     }
 
     fn site_of(&self, peer: PeerId) -> SiteId {

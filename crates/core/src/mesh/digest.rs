@@ -4,6 +4,7 @@
 //! incarnation first, then the page's seq. So a record is a join of everything ever heard of
 //! that owner: the order of arrival, repetition and loss of what was replaced do not show.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use super::message::{
@@ -84,6 +85,16 @@ impl Page {
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Record {
     incarnation: u64,
+    /// Of about, shapes and loads.
+    newest: (u64, u64, u64),
+    draining: bool,
+    /// Apart, because every beat and every heartbeat looks at what is above.
+    pages: Box<Pages>,
+}
+
+/// The pages themselves.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+struct Pages {
     about: Option<About>,
     shapes: Vec<Option<ShapePage>>,
     loads: Vec<Option<LoadPage>>,
@@ -122,10 +133,20 @@ impl Record {
             _ => {}
         }
         match page {
-            Page::About(page) => self.about = Some(page),
-            Page::Shape(page) => put(&mut self.shapes, page.page, page),
-            Page::Load(page) => put(&mut self.loads, page.page, page),
-            Page::Counts(page) => put(&mut self.counts, page.page, page),
+            Page::About(page) => {
+                self.newest.0 = page.stamp.seq;
+                self.draining = page.draining;
+                self.pages.about = Some(page);
+            }
+            Page::Shape(page) => {
+                self.newest.1 = self.newest.1.max(page.stamp.seq);
+                put(&mut self.pages.shapes, page.page, page);
+            }
+            Page::Load(page) => {
+                self.newest.2 = self.newest.2.max(page.stamp.seq);
+                put(&mut self.pages.loads, page.page, page);
+            }
+            Page::Counts(page) => put(&mut self.pages.counts, page.page, page),
         }
         if reborn { Merged::Reborn } else { Merged::Newer }
     }
@@ -133,53 +154,55 @@ impl Record {
     /// The page at a spot.
     pub(crate) fn page(&self, spot: Spot) -> Option<Page> {
         match spot {
-            Spot::About => self.about.clone().map(Page::About),
-            Spot::Shape(page) => taken(&self.shapes, page).cloned().map(Page::Shape),
-            Spot::Load(page) => taken(&self.loads, page).cloned().map(Page::Load),
-            Spot::Counts(page) => taken(&self.counts, page).cloned().map(Page::Counts),
+            Spot::About => self.pages.about.clone().map(Page::About),
+            Spot::Shape(page) => taken(&self.pages.shapes, page).cloned().map(Page::Shape),
+            Spot::Load(page) => taken(&self.pages.loads, page).cloned().map(Page::Load),
+            Spot::Counts(page) => taken(&self.pages.counts, page).cloned().map(Page::Counts),
         }
     }
 
     /// The seq of the page at a spot.
     pub(crate) fn seq(&self, spot: Spot) -> Option<u64> {
         match spot {
-            Spot::About => self.about.as_ref().map(|page| page.stamp.seq),
-            Spot::Shape(page) => taken(&self.shapes, page).map(|page| page.stamp.seq),
-            Spot::Load(page) => taken(&self.loads, page).map(|page| page.stamp.seq),
-            Spot::Counts(page) => taken(&self.counts, page).map(|page| page.stamp.seq),
+            Spot::About => self.pages.about.as_ref().map(|page| page.stamp.seq),
+            Spot::Shape(page) => taken(&self.pages.shapes, page).map(|page| page.stamp.seq),
+            Spot::Load(page) => taken(&self.pages.loads, page).map(|page| page.stamp.seq),
+            Spot::Counts(page) => taken(&self.pages.counts, page).map(|page| page.stamp.seq),
         }
     }
 
     /// Every spot that holds a page other sites may have: not the counts.
     pub(crate) fn spots(&self) -> impl Iterator<Item = Spot> + '_ {
-        let about = self.about.iter().map(|_| Spot::About);
+        let about = self.pages.about.iter().map(|_| Spot::About);
         let shapes = self.shapes().map(|page| Spot::Shape(page.page));
         let loads = self.loads().map(|page| Spot::Load(page.page));
         about.chain(shapes).chain(loads)
     }
 
     pub(crate) fn about(&self) -> Option<&About> {
-        self.about.as_ref()
+        self.pages.about.as_ref()
+    }
+
+    /// By the word of its about.
+    pub(crate) fn is_draining(&self) -> bool {
+        self.draining
     }
 
     pub(crate) fn shapes(&self) -> impl Iterator<Item = &ShapePage> {
-        self.shapes.iter().flatten()
+        self.pages.shapes.iter().flatten()
     }
 
     pub(crate) fn loads(&self) -> impl Iterator<Item = &LoadPage> {
-        self.loads.iter().flatten()
+        self.pages.loads.iter().flatten()
     }
 
     pub(crate) fn counts(&self) -> impl Iterator<Item = &CountPage> {
-        self.counts.iter().flatten()
+        self.pages.counts.iter().flatten()
     }
 
     /// Newest seqs of about, shapes and loads, as a heartbeat tells them.
     pub(crate) fn newest(&self) -> (u64, u64, u64) {
-        let about = self.about.as_ref().map_or(0, |page| page.stamp.seq);
-        let shape = self.shapes().map(|page| page.stamp.seq).max().unwrap_or(0);
-        let load = self.loads().map(|page| page.stamp.seq).max().unwrap_or(0);
-        (about, shape, load)
+        self.newest
     }
 
     /// Equal sums, equal pages, counts left out: they are too short-lived to be compared.

@@ -7,6 +7,7 @@
 //! link is pinged. If it answers, the later is refused, and that is an alarm; if it is silent for
 //! 0.8 s, it is gone and the later takes its place.
 
+use alloc::boxed::Box;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::time::Duration;
@@ -74,10 +75,11 @@ impl Mesh {
         let mut link = Link::new(peer, purpose, remote.to_string(), dial.is_some(), now);
         link.newcomer = newcomer;
         if dial.is_some() {
-            self.roster.peer_mut(peer).reached = Some(remote.to_string());
+            self.roster.peer_mut(peer).particulars.reached = Some(remote.to_string());
         }
         self.links.insert(id, link);
         if purpose == Purpose::News {
+            self.up.begins();
             self.greet(id);
         }
     }
@@ -90,9 +92,11 @@ impl Mesh {
                 if self.roster.version != before {
                     for link in self.links.values_mut() {
                         link.theirs.forget(peer);
-                        link.told_owners.clear(peer.0);
+                        link.said = None;
+                        link.told.owners.clear(peer.0);
+                        link.told_hears = None;
                     }
-                    self.stale(self.site_of(peer));
+                    self.disturbed(self.site_of(peer));
                 }
                 Some(peer)
             }
@@ -128,7 +132,7 @@ impl Mesh {
         };
         let link = self.links.get_mut(&id).expect("was just inserted");
         for service in &hello.services {
-            link.told_services.set(service.number);
+            link.told.services.set(service.number);
         }
         self.say(Vec::from([id]), Channel::Stream, Message::Hello(hello));
     }
@@ -162,7 +166,7 @@ impl Mesh {
             return;
         }
         let link = self.links.get_mut(&id).expect("looked up above");
-        link.phase = Phase::Contending(hello.clone(), now);
+        link.phase = Phase::Contending(Box::new(hello.clone()), now);
         self.challenge(old, id);
     }
 
@@ -213,6 +217,9 @@ impl Mesh {
 
     /// Greetings that take too long, and contentions that can be decided.
     pub(super) fn review_links(&mut self, now: Time) {
+        if self.up.are_all() {
+            return;
+        }
         let waiting = self.links.iter().filter(|(_, link)| link.phase != Phase::Up);
         let waiting: Vec<LinkId> =
             waiting.filter(|(_, link)| link.purpose == Purpose::News).map(|(id, _)| *id).collect();
@@ -245,9 +252,11 @@ impl Mesh {
         self.drop_tunnels_of_another(peer, hello.process, since);
         self.topology.accepted(now);
         self.roster.peer_mut(peer).news = Some(id);
-        if self.site_of(peer) != HOME {
-            let site = &mut self.roster.sites[self.roster.peers[peer.index()].site.index()];
-            let ear = site.listen(ME, peer, now);
+        let site = self.site_of(peer);
+        self.up.rises(id, peer, site);
+        if site != HOME {
+            self.calm.disturb(site);
+            let ear = self.roster.sites[site.index()].listen(ME, peer, now);
             (ear.heard_at, ear.deaf) = (now, Duration::ZERO);
         }
         self.advance(now, peer, hello.incarnation);
@@ -266,7 +275,7 @@ impl Mesh {
     /// A node that was started again carries nothing of what its process before carried, and has
     /// no word for that: where it is back before it was lost, nobody else ends those flows.
     fn drop_tunnels_of_another(&mut self, peer: PeerId, process: u64, since: Time) {
-        let before = self.roster.peer_mut(peer).process.replace(process);
+        let before = self.roster.peer_mut(peer).particulars.process.replace(process);
         if before.is_none_or(|before| before == process) {
             return;
         }
@@ -284,6 +293,7 @@ impl Mesh {
         }
         link.renew = true;
         let peer = link.peer;
+        self.up.renews(id);
         self.topology.changed();
         if is_data {
             self.roster.peer_mut(peer).data.retain(|data| *data != id);
@@ -326,7 +336,10 @@ impl Mesh {
             peer.news = None;
             self.topology.changed();
         }
-        self.stale(self.site_of(link.peer));
+        if link.purpose == Purpose::News {
+            self.up.ends(id);
+        }
+        self.disturbed(self.site_of(link.peer));
     }
 
     pub(super) fn close(&mut self, link: LinkId, reason: CloseReason) {

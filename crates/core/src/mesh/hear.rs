@@ -75,6 +75,7 @@ impl Mesh {
         let site = self.site_of(peer);
         if !self.rules.incarnations && !self.roster.peer(peer).is_up() {
             self.roster.peer_mut(peer).buried = 0;
+            self.calm.disturb_nodes();
             self.reborn(now, peer);
         }
         if site == HOME || !self.roster.peer(peer).is_up() {
@@ -89,7 +90,11 @@ impl Mesh {
     }
 
     pub(super) fn vouched(&mut self, now: Time, peer: PeerId) {
-        self.roster.peer_mut(peer).vouched_at = Some(now);
+        let p = self.roster.peer_mut(peer);
+        p.vouched_at = Some(now);
+        if !p.living && peer != ME {
+            self.calm.disturb_nodes();
+        }
     }
 
     /// A higher incarnation of that node is known: it is another life.
@@ -103,7 +108,8 @@ impl Mesh {
     /// Takes in that a node speaks in a higher incarnation.
     fn reborn(&mut self, now: Time, peer: PeerId) {
         let site = self.site_of(peer);
-        self.stale(site);
+        self.disturbed(site);
+        self.calm.disturb_nodes();
         self.siblings_stale = true;
         if !self.roster.peer(peer).is_up() {
             return;
@@ -185,16 +191,19 @@ impl Mesh {
     fn hear_mask(&mut self, now: Time, id: LinkId, raw: u64) {
         let link = &self.links[&id];
         let (peer, site, deaf) = (link.peer, self.roster.peer(link.peer).site, link.deaf);
-        let known = link.theirs.mask.filter(|(as_said, _)| *as_said == raw);
+        let known = link.said.filter(|(as_said, _)| *as_said == raw);
         let mask = known.map_or_else(|| self.translated(id, site, raw), |(_, mask)| mask);
         let link = self.links.get_mut(&id).expect("the caller has it");
-        (link.mask, link.theirs.mask) = (mask, Some((raw, mask)));
+        (link.mask, link.said) = (mask, Some((raw, mask)));
         self.vouch_for(now, site, mask);
         if site != HOME && self.is_any_buried(site, mask) {
             self.tell_of_graves(now, id, site);
         }
         if let Some(ear) = self.roster.sites[site.index()].ear_mut(ME, peer) {
             (ear.mask, ear.deaf) = (mask, deaf);
+            if !deaf.is_zero() {
+                self.calm.disturb(site);
+            }
         }
     }
 
@@ -253,9 +262,10 @@ impl Mesh {
         let silence = vote.silence.map(|ms| Duration::from_millis(u64::from(ms)));
         let ballot = Ballot { at: now, heard_at: silence.map(|silence| now - silence) };
         self.roster.sites[site.index()].votes.insert(witness, ballot);
+        self.calm.disturb(site);
         if from != HOME {
             let vote = Vote { site: site.0, witness: witness.0, silence: vote.silence };
-            let siblings = self.up_links(|peer| peer.site == HOME);
+            let siblings = self.up_links(|site| site == HOME);
             self.say(siblings, Channel::Datagram, Message::Vote(vote));
         }
     }
@@ -272,6 +282,9 @@ impl Mesh {
                 continue;
             }
             let mask = self.translated(id, site, told.hears);
+            if told.silence != 0 || told.deaf != 0 || !self.roster.peer(by).living {
+                self.calm.disturb(site);
+            }
             let ms = |ms: u16| Duration::from_millis(u64::from(ms));
             let ear = self.roster.sites[site.index()].listen(by, of, now);
             ear.well = told.silence == 0;
@@ -351,7 +364,8 @@ impl Mesh {
         let site = self.site_of(owner);
         self.pass_on_leave(from, owner, incarnation);
         self.all_left(now, site);
-        self.stale(site);
+        self.disturbed(site);
+        self.calm.disturb_nodes();
         self.siblings_stale = true;
     }
 
@@ -389,19 +403,23 @@ impl Mesh {
             Merged::Same => return self.relay.told_by(self.is_sibling(from), owner, spot),
             Merged::Older => return,
         }
+        if !self.roster.peer(owner).living {
+            self.calm.disturb_nodes();
+        }
         if self.roster.peer(owner).vouched_at.is_none() {
             // Nobody would pass on a page of a node that none of its site has ever heard.
             self.vouched(now, owner);
         }
         if let Spot::Load(page) = spot {
-            let loads_at = &mut self.roster.peer_mut(owner).loads_at;
+            let loads_at = &mut self.roster.peer_mut(owner).particulars.loads_at;
             // Its number is within the limits.
             loads_at.resize(loads_at.len().max(usize::from(page) + 1), now);
             loads_at[usize::from(page)] = now;
         }
         match spot {
             Spot::Counts(_) => self.siblings_stale = true,
-            _ => self.stale(self.site_of(owner)),
+            Spot::Load(_) => self.stale(self.site_of(owner)),
+            _ => self.disturbed(self.site_of(owner)),
         }
         self.siblings_stale |= self.is_sibling(owner);
         self.pass_on(from, owner, spot, urgent);

@@ -1,5 +1,6 @@
 //! One connection to another node: how far the greeting has come, and what numbers mean on it.
 
+use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -25,7 +26,7 @@ pub(crate) enum Phase {
     Greeting,
     /// Their hello came from another process than the one on the link we have: does that one
     /// still answer?
-    Contending(Hello, Time),
+    Contending(Box<Hello>, Time),
     /// Both have greeted.
     Up,
 }
@@ -61,8 +62,16 @@ pub(crate) struct Theirs {
     pub(crate) services: BTreeMap<u16, u16>,
     /// Nodes by their places in the sender's eyes.
     pub(crate) slots: BTreeMap<(SiteId, u8), PeerId>,
-    /// The mask that the last heartbeat had, and what it means: nearly always the next one's too.
-    pub(crate) mask: Option<(u64, u64)>,
+}
+
+/// What was named to them.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Told {
+    pub(crate) sites: Marks,
+    pub(crate) owners: Marks,
+    pub(crate) services: Marks,
+    /// When names were last told.
+    pub(crate) at: Option<Time>,
 }
 
 impl Theirs {
@@ -70,7 +79,6 @@ impl Theirs {
     pub(crate) fn forget(&mut self, peer: PeerId) {
         self.owners.retain(|_, owner| *owner != peer);
         self.slots.retain(|_, owner| *owner != peer);
-        self.mask = None;
     }
 }
 
@@ -90,12 +98,13 @@ pub(crate) struct Link {
     pub(crate) process: u64,
     /// Last message.
     pub(crate) heard_at: Time,
-    pub(crate) theirs: Theirs,
-    pub(crate) told_sites: Marks,
-    pub(crate) told_owners: Marks,
-    pub(crate) told_services: Marks,
-    /// When names were last told.
-    pub(crate) named_at: Option<Time>,
+    /// Apart, because heartbeats hardly ever need them.
+    pub(crate) theirs: Box<Theirs>,
+    pub(crate) told: Box<Told>,
+    /// The slots in our last heartbeat, whose nodes were all named: nearly always the next one's.
+    pub(crate) told_hears: Option<u64>,
+    /// Those in their last one, and what they mean: nearly always the next one's too.
+    pub(crate) said: Option<(u64, u64)>,
     pub(crate) beats_out: u64,
     /// Incarnation and seq of the newest heartbeat.
     pub(crate) beats_in: (u64, u64),
@@ -136,11 +145,10 @@ impl Link {
             phase: Phase::Greeting,
             process: 0,
             heard_at: now,
-            theirs: Theirs::default(),
-            told_sites: Marks::default(),
-            told_owners: Marks::default(),
-            told_services: Marks::default(),
-            named_at: None,
+            theirs: Box::default(),
+            told: Box::default(),
+            told_hears: None,
+            said: None,
             beats_out: 0,
             beats_in: (0, 0),
             mask: 0,

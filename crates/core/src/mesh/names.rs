@@ -61,12 +61,13 @@ impl Mesh {
         let strange = !trusted && site == HOME;
         let peer = if strange { self.roster.find(&identity) } else { self.admit(now, &identity) };
         let Some(peer) = peer else { return };
-        let theirs = &mut self.links.get_mut(&id).expect("the caller has it").theirs;
+        let link = self.links.get_mut(&id).expect("the caller has it");
+        let theirs = &mut link.theirs;
         let most = if trusted { PEERS_MAX } else { FOREIGN_NUMBERS_MAX };
         if theirs.owners.len() < most || theirs.owners.contains_key(&name.number) {
             theirs.owners.insert(name.number, peer);
             theirs.slots.insert((site, name.slot), peer);
-            theirs.mask = None;
+            link.said = None;
         }
     }
 

@@ -40,7 +40,9 @@ pub(crate) struct Own {
     incarnation: u64,
     nonce: u64,
     seq: u64,
-    pub(crate) local: Local,
+    local: Local,
+    /// All that there is to say of it has been said.
+    settled: bool,
     advertise: Vec<String>,
     /// Numbers of our services' names, by [`ServiceId`](crate::id::ServiceId).
     pub(crate) numbers: Vec<u16>,
@@ -61,6 +63,7 @@ impl Own {
             nonce,
             seq: 0,
             local: Local::default(),
+            settled: false,
             advertise,
             numbers: Vec::new(),
             loads_at: Vec::new(),
@@ -74,12 +77,23 @@ impl Own {
         self.incarnation
     }
 
+    pub(crate) fn local(&self) -> &Local {
+        &self.local
+    }
+
+    /// To be changed.
+    pub(crate) fn local_mut(&mut self) -> &mut Local {
+        self.settled = false;
+        &mut self.local
+    }
+
     /// Begins a new incarnation above `held`. Whether `held` was followed all the way.
     pub(crate) fn raise(&mut self, held: u64) -> bool {
         let followed = held.min(self.incarnation.saturating_add(JUMP_MAX));
         let lives = (followed.max(self.incarnation) >> NONCE_BITS) + 1;
         self.incarnation = ((lives << NONCE_BITS) | self.nonce).min(RAISED_MAX);
         self.seq = 0;
+        self.settled = false;
         self.loads_at.clear();
         self.counts_at = None;
         followed == held
@@ -93,11 +107,20 @@ impl Own {
     /// Writes what is new and due into our own record; gives the spots that changed.
     pub(crate) fn state(&mut self, now: Time, record: &mut Record) -> Vec<Spot> {
         let mut changed = Vec::new();
+        if self.settled && !self.repeats(now) {
+            return changed;
+        }
         self.state_about(record, &mut changed);
         self.state_shapes(record, &mut changed);
-        self.state_loads(now, record, &mut changed);
-        self.state_counts(now, record, &mut changed);
+        let loads_said = self.state_loads(now, record, &mut changed);
+        let counts_said = self.state_counts(now, record, &mut changed);
+        self.settled = loads_said && counts_said;
         changed
+    }
+
+    /// Counts are due to be said again, whether they are new or not.
+    fn repeats(&self, now: Time) -> bool {
+        self.counts_said_at.is_none_or(|at| now >= at + COUNTS_AGAIN)
     }
 
     fn put(&mut self, record: &mut Record, page: Page, changed: &mut Vec<Spot>) {
@@ -156,7 +179,9 @@ impl Own {
         }
     }
 
-    fn state_loads(&mut self, now: Time, record: &mut Record, changed: &mut Vec<Spot>) {
+    /// Whether nothing is left to be said later.
+    fn state_loads(&mut self, now: Time, record: &mut Record, changed: &mut Vec<Spot>) -> bool {
+        let mut said = true;
         self.loads_at.resize(self.pages(), None);
         for page in 0..self.pages() {
             let load = |(number, service): (u16, &LocalService)| ServiceLoad {
@@ -178,6 +203,7 @@ impl Own {
                 false => LOAD_EVERY,
             };
             if self.loads_at[page].is_some_and(|at| now < at + every) {
+                said = false;
                 continue;
             }
             self.urgent |= urgent;
@@ -186,15 +212,17 @@ impl Own {
             let load = LoadPage { owner: OWNER, stamp, page, services };
             self.put(record, Page::Load(load), changed);
         }
+        said
     }
 
-    fn state_counts(&mut self, now: Time, record: &mut Record, changed: &mut Vec<Spot>) {
+    /// Whether nothing is left to be said later.
+    fn state_counts(&mut self, now: Time, record: &mut Record, changed: &mut Vec<Spot>) -> bool {
         if self.counts_at.is_some_and(|at| now < at + URGENT_EVERY) {
-            return;
+            return false;
         }
         // They go as datagrams, which may be lost: what has not changed for long is said again,
         // as a new word, for it says what is so now: a sibling guesses what we did since the last.
-        let repeat = self.counts_said_at.is_none_or(|at| now >= at + COUNTS_AGAIN);
+        let repeat = self.repeats(now);
         if repeat {
             self.counts_said_at = Some(now);
         }
@@ -216,6 +244,7 @@ impl Own {
             let counts = CountPage { owner: OWNER, stamp, page, brokers };
             self.put(record, Page::Counts(counts), changed);
         }
+        true
     }
 }
 
@@ -251,10 +280,10 @@ mod tests {
         let mut own = Own::new(5, 77, Vec::new());
         let capacity = Some(100);
         let (key, state) = (BrokerKey::of("b:1883"), BrokerSeen::Up);
-        own.local.brokers.push(LocalBroker { key, capacity, state, flows: 0, share: 0 });
+        own.local_mut().brokers.push(LocalBroker { key, capacity, state, flows: 0, share: 0 });
         let service =
             LocalService { members: Vec::from([BrokerId(0)]), room: 100, ..Default::default() };
-        own.local.services = core::iter::repeat_n(service, services).collect();
+        own.local_mut().services = core::iter::repeat_n(service, services).collect();
         own.numbers = (0..services as u16).collect();
         own
     }
@@ -263,25 +292,25 @@ mod tests {
     fn load_waits_a_second_unless_room_has_halved() {
         let (mut own, mut record) = (own(1), Record::default());
         assert_eq!(own.state(at(0), &mut record).len(), 4);
-        own.local.services[0].room = 90;
+        own.local_mut().services[0].room = 90;
         assert!(own.state(at(500), &mut record).is_empty());
         assert_eq!(own.state(at(1_000), &mut record), [Spot::Load(0), Spot::Counts(0)]);
-        own.local.services[0].room = 45;
+        own.local_mut().services[0].room = 45;
         assert!(own.state(at(1_050), &mut record).is_empty());
         assert_eq!(own.state(at(1_100), &mut record), [Spot::Load(0)]);
-        own.local.services[0].room = 0;
+        own.local_mut().services[0].room = 0;
         assert_eq!(own.state(at(1_200), &mut record), [Spot::Load(0)]);
     }
 
     #[test]
     fn room_where_there_was_none_is_said_soon_and_not_all_the_time() {
         let (mut own, mut record) = (own(1), Record::default());
-        own.local.services[0].room = 0;
+        own.local_mut().services[0].room = 0;
         own.state(at(0), &mut record);
         let (mut said, mut urgent) = (0, 0);
         for n in 1..=40 {
             own.urgent = false;
-            own.local.services[0].room = n % 2;
+            own.local_mut().services[0].room = n % 2;
             let spots = own.state(at(100 * u64::from(n)), &mut record);
             said += usize::from(spots.contains(&Spot::Load(0)));
             urgent += usize::from(own.urgent);
@@ -307,7 +336,7 @@ mod tests {
         own.state(at(0), &mut record);
         assert_eq!(record.shapes().count(), PAGES_MAX);
         assert_eq!(record.loads().map(|page| page.services.len()).sum::<usize>(), 256);
-        own.local.services[100].reserve = 7;
+        own.local_mut().services[100].reserve = 7;
         assert_eq!(own.state(at(50), &mut record), [Spot::Shape(2)]);
     }
 

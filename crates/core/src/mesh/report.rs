@@ -160,12 +160,12 @@ impl Mesh {
         let p = self.roster.peer(peer);
         PeerReport {
             site: p.site,
-            name: p.name.clone(),
+            name: p.particulars.name.clone(),
             living: peer == ME || p.living,
             draining: p.is_draining(),
             held: self.held(peer),
             silence: p.vouched_at.map(|at| self.silence(at, now)),
-            refused: p.refused,
+            refused: p.particulars.refused,
         }
     }
 

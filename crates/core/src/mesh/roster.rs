@@ -4,6 +4,7 @@
 //! process lives, with one exception: where a table is full, a node that nobody has heard for
 //! an hour gives its number to a newcomer. Nothing that could still refer to it lives that long.
 
+use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -39,7 +40,6 @@ pub(crate) struct Peer {
     pub(crate) site: SiteId,
     /// Its place among its site's nodes.
     pub(crate) slot: u8,
-    pub(crate) name: String,
     /// Places it in rendezvous choices.
     pub(crate) hash: u64,
     pub(crate) record: Record,
@@ -49,14 +49,22 @@ pub(crate) struct Peer {
     pub(crate) left: u64,
     /// Last heard by ourselves, or vouched for by a node that hears it.
     pub(crate) vouched_at: Option<Time>,
-    /// When its load was last heard, by page.
-    pub(crate) loads_at: Vec<Time>,
     /// Counts, for us, as there.
     pub(crate) living: bool,
     /// The link that messages go by.
     pub(crate) news: Option<LinkId>,
     /// Links that tunnels can go by.
     pub(crate) data: Vec<LinkId>,
+    /// Apart, because every beat and every heartbeat looks at what is above.
+    pub(crate) particulars: Box<Particulars>,
+}
+
+/// What is seldom asked of a node.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Particulars {
+    pub(crate) name: String,
+    /// When its load was last heard, by page.
+    pub(crate) loads_at: Vec<Time>,
     /// The process that last greeted us.
     pub(crate) process: Option<u64>,
     /// Where a handshake with it succeeded.
@@ -72,20 +80,18 @@ impl Peer {
         Peer {
             site,
             slot,
-            name: identity.node.clone(),
             hash: hash(identity),
             record: Record::default(),
             buried: 0,
             left: 0,
             vouched_at: None,
-            loads_at: Vec::new(),
             living: false,
             news: None,
             data: Vec::new(),
-            process: None,
-            reached: None,
-            refused_at: None,
-            refused: 0,
+            particulars: Box::new(Particulars {
+                name: identity.node.clone(),
+                ..Particulars::default()
+            }),
         }
     }
 
@@ -95,14 +101,14 @@ impl Peer {
     }
 
     pub(crate) fn is_draining(&self) -> bool {
-        self.record.about().is_some_and(|about| about.draining)
+        self.record.is_draining()
     }
 
     /// Where to dial it: what it advertises, then where it was reached.
     pub(crate) fn addresses(&self) -> Vec<String> {
         let mut addresses = self.record.about().map_or(Vec::new(), |about| about.addresses.clone());
         if addresses.is_empty() {
-            addresses.extend(self.reached.clone());
+            addresses.extend(self.particulars.reached.clone());
         }
         addresses
     }
@@ -164,12 +170,12 @@ impl Roster {
     pub(crate) fn find(&self, identity: &Identity) -> Option<PeerId> {
         let site = self.find_site(&identity.site)?;
         let nodes = &self.site(site).nodes;
-        nodes.iter().copied().find(|&peer| self.peer(peer).name == identity.node)
+        nodes.iter().copied().find(|&peer| self.peer(peer).particulars.name == identity.node)
     }
 
     pub(crate) fn identity(&self, peer: PeerId) -> Identity {
-        let Peer { site, name, .. } = self.peer(peer);
-        Identity { site: self.site(*site).name.clone(), node: name.clone() }
+        let Peer { site, particulars, .. } = self.peer(peer);
+        Identity { site: self.site(*site).name.clone(), node: particulars.name.clone() }
     }
 
     /// The site of that name, which may be new.

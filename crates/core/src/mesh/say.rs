@@ -34,7 +34,7 @@ impl Mesh {
         to.retain(|&id| {
             self.spell(id, &numbered);
             // What may need names that are still on their way goes behind them.
-            let named_at = self.links.get(&id).and_then(|link| link.named_at);
+            let named_at = self.links.get(&id).and_then(|link| link.told.at);
             let fresh = named_at.is_some_and(|at| self.now.since(at) < NAMES_TRAVEL);
             let waits = fresh && !numbered.is_empty() && !matches!(message, Message::Heartbeat(_));
             if waits {
@@ -72,7 +72,7 @@ impl Mesh {
         let Names { sites, owners, services } = speller.names;
         let most = sites.len().max(owners.len()).max(services.len());
         if most > 0 {
-            link.named_at = Some(self.now);
+            link.told.at = Some(self.now);
         }
         for part in 0..most.div_ceil(NAMES_MAX) {
             let names = Names {
@@ -99,24 +99,24 @@ struct Speller<'a> {
 
 impl Speller<'_> {
     fn site(&mut self, site: SiteId) {
-        if self.link.told_sites.set(site.0) {
+        if self.link.told.sites.set(site.0) {
             let name = self.roster.site(site).name.clone();
             self.names.sites.push(SiteName { number: site.0, name });
         }
     }
 
     fn owner(&mut self, owner: PeerId) {
-        if self.link.told_owners.set(owner.0) {
+        if self.link.told.owners.set(owner.0) {
             let peer = self.roster.peer(owner);
             self.site(peer.site);
             let (number, site) = (owner.0, peer.site.0);
-            let (slot, node) = (peer.slot, peer.name.clone());
+            let (slot, node) = (peer.slot, peer.particulars.name.clone());
             self.names.owners.push(OwnerName { number, site, slot, node });
         }
     }
 
     fn service(&mut self, number: u16) {
-        if self.link.told_services.set(number) {
+        if self.link.told.services.set(number) {
             let name = self.roster.services[usize::from(number)].clone();
             self.names.services.push(ServiceName { number, name });
         }

@@ -47,7 +47,7 @@ impl Mesh {
     /// What living siblings have on our brokers.
     pub(super) fn siblings(&self) -> Vec<Sibling> {
         // A place that is nobody's just now has no key.
-        let brokers = self.own.local.brokers.iter().enumerate();
+        let brokers = self.own.local().brokers.iter().enumerate();
         let brokers = brokers.filter(|(_, broker)| broker.key != BrokerKey::NONE);
         let ids: BTreeMap<u64, BrokerId> =
             brokers.map(|(at, broker)| (broker.key.0, BrokerId(at as u16))).collect();
@@ -86,7 +86,7 @@ impl Mesh {
         let (Message::PlacesAsk(places) | Message::PlacesGive(places)) = message else { return };
         let Places { broker, n } = *places;
         // One that only the sibling has is none of ours.
-        let known = self.own.local.brokers.iter().position(|known| known.key.0 == broker);
+        let known = self.own.local().brokers.iter().position(|known| known.key.0 == broker);
         let Some(broker) = known.map(|at| BrokerId(at as u16)) else { return };
         self.outputs.push_back(match message {
             Message::PlacesAsk(_) => Output::PlacesAsked { peer, broker, n },
@@ -96,7 +96,7 @@ impl Mesh {
 
     /// Tells siblings which clients were accepted here.
     pub(super) fn tell_taken(&mut self, taken: &[Taken]) {
-        let siblings = self.up_links(|peer| peer.site == HOME);
+        let siblings = self.up_links(|site| site == HOME);
         let takings: Vec<Taking> = taken
             .iter()
             .filter_map(|taken| {

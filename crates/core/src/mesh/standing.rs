@@ -34,21 +34,42 @@ const FRESH: Duration = Duration::from_millis(400);
 impl Mesh {
     pub(super) fn judge(&mut self, now: Time) {
         self.review_nodes(now);
-        for site in self.roster.site_ids().skip(1) {
+        let calm = &self.calm;
+        let sites = self.roster.site_ids().skip(1).filter(|&site| !calm.site(site, now));
+        let restless: Vec<SiteId> = sites.collect();
+        for &site in &restless {
             if self.roster.site(site).met {
                 self.prune_ears(now, site);
                 self.roster.sites[site.index()].hearing = self.listen(now, site);
             }
         }
-        self.review_isolation();
-        for site in self.roster.site_ids().skip(1) {
+        self.review_isolation(now);
+        for site in restless {
             if self.roster.site(site).standing.is_some() {
                 self.judge_site(now, site);
+                let until = self.calm_until(now, site);
+                self.calm.settle(site, until);
             } else if self.is_seen(site) {
                 self.roster.sites[site.index()].heard_at = now;
                 self.stand(now, site, Reason::Seen);
             }
         }
+    }
+
+    /// Until when a site that was judged is judged alike, if nothing but words comes from it: as
+    /// long as no link to it is silent in any sense of the word.
+    fn calm_until(&self, now: Time, site: SiteId) -> Time {
+        let s = self.roster.site(site);
+        if !s.is_member() || s.ears.is_empty() {
+            return Time::ZERO;
+        }
+        let until = |ear: &Ear| match ear {
+            ear if !ear.deaf.is_zero() => Time::ZERO,
+            Ear { by: ME, heard_at, .. } => (*heard_at).max(self.awake_at) + FRESH,
+            ear if ear.well => ear.told_at + EAR_HOLDS,
+            _ => Time::ZERO,
+        };
+        s.ears.iter().map(until).min().filter(|until| now < *until).unwrap_or(Time::ZERO)
     }
 
     /// Some node of it has said something that holds.
@@ -58,6 +79,15 @@ impl Mesh {
 
     fn review_nodes(&mut self, now: Time) {
         let heard = self.siblings_heard(now);
+        let mut siblings = self.roster.site(HOME).nodes.iter().skip(1);
+        let as_before = |&peer: &PeerId| {
+            let p = self.roster.peer(peer);
+            p.living == (p.is_up() && heard & (1 << p.slot) != 0)
+        };
+        if self.calm.nodes(now) && siblings.all(as_before) {
+            return;
+        }
+        let mut until = Time::NEVER;
         for peer in self.roster.peer_ids().skip(1) {
             let p = self.roster.peer(peer);
             let lives = p.is_up()
@@ -65,13 +95,22 @@ impl Mesh {
                     HOME => heard & (1 << p.slot) != 0,
                     _ => p.vouched_at.is_some_and(|at| self.silence(at, now) < UNVOUCHED),
                 };
+            if lives && p.site != HOME {
+                let fades = p.vouched_at.unwrap_or(now).max(self.awake_at) + UNVOUCHED;
+                until = until.min(fades);
+            }
             if lives == p.living {
                 continue;
             }
             let left = p.left >= p.record.incarnation();
             self.roster.peer_mut(peer).living = lives;
             self.roster.version += 1;
-            self.stale(self.site_of(peer));
+            let site = self.site_of(peer);
+            self.disturbed(site);
+            if site == HOME {
+                // Its ears are those of a sibling.
+                self.calm.disturb_all();
+            }
             self.siblings_stale = true;
             if !left {
                 let notice = if lives { Notice::NodeBack } else { Notice::NodeLost };
@@ -83,12 +122,14 @@ impl Mesh {
                 self.drop_tunnels(peer, Time::NEVER);
             }
         }
+        self.calm.settle_nodes(until);
     }
 
     /// Siblings heard by ourselves or by a sibling that we hear.
     fn siblings_heard(&self, now: Time) -> u64 {
         let mut heard = 1;
-        for link in self.links.values().filter(|link| link.is_up() && self.is_sibling(link.peer)) {
+        for up in self.up.siblings() {
+            let link = &self.links[&up.link];
             if self.silence(link.heard_at, now) < SIBLING_SILENT {
                 heard |= link.mask | 1 << self.roster.peer(link.peer).slot;
             }
@@ -189,7 +230,7 @@ impl Mesh {
         let drains = to == Standing::Draining
             || (to == Standing::Reachable && from == Some(Standing::Draining));
         let reason = if drains { Reason::Drain } else { reason };
-        self.stale(site);
+        self.disturbed(site);
         self.published_at = Time::ZERO;
         self.notice(Notice::Standing { site, from, to, reason });
     }
@@ -217,19 +258,20 @@ impl Mesh {
     }
 
     /// Sites heard within the last second, and sites there are.
-    fn others(&self) -> (u32, u32) {
+    fn others(&self, now: Time) -> (u32, u32) {
         let (mut heard, mut others) = (0, 0);
         for site in self.roster.site_ids().skip(1) {
-            if self.roster.site(site).is_member() {
+            let calm = self.calm.site(site, now);
+            if calm || self.roster.site(site).is_member() {
                 others += 1;
-                heard += u32::from(self.roster.site(site).hearing.least < HEARD);
+                heard += u32::from(calm || self.roster.site(site).hearing.least < HEARD);
             }
         }
         (heard, others)
     }
 
-    fn review_isolation(&mut self) {
-        let (heard, others) = self.others();
+    fn review_isolation(&mut self, now: Time) {
+        let (heard, others) = self.others(now);
         let isolated = !may_judge(heard, others);
         if isolated == self.isolated {
             return;
@@ -246,9 +288,9 @@ impl Mesh {
         }
         s.asked_at = now;
         let witnesses = self.witnesses(site);
-        let asked = self.up_links(|peer| witnesses.contains(&peer.site));
+        let asked = self.up_links(|site| witnesses.contains(&site));
         self.say(asked, Channel::Datagram, Message::WitnessAsk { site: site.0 });
-        for link in self.up_links(|peer| peer.site == site) {
+        for link in self.up_links(|there| there == site) {
             let incarnation = self.roster.peer(self.links[&link].peer).record.incarnation();
             let held = Message::Held(Held { incarnation, doubt: Doubt::Suspect });
             self.say(Vec::from([link]), Channel::Datagram, held);
@@ -280,7 +322,7 @@ impl Mesh {
         if !doubted.is_empty() {
             return self.bury(now, site, &doubted, Reason::ToldBySibling);
         }
-        let alone = self.others().1 <= 1;
+        let alone = self.others(now).1 <= 1;
         let reason = if alone { Reason::Unwitnessed } else { Reason::Witnessed };
         let gone = if alone {
             hearing.least >= DEAD_UNWITNESSED
@@ -296,7 +338,7 @@ impl Mesh {
         let graves: Vec<(PeerId, u64)> =
             nodes.iter().map(|&peer| (peer, self.roster.peer(peer).record.incarnation())).collect();
         self.bury(now, site, &graves, reason);
-        let siblings = self.up_links(|peer| peer.site == HOME);
+        let siblings = self.up_links(|site| site == HOME);
         self.tell_verdict(siblings, site);
     }
 
@@ -328,6 +370,8 @@ impl Mesh {
             let most = p.record.incarnation().saturating_add(JUMP_MAX);
             p.buried = p.buried.max(incarnation.min(most));
         }
+        self.calm.disturb(site);
+        self.calm.disturb_nodes();
         self.close_over(now, site, reason);
     }
 

@@ -134,8 +134,8 @@ impl Mesh {
         let jitter = self.rng.below(COMPARE_EVERY_MS / 2);
         let every = COMPARE_EVERY_MS * 3 / 4 + jitter;
         self.compare_at = now + Duration::from_millis(u64::from(every));
-        let mut to = self.up_links(|peer| peer.site != HOME);
-        let siblings = self.up_links(|peer| peer.site == HOME);
+        let mut to = self.up_links(|site| site != HOME);
+        let siblings = self.up_links(|site| site == HOME);
         if !siblings.is_empty() {
             to.push(siblings[self.rng.below(siblings.len() as u32) as usize]);
         }

@@ -17,7 +17,7 @@ use super::message::{
 };
 use super::roster::{HOME, ME};
 use super::standing::SIBLING_SILENT;
-use super::terms::{Channel, LinkId};
+use super::terms::{Channel, LinkId, Output};
 use super::{Mesh, link::Link};
 use crate::id::{PeerId, SiteId};
 use crate::time::Time;
@@ -25,7 +25,7 @@ use crate::time::Time;
 /// Beats between heartbeats to siblings, and to other sites.
 const TO_SIBLINGS: u64 = 2;
 const TO_OTHERS: u64 = 4;
-/// Silence on a link that siblings are told of.
+/// Silence on a link that siblings are told of: no less than the least that disturbs a site.
 const WORTH_TELLING: Duration = Duration::from_millis(400);
 const EARS_EVERY: Duration = Duration::from_millis(500);
 const EARS_SILENT_EVERY: Duration = Duration::from_millis(200);
@@ -73,14 +73,14 @@ impl Mesh {
         let others = self.beats.is_multiple_of(TO_OTHERS);
         self.introduce();
         if siblings {
-            let hears = self.hears(now);
-            for id in self.up_links(|peer| peer.site == HOME || others) {
-                self.beat_on(now, id, hears);
+            let beat = self.own_beat(now);
+            for id in self.up_links(|site| site == HOME || others) {
+                self.beat_on(now, id, beat);
             }
         }
         if siblings || urgent {
             let spots = core::mem::take(&mut self.relay.to_siblings);
-            let links = self.up_links(|peer| peer.site == HOME);
+            let links = self.up_links(|site| site == HOME);
             self.flush(links, spots);
             for (link, spots) in core::mem::take(&mut self.relay.to_some) {
                 if self.links.get(&link).is_some_and(Link::is_up) {
@@ -93,7 +93,7 @@ impl Mesh {
         }
         if others || urgent {
             let spots = core::mem::take(&mut self.relay.to_others);
-            let links = self.up_links(|peer| peer.site != HOME);
+            let links = self.up_links(|site| site != HOME);
             self.flush(links, spots);
         }
     }
@@ -106,64 +106,79 @@ impl Mesh {
 
     /// "I live", with what else fits.
     pub(super) fn heartbeat(&mut self, now: Time, id: LinkId) {
-        let hears = self.hears(now);
-        self.beat_on(now, id, hears);
+        let beat = self.own_beat(now);
+        self.beat_on(now, id, beat);
     }
 
-    fn beat_on(&mut self, now: Time, id: LinkId, hears: u64) {
+    /// What is the same on all links.
+    fn own_beat(&self, now: Time) -> Heartbeat {
         let (about, shape, load) = self.roster.peer(ME).record.newest();
-        let incarnation = self.own.incarnation();
-        let wanted = self.topology.wants(self.links[&id].peer);
+        let (incarnation, hears) = (self.own.incarnation(), self.hears(now));
+        Heartbeat { incarnation, seq: 0, about, shape, load, hears, silence: 0, wanted: true }
+    }
+
+    fn beat_on(&mut self, now: Time, id: LinkId, mut beat: Heartbeat) {
         let link = self.links.get_mut(&id).expect("the caller has it");
         link.beats_out += 1;
-        let seq = link.beats_out;
+        beat.seq = link.beats_out;
+        beat.wanted = self.topology.wants(link.peer);
         let silence = now.since(link.heard_at.max(self.awake_at));
         // Not worth a longer heartbeat before it is a silence.
         let silence = if silence < WORTH_TELLING { Duration::ZERO } else { silence };
-        let silence = u16::try_from(silence.as_millis()).unwrap_or(u16::MAX);
-        let beat = Heartbeat { incarnation, seq, about, shape, load, hears, silence, wanted };
-        self.say(Vec::from([id]), Channel::Datagram, Message::Heartbeat(beat));
+        beat.silence = u16::try_from(silence.as_millis()).unwrap_or(u16::MAX);
+        let names_known = link.told_hears.replace(beat.hears) == Some(beat.hears);
+        let (to, channel, message) = (Vec::from([id]), Channel::Datagram, Message::Heartbeat(beat));
+        if names_known {
+            self.outputs.push_back(Output::Send { to, channel, message });
+        } else {
+            self.say(to, channel, message);
+        }
     }
 
     /// The nodes of our site that we hear ourselves, this one among them.
     fn hears(&self, now: Time) -> u64 {
         let mut mask = 1;
-        for link in self.links.values().filter(|link| link.is_up()) {
-            let peer = self.roster.peer(link.peer);
-            if peer.site == HOME && self.silence(link.heard_at, now) < SIBLING_SILENT {
-                mask |= 1 << peer.slot;
+        for up in self.up.siblings() {
+            if self.silence(self.links[&up.link].heard_at, now) < SIBLING_SILENT {
+                mask |= 1 << self.roster.peer(up.peer).slot;
             }
         }
         mask
     }
 
     fn tell_ears(&mut self, now: Time) {
-        let siblings = self.up_links(|peer| peer.site == HOME);
-        let mut ears = Vec::new();
-        let mut silent = Vec::new();
-        for site in self.roster.sites.iter().skip(1) {
-            for ear in site.ears.iter().filter(|ear| ear.by == ME) {
-                let silence = self.silence(ear.heard_at, now);
-                let well = silence < WORTH_TELLING;
-                if !well {
-                    silent.push(ear.of);
-                }
-                let ms = |d: Duration| u16::try_from(d.as_millis()).unwrap_or(u16::MAX);
-                let silence = if well { 0 } else { ms(silence) };
-                let (deaf, rtt, hears) = (ms(ear.deaf), ms(ear.rtt), ear.mask);
-                ears.push(Ear { owner: ear.of.0, silence, deaf, rtt, hears });
-            }
+        let siblings = self.up_links(|site| site == HOME);
+        if siblings.is_empty() {
+            return;
         }
+        // Where all is calm, none is silent.
+        let sites = self.roster.site_ids().skip(1).filter(|&site| !self.calm.site(site, now));
+        let ears = sites.flat_map(|site| self.own_ears(site));
+        let silent = ears.filter(|ear| self.silence(ear.heard_at, now) >= WORTH_TELLING);
+        let silent: Vec<PeerId> = silent.map(|ear| ear.of).collect();
         let changed = silent != self.relay.silent;
         let every = if silent.is_empty() { EARS_EVERY } else { EARS_SILENT_EVERY };
-        if siblings.is_empty() || (!changed && now < self.relay.ears_at + every) {
+        if !changed && now < self.relay.ears_at + every {
             return;
         }
         (self.relay.ears_at, self.relay.silent) = (now, silent);
+        let ms = |d: Duration| u16::try_from(d.as_millis()).unwrap_or(u16::MAX);
+        let ears = self.roster.site_ids().skip(1).flat_map(|site| self.own_ears(site)).map(|ear| {
+            let silence = self.silence(ear.heard_at, now);
+            let silence = if silence < WORTH_TELLING { 0 } else { ms(silence) };
+            let (deaf, rtt, hears) = (ms(ear.deaf), ms(ear.rtt), ear.mask);
+            Ear { owner: ear.of.0, silence, deaf, rtt, hears }
+        });
+        let ears: Vec<Ear> = ears.collect();
         for ears in ears.chunks(EARS_MAX) {
             let ears = Message::Ears(Ears { ears: ears.to_vec() });
             self.say(siblings.clone(), Channel::Datagram, ears);
         }
+    }
+
+    /// What our own links to that site hear.
+    fn own_ears(&self, site: SiteId) -> impl Iterator<Item = &super::site::Ear> {
+        self.roster.site(site).ears.iter().filter(|ear| ear.by == ME)
     }
 
     /// News that `from` brought of `owner` goes on to those who cannot have it from elsewhere.
@@ -183,11 +198,10 @@ impl Mesh {
         }
         // A sibling that does not hear the speaker has it from us.
         let speaker = self.roster.peer(if of_home { owner } else { from }).slot;
-        for (id, link) in self.links.iter().filter(|(_, link)| link.is_up()) {
-            let there = self.roster.peer(link.peer);
-            let concerned = there.site == HOME && link.peer != owner && link.peer != from;
-            if concerned && link.mask != 0 && link.mask & (1 << speaker) == 0 {
-                self.relay.to_some.entry(*id).or_default().insert((owner, spot));
+        for up in self.up.siblings().filter(|up| up.peer != owner && up.peer != from) {
+            let mask = self.links[&up.link].mask;
+            if mask != 0 && mask & (1 << speaker) == 0 {
+                self.relay.to_some.entry(up.link).or_default().insert((owner, spot));
             }
         }
     }
@@ -197,7 +211,7 @@ impl Mesh {
         if from != owner && (of_home || self.is_sibling(from)) {
             return;
         }
-        let others = self.up_links(|peer| (peer.site == HOME) != of_home);
+        let others = self.up_links(|site| (site == HOME) != of_home);
         let leave = Message::Leave { owner: owner.0, incarnation };
         self.say(others, Channel::Stream, leave);
     }

@@ -73,6 +73,7 @@ impl Mesh {
                 news.filter_map(|(_, identity)| self.roster.find(identity)).collect();
             peers.sort_unstable();
             topology.wanted_peers = peers;
+            self.calm.disturb_all();
         }
     }
 
@@ -207,10 +208,13 @@ impl Mesh {
         }
     }
 
-    /// Nobody is missing, as nearly always: seen without a name being looked up.
+    /// Nobody is missing and nobody greets, as nearly always: seen without a name being looked up.
     fn is_everyone_linked(&self) -> bool {
-        let news = self.links.values().filter(|link| link.purpose == Purpose::News && !link.renew);
-        let mut linked: Vec<PeerId> = news.map(|link| link.peer).collect();
+        if !self.up.are_all() {
+            return false;
+        }
+        let mut linked: Vec<PeerId> =
+            self.up.iter().filter(|up| !up.renew).map(|up| up.peer).collect();
         linked.sort_unstable();
         let Topology { wanted, wanted_peers, wanted_data, .. } = &self.topology;
         wanted.len() == wanted_peers.len() + wanted_data.len()
@@ -239,7 +243,7 @@ impl Mesh {
 
     /// Configured addresses: until each has led to someone, and again when we are alone.
     fn dial_joins(&mut self, now: Time) {
-        let alone = !self.links.values().any(super::Link::is_up);
+        let alone = self.up.is_empty();
         for at in 0..self.topology.joins.len() {
             let join = &self.topology.joins[at];
             let due = join.tried.pending.is_none() && join.tried.next <= now;
@@ -255,11 +259,12 @@ impl Mesh {
     }
 
     fn close_unneeded(&mut self, now: Time) {
-        let old = self.links.iter().filter(|(_, link)| {
-            let wanted = link.wanted_there || self.topology.wants(link.peer);
-            link.is_up() && !wanted && now.since(link.since) >= UNNEEDED_FOR
+        let unwanted = self.up.iter().filter(|up| !self.topology.wants(up.peer));
+        let old = unwanted.map(|up| up.link).filter(|id| {
+            let link = &self.links[id];
+            !link.wanted_there && now.since(link.since) >= UNNEEDED_FOR
         });
-        let old: Vec<LinkId> = old.map(|(id, _)| *id).collect();
+        let old: Vec<LinkId> = old.collect();
         for link in old {
             self.close(link, CloseReason::Unneeded);
         }

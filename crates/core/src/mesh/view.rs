@@ -95,7 +95,7 @@ impl Mesh {
             let mut loads =
                 p.record.loads().flat_map(|page| page.services.iter().map(|s| (page.page, s)));
             let Some((page, load)) = loads.find(|(_, s)| s.service == number) else { continue };
-            if let Some(&at) = p.loads_at.get(usize::from(page)) {
+            if let Some(&at) = p.particulars.loads_at.get(usize::from(page)) {
                 heard = Some(heard.map_or(Heard::at(at), |heard: Heard| heard.and(at)));
             }
             sum.flows = sum.flows.saturating_add(load.flows);

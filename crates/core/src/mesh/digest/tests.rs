@@ -59,9 +59,9 @@ fn trim(mut record: Record) -> Record {
             pages.pop();
         }
     }
-    cut(&mut record.shapes);
-    cut(&mut record.loads);
-    cut(&mut record.counts);
+    cut(&mut record.pages.shapes);
+    cut(&mut record.pages.loads);
+    cut(&mut record.pages.counts);
     record
 }
 
