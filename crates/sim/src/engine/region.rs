@@ -30,7 +30,7 @@ pub(crate) mod terms;
 mod tunnel;
 mod wires;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
@@ -41,6 +41,7 @@ use isobar_core::time::Time;
 
 use self::blow::{Blow, Draining, Harm, Holds, Ill, Way};
 use self::check::Graves;
+use self::client::Patience;
 use self::dns::Resolver;
 use self::mesh::Node;
 use self::park::Parked;
@@ -106,8 +107,7 @@ pub(crate) struct Region {
     clients: Vec<Client>,
     /// The seats of other regions' clients, before they are welcomed.
     strangers: BTreeMap<Who, u32>,
-    /// Tries that wait for a CONNACK, by when they began.
-    patient: VecDeque<(Time, u32, u16)>,
+    patience: Patience,
     /// What befalls it, with the strike that does it, as far as that has come.
     blows: Vec<(u32, Blow)>,
     /// Strikes that have made a difference.
@@ -171,7 +171,7 @@ impl Region {
             letters_free: Vec::new(),
             clients: vec![Client::new(me); site.clients as usize],
             strangers: BTreeMap::new(),
-            patient: VecDeque::new(),
+            patience: Patience::default(),
             blows: Vec::new(),
             struck: BTreeSet::new(),
             harms: (0..site.brokers).map(|_| Holds::default()).collect(),

@@ -1,6 +1,9 @@
 //! What clients do: they speak now and then, notice that nobody answers, and try again.
 
+mod patience;
 mod stand;
+
+pub(super) use self::patience::Patience;
 
 use std::time::Duration;
 
@@ -301,36 +304,6 @@ impl Region {
         let who = Who { site: self.me as u16, no, turn: client.turn };
         self.is_patient(who, now);
         self.client_says(no, usize::from(door.site), Letter::Knock(who, door.node));
-    }
-
-    /// Puts a try behind all others that wait for their CONNACK: all are as patient, so the first
-    /// is the first to give up. A try that came to something is forgotten when its turn comes.
-    fn is_patient(&mut self, who: Who, now: Time) {
-        if self.patient.is_empty() {
-            self.wakes_impatient(now + self.plan.drill.clients.patience);
-        }
-        self.patient.push_back((now, who.no, who.turn));
-    }
-
-    fn wakes_impatient(&mut self, at: Time) {
-        let key = self.key();
-        self.agenda.push(at, key, Event::Impatient);
-    }
-
-    /// Those whose patience is over give up; the next one's time is written down.
-    pub(super) fn impatient(&mut self) {
-        let (now, patience) = (self.now(), self.plan.drill.clients.patience);
-        while let Some((at, no, turn)) = self.patient.front().copied() {
-            let client = &self.clients[no as usize];
-            let waits = client.turn == turn && client.mood == Mood::Opening;
-            if waits && at + patience > now {
-                return self.wakes_impatient(at + patience);
-            }
-            self.patient.pop_front();
-            if waits {
-                self.client_s_time(no, turn);
-            }
-        }
     }
 
     /// A node of the site `from` has spoken to a client; `slot` is the seat of its flow there, if

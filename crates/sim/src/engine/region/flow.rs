@@ -293,7 +293,7 @@ impl Region {
                 Then::At(match life.pool.place_abroad(now, S, flow_id(seat), &ask, tried) {
                     Abroad::Site(passage) => {
                         let course = passage.course();
-                        task.passage = Some(passage);
+                        task.passage = Some(Box::new(passage));
                         Fact::Site(course)
                     }
                     Abroad::Later(turn) => Fact::SiteLater(turn),

@@ -56,7 +56,8 @@ pub(crate) struct Task {
     pub(crate) node: u8,
     pub(crate) flow: Flow,
     pub(crate) token: Option<Token>,
-    pub(crate) passage: Option<Passage>,
+    /// Boxed, because most flows never go anywhere else.
+    pub(crate) passage: Option<Box<Passage>>,
     pub(crate) ticket: Option<Ticket>,
     pub(crate) conn: Option<Conn>,
     /// The tunnel that was sent last: its number, and the node it went to.
@@ -79,7 +80,7 @@ pub(crate) struct Held {
     pub(crate) node: u8,
     /// Its place: at a broker here, or on the way to another site.
     pub(crate) token: Option<Token>,
-    pub(crate) passage: Option<Passage>,
+    pub(crate) passage: Option<Box<Passage>>,
     pub(crate) tunnel: (u32, u16),
     pub(crate) road: u32,
     /// It holds a place on a broker here for a client of another home.
@@ -206,5 +207,17 @@ impl Seats {
     pub(crate) fn find(&self, of: impl Fn(&Sitter) -> bool) -> Vec<Seat> {
         let chairs = self.chairs.iter().enumerate().filter(|(_, chair)| of(&chair.sitter));
         chairs.map(|(slot, chair)| Seat { slot: slot as u32, life: chair.life }).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Millions of them wait at once, where everyone comes back.
+    #[test]
+    fn a_flow_in_the_making_is_small() {
+        assert!(size_of::<Task>() <= 328, "{} bytes", size_of::<Task>());
+        assert_eq!(size_of::<Chair>(), 24);
     }
 }

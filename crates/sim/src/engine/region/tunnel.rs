@@ -127,7 +127,7 @@ impl Region {
         let Some(passage) = task.passage.take() else { return };
         let (now, node) = (self.now(), usize::from(task.node));
         if let Some(life) = &mut self.nodes[node].life {
-            life.pool.release_abroad(now, passage);
+            life.pool.release_abroad(now, *passage);
         }
         if !known {
             self.tells_far_end(node, seat, (task.tunnel.0, task.road));

@@ -70,7 +70,7 @@ impl Region {
             self.leaves_broker(broker.0, of);
         }
         if let (Some(passage), Some(life)) = (passage, &mut self.nodes[n].life) {
-            life.pool.release_abroad(now, passage);
+            life.pool.release_abroad(now, *passage);
             self.tells_far_end(n, seat, (tunnel.0, road));
         }
         match whose {
