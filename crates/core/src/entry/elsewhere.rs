@@ -35,8 +35,12 @@ impl Entry {
         let last_resort = matches!(first.why, Why::LastGood | Why::AllNamed);
         let roll = self.roll(ask.service)?;
         let in_doubt = roll.site(first.site).is_none_or(|site| site.in_doubt());
-        // Not among those named: it has no room, no broker, or drains.
+        // Not among those named: it has no room, no broker, or drains. One that is open and is not
+        // named shows its clients addresses of another kind, with TLS in front.
         let home_named = endpoints.iter().any(|endpoint| endpoint.site == HOME);
+        if !home_named && roll.site(HOME).is_some_and(|home| home.barred().is_none()) {
+            return None;
+        }
         let drawn = self.policy.ranking == Ranking::Headroom && home_named;
         (!here && !last_resort && !in_doubt && !drawn).then(|| first.clone())
     }
