@@ -18,7 +18,7 @@ mod zone;
 pub use answer::{Answers, Outcome, Way, client};
 pub use reply::Rcode;
 pub use server::{Server, StartError};
-pub use tcp::{CONNECTIONS_MAX, CONNECTIONS_NETWORK_MAX, IDLE};
+pub use tcp::{CONNECTIONS_MAX, CONNECTIONS_NETWORK_MAX, IDLE, LIFETIME};
 pub use zone::label;
 
 #[cfg(test)]

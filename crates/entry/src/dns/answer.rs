@@ -8,7 +8,9 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use isobar_core::entry::{Absence, Address, Answer, Ask, Client, Endpoint, Form, Host, Prefix};
+use isobar_core::entry::{
+    Absence, Address, Answer, Ask, Client, Endpoint, Form, Host, Prefix, TTL_NEAR,
+};
 
 use super::query::{CLASS_IN, Edns, Fault, PLAIN_MAX, Query, Subnet, kind};
 use super::reply::{self, Data, Owner, Rcode, Reply, Section, UDP_MAX};
@@ -89,8 +91,16 @@ impl Answers {
                 host = Node { addrs: vec![ip], ..Node::default() };
                 &host
             }
-            Found::Host(_) | Found::Nothing => {
-                self.deny(&mut reply, &snapshot);
+            // Whoever has heard nothing knows no host; and one not heard of may be another site's.
+            Found::Host(_) if snapshot.entry.generation() == 0 => {
+                return end(reply, Rcode::ServFail, false, 0);
+            }
+            Found::Host(_) => {
+                self.deny(&mut reply, &snapshot, self.negative.min(TTL_NEAR));
+                return end(reply, Rcode::NxDomain, true, 0);
+            }
+            Found::Nothing => {
+                self.deny(&mut reply, &snapshot, self.negative);
                 return end(reply, Rcode::NxDomain, true, 0);
             }
         };
@@ -126,7 +136,7 @@ impl Answers {
                 end(reply, Rcode::NoError, true, 0)
             }
             (kind::SOA, Node { is_apex: true, .. }) => {
-                self.soa(&mut reply, &snapshot, Section::Answer);
+                self.soa(&mut reply, &snapshot, Section::Answer, self.negative);
                 end(reply, Rcode::NoError, true, 0)
             }
             (kind::NS, Node { is_apex: true, .. }) => {
@@ -139,12 +149,12 @@ impl Answers {
                     reply.add(Section::Answer, Owner::Asked, TTL_ZONE, Data::Ip(*ip));
                 }
                 if !addrs.iter().any(|ip| wanted(&ip)) {
-                    self.deny(&mut reply, &snapshot);
+                    self.deny(&mut reply, &snapshot, self.negative);
                 }
                 end(reply, Rcode::NoError, true, 0)
             }
             _ => {
-                self.deny(&mut reply, &snapshot);
+                self.deny(&mut reply, &snapshot, self.negative);
                 end(reply, Rcode::NoError, true, 0)
             }
         }
@@ -164,7 +174,7 @@ impl Answers {
                 end(reply, Rcode::NoError, true, answer.scope)
             }
             Err(Absence::NoSuchAddress) => {
-                self.deny(&mut reply, snapshot);
+                self.deny(&mut reply, snapshot, answer.ttl);
                 end(reply, Rcode::NoError, true, answer.scope)
             }
             Err(Absence::NotReady | Absence::AllDown) => {
@@ -174,13 +184,19 @@ impl Answers {
     }
 
     /// How long it may be kept that there is no such thing.
-    fn deny(&self, reply: &mut Reply<'_>, snapshot: &Snapshot) {
-        self.soa(reply, snapshot, Section::Authority);
+    fn deny(&self, reply: &mut Reply<'_>, snapshot: &Snapshot, negative: Duration) {
+        self.soa(reply, snapshot, Section::Authority, negative);
     }
 
-    fn soa(&self, reply: &mut Reply<'_>, snapshot: &Snapshot, section: Section) {
+    fn soa(
+        &self,
+        reply: &mut Reply<'_>,
+        snapshot: &Snapshot,
+        section: Section,
+        negative: Duration,
+    ) {
         let zone = self.zone.name.len();
-        let negative = seconds(self.negative);
+        let negative = seconds(negative);
         // Whoever looks sees which news a node answers from.
         let serial = (snapshot.entry.generation() as u32).max(1);
         let ttl = if section == Section::Answer { TTL_ZONE } else { negative };

@@ -26,6 +26,8 @@ pub const CONNECTIONS_MAX: usize = 256;
 pub const CONNECTIONS_NETWORK_MAX: usize = 32;
 /// A connection may be idle for so long, and an answer may take as long to be taken.
 pub const IDLE: Duration = Duration::from_secs(10);
+/// And so long in all, whatever it asks: seats are few, and others wait for them.
+pub const LIFETIME: Duration = Duration::from_secs(30);
 /// A question has come whole within this time.
 const WHOLE: Duration = Duration::from_secs(2);
 /// Octets of a question.
@@ -94,7 +96,10 @@ pub async fn serve(
                     if let Some(seat) = seat {
                         let (answers, counters) = (answers.clone(), counters.clone());
                         let rng = Rng::new(rng.draw());
-                        connections.spawn(converse(stream, peer.ip(), seat, answers, counters, rng));
+                        let talk = converse(stream, peer.ip(), seat, answers, counters, rng);
+                        connections.spawn(async move {
+                            let _ = timeout(LIFETIME, talk).await;
+                        });
                     }
                 }
                 Err(error) => {

@@ -158,9 +158,14 @@ fn ips(told: &Message) -> Vec<String> {
 
 /// It says that there is no such thing, and for how long that may be kept.
 fn is_denied(told: &Message, code: ResponseCode) -> bool {
+    is_denied_for(told, code, 30)
+}
+
+/// There is no such thing, and that may be kept for so many seconds.
+fn is_denied_for(told: &Message, code: ResponseCode, seconds: u32) -> bool {
     let soa = told.authorities.iter().filter(|record| record.record_type() == RecordType::SOA);
     let soa: Vec<&Record> = soa.collect();
-    let lasts = soa.len() == 1 && soa[0].name.to_ascii() == "m.example." && soa[0].ttl == 30;
+    let lasts = soa.len() == 1 && soa[0].name.to_ascii() == "m.example." && soa[0].ttl == seconds;
     told.metadata.response_code == code
         && told.answers.is_empty()
         && told.metadata.authoritative

@@ -57,7 +57,7 @@ fn srv_leads_to_ports_and_hosts_that_have_their_addresses() {
     assert_eq!(ips(&desk.ask(&target, kind)), beside, "and can be asked for");
 
     let told = desk.ask("_secure-mqtt._tcp.m.example", kind::SRV);
-    assert!(is_denied(&told, ResponseCode::NoError), "nobody offers TLS: {told}");
+    assert!(is_denied_for(&told, ResponseCode::NoError, 5), "nobody offers TLS: {told}");
     desk.says(0, 0, |entrance| {
         entrance.addresses = Arc::from(vec!["192.0.2.1:8883/m.example".to_owned()]);
     });
@@ -97,7 +97,10 @@ fn a_type_that_is_missing_and_a_name_that_is_are_not_the_same() {
     ] {
         for kind in [kind::A, kind::ANY, kind::SRV, kind::SOA] {
             let told = desk.ask(name, kind);
-            assert!(is_denied(&told, ResponseCode::NXDomain), "{name}: {told}");
+            // Hosts that are not known now may be in a moment.
+            let hosts = ["v4-198-51-100-9.m.example", "v6-2001-db8-0-0-0-0-0-99.m.example"];
+            let seconds = if hosts.contains(&name) { 5 } else { 30 };
+            assert!(is_denied_for(&told, ResponseCode::NXDomain, seconds), "{name}: {told}");
         }
     }
     for name in ["example", "xm.example", "m.example.com", "com", "other.example", ""] {
@@ -119,6 +122,8 @@ fn what_cannot_be_known_yet_is_a_failure_and_never_nothing() {
         ("m.example", kind::AAAA),
         ("_mqtt._tcp.m.example", kind::SRV),
         ("_secure-mqtt._tcp.m.example", kind::SRV),
+        // Another node may have named this host in an SRV record.
+        ("v4-192-0-2-1.m.example", kind::A),
     ] {
         let told = desk.ask(name, kind);
         assert_eq!(told.metadata.response_code, ResponseCode::ServFail, "{name}");
