@@ -31,7 +31,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_rustls::TlsAcceptor;
 
 use super::{Outcome, Provisioner, Reply, whole_seconds};
@@ -92,12 +92,13 @@ pub async fn serve(
     // Holds at most `limits.connections`: the guard of the accept branch sees to it.
     let mut connections = JoinSet::new();
     let networks = Arc::new(Networks::default());
-    let (mut pausing, mut failing) = (false, false);
+    // Until when nothing is accepted, whatever ends meanwhile.
+    let (mut pause, mut failing) = (None, false);
     loop {
         tokio::select! {
             () = &mut shutdown => break,
             Some(ended) = connections.join_next() => report_panic(ended),
-            accepted = listener.accept(), if !pausing && connections.len() < limits.connections => match accepted {
+            accepted = listener.accept(), if pause.is_none() && connections.len() < limits.connections => match accepted {
                 Ok((stream, from)) => {
                     failing = false;
                     let from = from.ip().to_canonical();
@@ -120,10 +121,10 @@ pub async fn serve(
                     if !failing {
                         tracing::warn!(%error, "provision: cannot accept, trying again");
                     }
-                    (pausing, failing) = (true, true);
+                    (pause, failing) = (Some(Instant::now() + ACCEPT_PAUSE), true);
                 }
             },
-            () = sleep(ACCEPT_PAUSE), if pausing => pausing = false,
+            () = sleep_until(pause.unwrap_or_else(Instant::now)), if pause.is_some() => pause = None,
         }
     }
     drop(listener);
@@ -199,15 +200,24 @@ impl Client {
         let _ = stream.set_nodelay(true);
         match acceptor {
             None => self.converse(stream).await,
-            Some(acceptor) => match timeout(self.limits.handshake, acceptor.accept(stream)).await {
-                Ok(Ok(stream)) => self.converse(stream).await,
-                failed => {
-                    counters.bad_handshakes.fetch_add(1, Ordering::Relaxed);
-                    if let Ok(Err(error)) = failed {
-                        tracing::debug!(%error, "provision: a TLS handshake failed");
+            Some(acceptor) => {
+                let mut stopped = self.stopped.clone();
+                let met = tokio::select! {
+                    met = timeout(self.limits.handshake, acceptor.accept(stream)) => Some(met),
+                    // Nobody waits for a handshake when the node stops.
+                    _ = stopped.changed() => None,
+                };
+                match met {
+                    Some(Ok(Ok(stream))) => self.converse(stream).await,
+                    None => {}
+                    Some(failed) => {
+                        counters.bad_handshakes.fetch_add(1, Ordering::Relaxed);
+                        if let Ok(Err(error)) = failed {
+                            tracing::debug!(%error, "provision: a TLS handshake failed");
+                        }
                     }
                 }
-            },
+            }
         }
         counters.connections.fetch_sub(1, Ordering::Relaxed);
     }
