@@ -8,6 +8,8 @@ use std::sync::Arc;
 
 use isobar_core::policy::EntryPolicy;
 
+use crate::{dns, provision};
+
 /// How clients find a site.
 #[derive(Clone, Debug)]
 pub struct EntrySettings {
@@ -19,6 +21,17 @@ pub struct EntrySettings {
     pub dns: Option<DnsSettings>,
     /// The provisioning endpoint, where there is one.
     pub provision: Option<ProvisionSettings>,
+}
+
+impl EntrySettings {
+    /// Descriptors that those who answer may take, and flows may not.
+    pub fn descriptors(&self) -> u64 {
+        let dns = self.dns.as_ref().filter(|dns| !dns.bind.is_empty());
+        let dns = dns.map_or(0, |dns| dns::CONNECTIONS_MAX + 2 * dns.bind.len());
+        let provision =
+            self.provision.as_ref().map_or(0, |_| provision::server::LIMITS.connections + 1);
+        (dns + provision) as u64
+    }
 }
 
 /// The zone, and the authoritative DNS server for it.

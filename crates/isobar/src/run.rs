@@ -121,7 +121,7 @@ async fn serve(settings: Settings) -> Result<(), RunError> {
         .await
         .map_err(|error| RunError::Admin(admin, error))?;
     let drain = settings.node.drain_timeout;
-    let wanted = settings.node.maxconn;
+    let wanted = (settings.node.maxconn, settings.node.beside);
     let provision = provision::bind(&settings.entry)
         .map_err(|(addr, error)| RunError::Provision(addr, error))?;
     let redirects = |service: &ServiceSettings| !service.reception.redirect.is_empty();
@@ -203,7 +203,7 @@ fn hung_up(node: &Node) {
 }
 
 /// Says where clients and operators can come, and what descriptors allow.
-fn announce(node: &Node, admin: &tokio::net::TcpListener, wanted: u32) {
+fn announce(node: &Node, admin: &tokio::net::TcpListener, (wanted, beside): (u32, u64)) {
     for (service, addr) in node.addresses() {
         tracing::info!(service, %addr, "listening");
     }
@@ -214,7 +214,7 @@ fn announce(node: &Node, admin: &tokio::net::TcpListener, wanted: u32) {
             allowed = allowed.maxconn,
             descriptors = allowed.limit,
             "maxconn is capped: a flow takes two descriptors; raise the hard limit (ulimit -Hn, LimitNOFILE=) to {}",
-            2 * u64::from(wanted) + isobar_net::descriptors::RESERVE,
+            2 * u64::from(wanted) + isobar_net::descriptors::RESERVE + beside,
         );
     }
     if let Some(mesh) = node.mesh() {

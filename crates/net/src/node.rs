@@ -140,7 +140,7 @@ impl Node {
         settings: NodeSettings,
         log: impl io::Write + Send + 'static,
     ) -> Result<Node, StartError> {
-        let descriptors = descriptors::provide(settings.maxconn)
+        let descriptors = descriptors::provide(settings.maxconn, settings.beside)
             .map_err(|error| StartError::System("cannot set the descriptor limit", error))?;
         let clock = Clock::start();
         let workers = settings.workers;

@@ -36,6 +36,8 @@ pub struct NodeSettings {
     pub mesh: Option<MeshSettings>,
     /// Certificates that clients are shown, by their names.
     pub tls: Vec<TlsSettings>,
+    /// Descriptors that others in this process may take: those who tell clients where to go.
+    pub beside: u64,
     /// Name servers to ask; none of them for the system's.
     pub resolvers: Vec<SocketAddr>,
 }

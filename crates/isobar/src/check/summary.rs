@@ -96,7 +96,8 @@ impl Summary {
     pub(super) fn of(settings: &Settings, hard_limit: Option<u64>) -> Summary {
         let node = &settings.node;
         let wanted = u64::from(node.maxconn);
-        let room = hard_limit.map_or(wanted, |limit| limit.saturating_sub(RESERVE) / PER_FLOW);
+        let room = hard_limit
+            .map_or(wanted, |limit| limit.saturating_sub(RESERVE + node.beside) / PER_FLOW);
         let effective_maxconn = wanted.min(room);
         let service = |service| service_in_short(service, node, effective_maxconn);
         Summary {
@@ -105,7 +106,7 @@ impl Summary {
             workers: node.workers,
             maxconn: node.maxconn,
             effective_maxconn,
-            descriptors_needed: wanted * PER_FLOW + RESERVE,
+            descriptors_needed: wanted * PER_FLOW + RESERVE + node.beside,
             descriptors_hard_limit: hard_limit,
             admin: settings.admin.bind.to_string(),
             admin_token: settings.admin.token.is_some(),

@@ -47,7 +47,7 @@ pub struct File {
         "x-limits" = "-90 to 90, -180 to 180"))]
     pub location: Option<Placed<Vec<f64>>>,
 
-    /// Flows at once, all services together. Needs two file descriptors each and 256 beside
+    /// Flows at once, all services together. Needs two file descriptors each and 640 beside
     /// them; where the hard limit on descriptors allows fewer, it is capped and start says so.
     #[schemars(extend("default" = bounds::NODE_MAXCONN.default_text(),
         "x-limits" = bounds::NODE_MAXCONN.limits_text()))]

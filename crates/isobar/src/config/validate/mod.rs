@@ -116,6 +116,7 @@ pub(super) fn settings(
         services,
         mesh,
         tls,
+        beside: entry.descriptors(),
         resolvers: resolvers.unwrap_or_default(),
     };
     let settings = Settings { node, admin, location: top.location, entry };
