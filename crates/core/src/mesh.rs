@@ -170,7 +170,10 @@ impl Mesh {
             Input::LinkDown { link, cause } => self.link_down(now, link, cause),
             Input::Renew { link } => self.renew(now, link),
             Input::JoinMoved { join } => self.topology.join_moved(now, join),
-            Input::DialFailed { dial } => self.topology.failed(now, dial, &mut self.rng),
+            Input::DialFailed { dial } => {
+                let alone = self.up.iter().all(|up| up.site == HOME);
+                self.topology.failed(now, dial, alone, &mut self.rng);
+            }
             Input::Heard { link, message } => self.heard(now, link, message),
             Input::Path { link, rtt, lost, sent } => self.path(link, rtt, lost, sent),
             Input::Local(local) => self.local(now, local),

@@ -2,7 +2,7 @@
 //!
 //! A failed try waits 0.2 to 1.5 s, with jitter: so little that a healed partition is whole again
 //! within seconds. Introduced peers are names and addresses, nothing else; one that cannot be
-//! reached three times is forgotten until it is introduced again.
+//! reached three times is forgotten until it is introduced again, unless no other site is left.
 
 use alloc::collections::BTreeMap;
 use alloc::string::String;
@@ -18,7 +18,8 @@ use crate::time::Time;
 
 /// Introduced peers that we have not met.
 const INTRODUCED_MAX: usize = 1_024;
-/// One that cannot be reached this often is forgotten until it is introduced again.
+/// One that cannot be reached this often is forgotten until it is introduced again, by whoever else
+/// we have a link to.
 const INTRODUCED_TRIES: u32 = 3;
 /// Tries at once.
 pub(super) const DIALS_MAX: usize = 64;
@@ -184,14 +185,17 @@ impl Topology {
         self.introduced.remove(identity);
     }
 
-    pub(super) fn failed(&mut self, now: Time, dial: DialId, rng: &mut Rng) {
+    /// A try came to nothing. Who is `alone`, without a link to another site, forgets nobody:
+    /// there would be nobody left to introduce them again.
+    pub(super) fn failed(&mut self, now: Time, dial: DialId, alone: bool, rng: &mut Rng) {
         match self.dials.remove(&dial) {
             Some(Target::Join(at)) => self.joins[at].tried.failed(now, rng),
             Some(Target::Peer(purpose, identity)) => {
                 let key = (purpose, identity);
                 let Some(tried) = self.wanted.get_mut(&key) else { return };
                 tried.failed(now, rng);
-                if tried.failures >= INTRODUCED_TRIES && self.introduced.remove(&key.1).is_some() {
+                let hopeless = tried.failures >= INTRODUCED_TRIES && !alone;
+                if hopeless && self.introduced.remove(&key.1).is_some() {
                     self.made_from = None;
                 }
             }

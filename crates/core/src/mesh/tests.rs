@@ -35,6 +35,8 @@ struct Node {
     closed: Vec<CloseReason>,
     notices: Vec<Notice>,
     dials: usize,
+    /// Those of them that have come to nothing yet.
+    tries: Vec<DialId>,
     siblings: Vec<Sibling>,
     asked: Vec<(PeerId, BrokerId, u32)>,
     given: Vec<(PeerId, BrokerId, u32)>,
@@ -62,6 +64,7 @@ impl Node {
             closed: Vec::new(),
             notices: Vec::new(),
             dials: 0,
+            tries: Vec::new(),
             siblings: Vec::new(),
             asked: Vec::new(),
             given: Vec::new(),
@@ -89,7 +92,10 @@ impl Node {
                 Output::Send { to, message, .. } => self.sent.push((to, message)),
                 Output::Close { reason, .. } => self.closed.push(reason),
                 Output::Notice(notice) => self.notices.push(notice),
-                Output::Dial { .. } => self.dials += 1,
+                Output::Dial { dial, .. } => {
+                    self.dials += 1;
+                    self.tries.push(dial);
+                }
                 Output::Siblings(siblings) => self.siblings = siblings,
                 Output::Publish(outlook) => self.outlook = outlook,
                 Output::PlacesAsked { peer, broker, n } => self.asked.push((peer, broker, n)),
@@ -454,6 +460,31 @@ fn data_connections_that_are_old_or_of_the_lost_do_not_count() {
     node.pass(ms(4_000));
     assert!(node.notices.contains(&Notice::NodeLost(far)));
     assert_eq!(node.closed, [CloseReason::Unneeded; 2], "what it carries ends at once");
+}
+
+#[test]
+fn who_cannot_be_reached_is_forgotten_unless_nobody_else_is_there_to_introduce_it() {
+    for alone in [true, false] {
+        let mut node = Node::new(|policy| {
+            let (site, node) = ("far".to_string(), "x".to_string());
+            let addresses = Vec::from(["x:1".to_string()]);
+            policy.known = Vec::from([Introduction { site, node, addresses }]);
+        });
+        // A sibling has nobody to introduce either.
+        node.meets(1, if alone { "home" } else { "near" }, "b");
+        for n in 0..100 {
+            node.pass(ms(300));
+            for dial in core::mem::take(&mut node.tries) {
+                node.feed(Input::DialFailed { dial });
+            }
+            node.hears(1, &Message::Ping { token: n });
+        }
+        let introduced = node.mesh.report(node.now).introduced;
+        match alone {
+            true => assert!(introduced == 1 && node.dials > 15, "{introduced} {}", node.dials),
+            false => assert_eq!((introduced, node.dials), (0, 3)),
+        }
+    }
 }
 
 #[test]
