@@ -22,7 +22,8 @@ use crate::id::ClientKey;
 use crate::time::Time;
 
 const TRY_FIRST: Duration = Duration::from_secs(1);
-const TRY_LAST: Duration = Duration::from_secs(30);
+/// Between two trials above a limit that has stood for long.
+pub const TRY_LAST: Duration = Duration::from_secs(30);
 /// Raised this far in one step, the limit is taken for gone.
 const STEP_LAST: u32 = 64;
 

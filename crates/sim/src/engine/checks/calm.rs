@@ -10,7 +10,8 @@
 //!   Clients without a keepalive never notice silence, and those who come and go are on their way
 //!   at any moment: one in a hundred.
 //! - *calms*: in the [`CALM`] after that, tries in vain and redispatches are fewer than one client
-//!   in a hundred.
+//!   in a hundred. A limit that nodes must find out is tried upwards for ever, by each of them once in
+//!   [`TRY_LAST`]: where clients come and go, these redispatches go on.
 //!
 //! The last two hold where capacity suffices: the brokers that run take all clients who want to be
 //! served, and leave each site's reserve; and those who may go nowhere else have room at home.
@@ -21,6 +22,8 @@
 
 use std::collections::BTreeSet;
 use std::time::Duration;
+
+use isobar_core::fullness::TRY_LAST;
 
 use super::Findings;
 use crate::drill::{Backoff, Broker, Check, Deed, Down, Drill, Site, SiteNo, Strike, Targets};
@@ -78,6 +81,8 @@ pub(crate) struct Calm {
     recovery: Duration,
     /// Clients in a hundred that may be on their way.
     comes_and_goes: bool,
+    /// Redispatches within [`CALM`] that say nothing.
+    trials: u64,
     rejected: bool,
     keepalive: bool,
     /// With nothing broken there is a place for everyone that may be theirs.
@@ -104,6 +109,7 @@ impl Calm {
         Calm {
             recovery: recovery(drill),
             comes_and_goes: drill.clients.stay.is_some(),
+            trials: trials(drill),
             rejected: drill.clients.rejected_ppm > 0,
             keepalive: !drill.clients.keepalive.is_zero(),
             has_room: explore::suffices(drill),
@@ -238,13 +244,27 @@ impl Calm {
         if since >= mark.since + CALM && !self.judged[2] {
             self.judged[2] = true;
             let (in_vain, again) = (in_vain - mark.in_vain, again - mark.again);
-            if in_vain > hundredth + 10 || again > hundredth + 10 {
+            if in_vain > hundredth + 10 || again > hundredth + 10 + self.trials {
                 self.found.note_at(scene.at, Check::Calms, || {
                     format!("{in_vain} tries in vain and {again} redispatches within {CALM:?}")
                 });
             }
         }
     }
+}
+
+/// Trials of limits that nobody is told, within [`CALM`].
+fn trials(drill: &Drill) -> u64 {
+    if drill.clients.stay.is_none() {
+        return 0;
+    }
+    let learns = |site: &&Site| {
+        let Broker { maxconn, max_connections, .. } = site.broker;
+        max_connections.is_some_and(|own| maxconn.is_none_or(|told| own < told))
+    };
+    let learning = drill.topology.sites.iter().filter(learns);
+    let pairs: u64 = learning.map(|site| u64::from(site.nodes) * u64::from(site.brokers)).sum();
+    (pairs * CALM.as_secs()).div_ceil(TRY_LAST.as_secs())
 }
 
 /// Clients that a broker of a site takes. Of its own limit, probes need a part.

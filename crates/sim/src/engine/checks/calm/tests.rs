@@ -61,6 +61,29 @@ fn a_storm_that_goes_on_is_found() {
     assert_eq!(found(end(), 2_000, again), [Check::Calms]);
 }
 
+/// Nodes that must find out a limit try it upwards, as long as clients come; no more often than that.
+#[test]
+fn trials_of_a_limit_are_no_storm() {
+    let found = |stay: bool, each_second: u64| {
+        let drill = drill().with(|drill| {
+            drill.clients.stay = stay.then(|| secs(60));
+            let site = &mut drill.topology.sites[0];
+            (site.nodes, site.brokers) = (3, 20);
+            (site.broker.maxconn, site.broker.max_connections) = (Some(2_000), Some(1_900));
+        });
+        let mut calm = Calm::new(&drill);
+        for at in 1..=recovery(&drill).as_secs() + 20 {
+            let mut scene = scene(at, 0);
+            scene.sites[0].flow.redispatches = at * each_second;
+            calm.look(&scene);
+        }
+        calm.found.finish().1.into_keys().collect::<Vec<Check>>()
+    };
+    assert_eq!(found(true, 3), []);
+    assert_eq!(found(true, 5), [Check::Calms]);
+    assert_eq!(found(false, 3), [Check::Calms]);
+}
+
 #[test]
 fn views_that_do_not_converge_are_found() {
     let split = |at| {
