@@ -29,7 +29,7 @@ impl EntrySettings {
         let dns = self.dns.as_ref().filter(|dns| !dns.bind.is_empty());
         let dns = dns.map_or(0, |dns| dns::CONNECTIONS_MAX + 2 * dns.bind.len());
         let provision =
-            self.provision.as_ref().map_or(0, |_| provision::server::LIMITS.connections + 1);
+            self.provision.as_ref().map_or(0, |_| provision::server::LIMITS.http.connections + 1);
         (dns + provision) as u64
     }
 }

@@ -5,8 +5,10 @@ use std::time::Instant;
 
 use axum::routing::get;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
+use tokio::time::{sleep, timeout};
 
 use super::*;
 
@@ -37,7 +39,7 @@ async fn server(limits: Limits) -> Server {
     let (shutdown, told) = oneshot::channel::<()>();
     let ended = tokio::spawn(async move {
         let shutdown = async { drop(told.await) };
-        serve_within(&limits, listener, router, shutdown).await
+        serve_within(limits, listener, router, shutdown).await
     });
     Server { address, shutdown, ended }
 }

@@ -1,15 +1,13 @@
-//! HTTP and HTTPS for devices, who may be slow, many or rude.
+//! HTTP and HTTPS for devices, within the limits of [`isobar_http`].
 //!
-//! What bounds them: how many connections there are, in all and of one network, how long a TLS
-//! handshake and a request's head may take (which is also how long an idle connection is kept),
-//! how large the head may be, and how long a connection lives. Request bodies are never read.
+//! What bounds them beside these: how many connections there are of one network, and how long a TLS
+//! handshake may take.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::future::{Future, ready};
 use std::io;
-use std::net::IpAddr;
-use std::pin::pin;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -21,17 +19,16 @@ use hyper::header::{
     ALLOW, CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderName, HeaderValue, IF_NONE_MATCH, RETRY_AFTER,
     X_CONTENT_TYPE_OPTIONS,
 };
-use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use isobar_core::entry::Prefix;
+use isobar_http::Stopped;
 use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
-use tokio::task::{JoinError, JoinSet};
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
 use super::{Outcome, Provisioner, Reply, whole_seconds};
@@ -39,38 +36,31 @@ use super::{Outcome, Provisioner, Reply, whole_seconds};
 /// Where clients ask.
 const PATH: &str = "/v1/provision";
 
+const WHO: &str = "provision";
+
 /// What clients may take of us.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Connections at once.
-    pub connections: usize,
+    /// Of each connection, and how many there are.
+    pub http: isobar_http::Limits,
     /// Of them, from one network: a /24, or a /56 of IPv6.
     pub per_network: usize,
     /// For a TLS handshake.
     pub handshake: Duration,
-    /// For one request's head, counted from the end of the answer before.
-    pub head: Duration,
-    /// Its size, in bytes.
-    pub head_max: usize,
-    /// From accept until no further request is taken.
-    pub lifetime: Duration,
-    /// For the running answer, after `lifetime` or the shutdown.
-    pub farewell: Duration,
 }
 
-/// The limits of a node. Further connections wait in the kernel's queue.
+/// The limits of a node.
 pub const LIMITS: Limits = Limits {
-    connections: 4_096,
+    http: isobar_http::Limits {
+        connections: 4_096,
+        head: Duration::from_secs(10),
+        head_max: 16 * 1024,
+        lifetime: Duration::from_secs(60),
+        farewell: Duration::from_secs(2),
+    },
     per_network: 1_024,
     handshake: Duration::from_secs(10),
-    head: Duration::from_secs(10),
-    head_max: 16 * 1024,
-    lifetime: Duration::from_secs(60),
-    farewell: Duration::from_secs(2),
 };
-
-/// After an accept that failed for want of descriptors or memory.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// The certificate that is shown, as it is now.
 pub type Shown = watch::Receiver<Arc<ServerConfig>>;
@@ -87,65 +77,16 @@ pub async fn serve(
     limits: Limits,
     shutdown: impl Future<Output = ()>,
 ) -> io::Result<()> {
-    let mut shutdown = pin!(shutdown);
-    let (stop, stopped) = watch::channel(());
-    // Holds at most `limits.connections`: the guard of the accept branch sees to it.
-    let mut connections = JoinSet::new();
     let networks = Arc::new(Networks::default());
-    // Until when nothing is accepted, whatever ends meanwhile.
-    let (mut pause, mut failing) = (None, false);
-    loop {
-        tokio::select! {
-            () = &mut shutdown => break,
-            Some(ended) = connections.join_next() => report_panic(ended),
-            accepted = listener.accept(), if pause.is_none() && connections.len() < limits.connections => match accepted {
-                Ok((stream, from)) => {
-                    failing = false;
-                    let from = from.ip().to_canonical();
-                    // One network too many is closed at once: others wait for the place.
-                    if let Some(seat) = networks.enter(from, limits.per_network) {
-                        let client = Client {
-                            from,
-                            provisioner: provisioner.clone(),
-                            limits,
-                            stopped: stopped.clone(),
-                            _seat: seat,
-                        };
-                        let acceptor = tls.as_ref().map(|tls| TlsAcceptor::from(tls.borrow().clone()));
-                        connections.spawn(client.meet(stream, acceptor));
-                    }
-                }
-                Err(error) if is_of_one_connection(&error) => {}
-                Err(error) if error.kind() == io::ErrorKind::InvalidInput => return Err(error),
-                Err(error) => {
-                    if !failing {
-                        tracing::warn!(%error, "provision: cannot accept, trying again");
-                    }
-                    (pause, failing) = (Some(Instant::now() + ACCEPT_PAUSE), true);
-                }
-            },
-            () = sleep_until(pause.unwrap_or_else(Instant::now)), if pause.is_some() => pause = None,
-        }
-    }
-    drop(listener);
-    drop(stop);
-    // Each ends within `farewell`.
-    while let Some(ended) = connections.join_next().await {
-        report_panic(ended);
-    }
-    Ok(())
-}
-
-/// A connection that went away before it was accepted says nothing about the listener.
-fn is_of_one_connection(error: &io::Error) -> bool {
-    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
-    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
-}
-
-fn report_panic(ended: Result<(), JoinError>) {
-    if let Err(error) = ended {
-        tracing::error!(%error, "provision: a connection's task panicked");
-    }
+    let meet = |stream, from: SocketAddr, stopped| {
+        let from = from.ip().to_canonical();
+        // One network too many is closed at once: others wait for the place.
+        let _seat = networks.enter(from, limits.per_network)?;
+        let client = Client { from, provisioner: provisioner.clone(), limits, stopped, _seat };
+        let acceptor = tls.as_ref().map(|tls| TlsAcceptor::from(tls.borrow().clone()));
+        Some(client.meet(stream, acceptor))
+    };
+    isobar_http::accept(WHO, listener, limits.http.connections, shutdown, meet).await
 }
 
 /// Connections by network. Holds no more than there are connections.
@@ -187,7 +128,7 @@ struct Client {
     from: IpAddr,
     provisioner: Arc<Provisioner>,
     limits: Limits,
-    stopped: watch::Receiver<()>,
+    stopped: Stopped,
     _seat: Seat,
 }
 
@@ -196,8 +137,6 @@ impl Client {
         let provisioner = self.provisioner.clone();
         let counters = &provisioner.counters;
         counters.connections.fetch_add(1, Ordering::Relaxed);
-        // Answers are written in one go; without this their tail may wait for an ACK.
-        let _ = stream.set_nodelay(true);
         match acceptor {
             None => self.converse(stream).await,
             Some(acceptor) => {
@@ -223,33 +162,11 @@ impl Client {
     }
 
     async fn converse(self, stream: impl AsyncRead + AsyncWrite + Unpin) {
-        let Client { from, provisioner, limits, mut stopped, _seat } = self;
+        let Client { from, provisioner, limits, stopped, _seat } = self;
         let answer = service_fn(|request: Request<Incoming>| {
             ready(Ok::<_, Infallible>(respond(&provisioner, &request, from)))
         });
-        let mut connection = pin!(
-            http1::Builder::new()
-                .timer(TokioTimer::new())
-                .header_read_timeout(limits.head)
-                .max_buf_size(limits.head_max)
-                .serve_connection(TokioIo::new(stream), answer)
-        );
-        tokio::select! {
-            ended = connection.as_mut() => return note_end(ended),
-            () = sleep(limits.lifetime) => {}
-            // Nothing is ever sent: it ends when the sender is dropped.
-            _ = stopped.changed() => {}
-        }
-        connection.as_mut().graceful_shutdown();
-        if let Ok(ended) = timeout(limits.farewell, connection).await {
-            note_end(ended);
-        }
-    }
-}
-
-fn note_end(ended: Result<(), hyper::Error>) {
-    if let Err(error) = ended {
-        tracing::debug!(%error, "provision: connection ended early");
+        isobar_http::converse(WHO, TokioIo::new(stream), answer, &limits.http, stopped).await;
     }
 }
 

@@ -7,14 +7,16 @@ use isobar_core::entry::Locality;
 use isobar_core::entry::{Networks, Place};
 use isobar_core::outlook::{Entrance, Heard, Outlook, Standing};
 use isobar_core::policy::{AllDown, EntryPolicy, Ranking};
+use rustls::ServerConfig;
+use rustls::server::ResolvesServerCertUsingSni;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use super::server::{LIMITS, Limits, serve};
+use super::server::{LIMITS, Limits, Shown, serve};
 use super::*;
 
 const FROM: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(198, 51, 100, 7));
@@ -215,14 +217,22 @@ fn a_client_is_redirected_once_and_only_where_it_does_not_belong_here() {
 }
 
 const SHORT: Limits = Limits {
-    connections: 3,
+    http: isobar_http::Limits {
+        connections: 3,
+        head: Duration::from_millis(300),
+        head_max: 8 * 1024,
+        lifetime: Duration::from_millis(1_200),
+        farewell: Duration::from_millis(300),
+    },
     per_network: 2,
     handshake: Duration::from_millis(300),
-    head: Duration::from_millis(300),
-    head_max: 8 * 1024,
-    lifetime: Duration::from_millis(1_200),
-    farewell: Duration::from_millis(300),
 };
+
+/// Nobody is closed for being slow.
+fn patient(limits: Limits) -> Limits {
+    let http = isobar_http::Limits { head: BOUND, lifetime: BOUND, ..limits.http };
+    Limits { http, ..limits }
+}
 
 /// Far more than any wait here should take, even on a busy machine.
 const BOUND: Duration = Duration::from_secs(10);
@@ -234,12 +244,16 @@ struct Server {
 }
 
 async fn server(limits: Limits) -> Server {
+    server_with(None, limits).await
+}
+
+async fn server_with(tls: Option<Shown>, limits: Limits) -> Server {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let at = listener.local_addr().unwrap();
     let (stop, told) = oneshot::channel::<()>();
     let (_guide, desk) = desk(100_000);
     let ended = tokio::spawn(async move {
-        serve(listener, None, Arc::new(desk), limits, async { drop(told.await) }).await
+        serve(listener, tls, Arc::new(desk), limits, async { drop(told.await) }).await
     });
     Server { at, stop, ended }
 }
@@ -266,7 +280,7 @@ async fn slow_and_silent_clients_are_closed() {
         let mut stream = TcpStream::connect(server.at).await.unwrap();
         stream.write_all(opening.as_bytes()).await.unwrap();
         let (_, took) = read_to_close(&mut stream).await;
-        assert!(took < SHORT.lifetime, "{opening:?} took {took:?}");
+        assert!(took < SHORT.http.lifetime, "{opening:?} took {took:?}");
     }
     assert!(ask(server.at, GET).await.starts_with("HTTP/1.1 200"));
 }
@@ -289,13 +303,17 @@ async fn a_connection_is_kept_and_lives_no_longer_than_its_time() {
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    assert!(answers > 5 && begun.elapsed() >= SHORT.lifetime, "{answers} {:?}", begun.elapsed());
+    assert!(
+        answers > 5 && begun.elapsed() >= SHORT.http.lifetime,
+        "{answers} {:?}",
+        begun.elapsed()
+    );
     assert!(begun.elapsed() < BOUND);
 }
 
 #[tokio::test]
 async fn one_network_does_not_take_every_place() {
-    let server = server(Limits { head: BOUND, lifetime: BOUND, ..SHORT }).await;
+    let server = server(patient(SHORT)).await;
     let mut holders = Vec::new();
     for _ in 0..SHORT.per_network {
         let mut stream = TcpStream::connect(server.at).await.unwrap();
@@ -314,7 +332,7 @@ async fn one_network_does_not_take_every_place() {
 
 #[tokio::test]
 async fn junk_is_answered_or_closed_and_a_shutdown_ends_everybody() {
-    let server = server(Limits { head: BOUND, lifetime: BOUND, ..LIMITS }).await;
+    let server = server(patient(LIMITS)).await;
     let long = format!("GET / HTTP/1.1\r\nHost: a\r\nX: {}\r\n\r\n", "x".repeat(64 * 1024));
     for junk in
         ["\x10\x0c\0\x04MQTT\x04\x02\0\x3c\0\0", "GET\r\n\r\n", "PRI * HTTP/2.0\r\n\r\n", &long]
@@ -329,4 +347,21 @@ async fn junk_is_answered_or_closed_and_a_shutdown_ends_everybody() {
     let ended = timeout(BOUND / 2, server.ended).await.expect("ends within the farewell");
     ended.unwrap().unwrap();
     assert!(TcpStream::connect(server.at).await.is_err());
+}
+
+#[tokio::test]
+async fn a_shutdown_does_not_wait_for_a_handshake() {
+    // No handshake gets as far as a certificate here.
+    let certificates = Arc::new(ResolvesServerCertUsingSni::new());
+    let tls = ServerConfig::builder().with_no_client_auth().with_cert_resolver(certificates);
+    let (_keep, shown) = watch::channel(Arc::new(tls));
+    let server = server_with(Some(shown), Limits { handshake: 2 * BOUND, ..LIMITS }).await;
+    // A refused hello proves that connections before it were met.
+    let silent = TcpStream::connect(server.at).await.unwrap();
+    let alert = ask(server.at, "no hello\r\n\r\n").await;
+    assert!(!alert.starts_with("HTTP"), "{alert}");
+    server.stop.send(()).unwrap();
+    let ended = timeout(BOUND, server.ended).await.expect("ends before the handshake's time");
+    ended.unwrap().unwrap();
+    drop(silent);
 }
