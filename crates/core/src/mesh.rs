@@ -15,6 +15,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use self::calm::Calm;
+use self::detector::HEARD;
 use self::dialing::Topology;
 use self::digest::Spot;
 use self::link::Link;
@@ -171,7 +172,8 @@ impl Mesh {
             Input::Renew { link } => self.renew(now, link),
             Input::JoinMoved { join } => self.topology.join_moved(now, join),
             Input::DialFailed { dial } => {
-                let alone = self.up.iter().all(|up| up.site == HOME);
+                let speaks = |up: &up::Up| self.silence(self.links[&up.link].heard_at, now) < HEARD;
+                let alone = !self.up.iter().any(|up| up.site != HOME && speaks(up));
                 self.topology.failed(now, dial, alone, &mut self.rng);
             }
             Input::Heard { link, message } => self.heard(now, link, message),

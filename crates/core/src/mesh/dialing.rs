@@ -185,8 +185,8 @@ impl Topology {
         self.introduced.remove(identity);
     }
 
-    /// A try came to nothing. Who is `alone`, without a link to another site, forgets nobody:
-    /// there would be nobody left to introduce them again.
+    /// A try came to nothing. Who is `alone`, and hears no other site, forgets nobody: there would
+    /// be nobody left to introduce them again.
     pub(super) fn failed(&mut self, now: Time, dial: DialId, alone: bool, rng: &mut Rng) {
         match self.dials.remove(&dial) {
             Some(Target::Join(at)) => self.joins[at].tried.failed(now, rng),

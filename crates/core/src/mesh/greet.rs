@@ -167,6 +167,10 @@ impl Mesh {
         }
         let link = self.links.get_mut(&id).expect("looked up above");
         link.phase = Phase::Contending(Box::new(hello.clone()), now);
+        // Whichever of the two it is: that site has said something.
+        let site = self.site_of(peer);
+        self.roster.sites[site.index()].heard_at = now;
+        self.calm.disturb(site);
         self.challenge(old, id);
     }
 

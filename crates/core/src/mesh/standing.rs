@@ -8,7 +8,7 @@ use core::time::Duration;
 
 use super::Mesh;
 use super::detector::{
-    ASK_EVERY, DEAD_UNWITNESSED, HEARD, Hearing, Inquest, Sign, VOTE_HOLDS, WITNESSES_MAX,
+    ASK_EVERY, DEAD, DEAD_UNWITNESSED, HEARD, Hearing, Inquest, Sign, VOTE_HOLDS, WITNESSES_MAX,
     may_judge,
 };
 use super::message::{Doubt, Held, Message};
@@ -315,17 +315,19 @@ impl Mesh {
 
     /// Dead, if everything that it takes is there.
     fn sentence(&mut self, now: Time, site: SiteId, hearing: &Hearing) {
-        if !hearing.all_silent() {
+        // A process that begins a link in one of its nodes' names is a word from it too.
+        let quiet = self.silence(self.roster.site(site).heard_at, now);
+        if !hearing.all_silent() || quiet < DEAD {
             return;
         }
         let doubted = core::mem::take(&mut self.roster.sites[site.index()].doubted);
         if !doubted.is_empty() {
             return self.bury(now, site, &doubted, Reason::ToldBySibling);
         }
-        let alone = self.others(now).1 <= 1;
+        let alone = self.others(now).1 <= 1 && !self.is_another_named(site);
         let reason = if alone { Reason::Unwitnessed } else { Reason::Witnessed };
         let gone = if alone {
-            hearing.least >= DEAD_UNWITNESSED
+            hearing.least.min(quiet) >= DEAD_UNWITNESSED
         } else {
             let fit = !self.isolated || !self.rules.isolation;
             let agreed = !self.rules.witnesses || self.inquest(now, site).agrees();
@@ -340,6 +342,15 @@ impl Mesh {
         self.bury(now, site, &graves, reason);
         let siblings = self.up_links(|site| site == HOME);
         self.tell_verdict(siblings, site);
+    }
+
+    /// A third site is known by name and has not been heard yet: a witness whom we have not met.
+    fn is_another_named(&self, suspect: SiteId) -> bool {
+        let suspect = &self.roster.site(suspect).name;
+        let introduced = self.topology.introduced.keys().map(|identity| &identity.site);
+        let unmet = self.roster.sites.iter().filter(|site| !site.met && !site.dead);
+        let mut named = introduced.chain(unmet.map(|site| &site.name));
+        named.any(|name| *name != self.me.site && name != suspect)
     }
 
     fn inquest(&self, now: Time, suspect: SiteId) -> Inquest {

@@ -464,25 +464,30 @@ fn data_connections_that_are_old_or_of_the_lost_do_not_count() {
 
 #[test]
 fn who_cannot_be_reached_is_forgotten_unless_nobody_else_is_there_to_introduce_it() {
-    for alone in [true, false] {
+    for (met, speaks) in [("home", true), ("near", false), ("near", true)] {
         let mut node = Node::new(|policy| {
             let (site, node) = ("far".to_string(), "x".to_string());
             let addresses = Vec::from(["x:1".to_string()]);
             policy.known = Vec::from([Introduction { site, node, addresses }]);
         });
         // A sibling has nobody to introduce either.
-        node.meets(1, if alone { "home" } else { "near" }, "b");
+        node.meets(1, met, "b");
+        node.pass(if speaks { ms(0) } else { ms(1_000) });
         for n in 0..100 {
             node.pass(ms(300));
             for dial in core::mem::take(&mut node.tries) {
                 node.feed(Input::DialFailed { dial });
             }
-            node.hears(1, &Message::Ping { token: n });
+            if speaks {
+                node.hears(1, &Message::Ping { token: n });
+            }
         }
         let introduced = node.mesh.report(node.now).introduced;
-        match alone {
-            true => assert!(introduced == 1 && node.dials > 15, "{introduced} {}", node.dials),
-            false => assert_eq!((introduced, node.dials), (0, 3)),
+        match (met, speaks) {
+            ("home", _) | (_, false) => {
+                assert!(introduced == 1 && node.dials > 15, "{introduced} {}", node.dials);
+            }
+            _ => assert_eq!((introduced, node.dials), (0, 3)),
         }
     }
 }
@@ -505,4 +510,57 @@ fn introductions_are_bounded_and_forgotten_when_in_vain() {
     node.pass(ms(1_000));
     assert!(node.dials <= 64, "{}", node.dials);
     assert_eq!(node.mesh.report(node.now).sites.len(), 2, "nothing else is believed");
+}
+
+/// What it held of sites, one after the other.
+fn standings(node: &Node) -> Vec<Standing> {
+    let to = |notice: &Notice| match notice {
+        Notice::Standing { to, .. } => Some(*to),
+        _ => None,
+    };
+    node.notices.iter().filter_map(to).collect()
+}
+
+#[test]
+fn who_knows_of_a_third_site_does_not_judge_the_other_without_it() {
+    for third in [None, Some("home"), Some("far"), Some("near")] {
+        let mut node = Node::new(|policy| {
+            let known = |site: &str| Introduction {
+                site: site.to_string(),
+                node: "z".to_string(),
+                addresses: Vec::from(["z:1".to_string()]),
+            };
+            policy.known = third.map(known).into_iter().collect();
+        });
+        node.meets(1, "far", "x");
+        node.hears(1, &load(0, 50, 1, 3));
+        node.pass(ms(10_000));
+        let dead = standings(&node).contains(&Standing::Dead);
+        assert_eq!(dead, third != Some("near"), "{third:?}");
+        assert_eq!(*standings(&node).last().unwrap() == Standing::Suspect, !dead);
+    }
+}
+
+#[test]
+fn a_process_that_takes_the_place_of_a_lost_one_is_a_word_from_its_site() {
+    for returns in [false, true] {
+        let mut node = Node::new(|_| {});
+        node.meets(1, "far", "x");
+        node.hears(1, &load(0, 50, 1, 3));
+        node.pass(ms(2_900));
+        assert_eq!(*standings(&node).last().unwrap(), Standing::Suspect);
+        if returns {
+            let (peer, link) = (id("far", "x"), LinkId(2));
+            let (remote, purpose) = ("far:1", Purpose::News);
+            node.feed(Input::LinkUp { link, peer: &peer, remote, purpose, dial: None });
+            node.hears(2, &Message::Hello(Hello { incarnation: 60, ..hello(&peer, 2) }));
+        }
+        // The old link could still answer.
+        node.pass(ms(700));
+        let expected = if returns { Standing::Suspect } else { Standing::Dead };
+        assert_eq!(*standings(&node).last().unwrap(), expected);
+        node.pass(ms(300));
+        let expected = if returns { Standing::Reachable } else { Standing::Dead };
+        assert_eq!(*standings(&node).last().unwrap(), expected);
+    }
 }
