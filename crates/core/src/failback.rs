@@ -5,6 +5,11 @@
 //! the operator's rate: like guests who are called back into a house after the smoke has cleared,
 //! and not all through one door. Each must find room when it is back, so no more are called than
 //! home has beside a little to spare, those counted who are on their way.
+//!
+//! Whom one of home's own brokers has turned away will be turned away again while nothing changes, though
+//! home seems to have room: such a broker is fuller than anybody here knows, or does not like that client.
+//! It is called after a minute, and whoever comes back then makes the next wait twice as long, up to
+//! an hour; else a client would go back and forth for ever.
 
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use core::time::Duration;
@@ -19,6 +24,11 @@ const WELL_FOR: Duration = Duration::from_secs(5);
 const BACK_WITHIN: Duration = Duration::from_secs(5);
 /// One who is still away then is called again: there was no quiet moment to go.
 const AGAIN_AFTER: Duration = Duration::from_secs(60);
+/// Whom a broker turned away is called after so long at first, and at last.
+const TURNED_AWAY_FIRST: Duration = Duration::from_secs(60);
+const TURNED_AWAY_LAST: Duration = Duration::from_secs(3_600);
+/// When nobody was turned away for so many of these waits, the next is a first one.
+const FORGIVEN: u32 = 4;
 /// A twentieth of the capacity stays free, so that who came home does not have to leave again.
 const SPARE: u32 = 20;
 
@@ -34,6 +44,12 @@ pub(crate) struct Failback {
     called: VecDeque<(Time, u64)>,
     /// When those were called who may be on their way.
     coming: VecDeque<Time>,
+    /// Those whom a broker of home has turned away, and until when they stay.
+    turned_away: BTreeSet<(Time, u64)>,
+    wait: Duration,
+    last_turned_away: Time,
+    /// One of them was called since.
+    retried: bool,
     well_since: Option<Time>,
 }
 
@@ -46,16 +62,31 @@ impl Failback {
             uncalled: BTreeSet::new(),
             called: VecDeque::new(),
             coming: VecDeque::new(),
+            turned_away: BTreeSet::new(),
+            wait: TURNED_AWAY_FIRST,
+            last_turned_away: now,
+            retried: false,
             well_since: None,
         }
     }
 
-    /// A site has taken a flow.
-    pub(crate) fn went(&mut self, serial: u64, flow: FlowId) {
-        if self.rate > 0 {
-            self.away.insert(serial, flow);
-            self.uncalled.insert(serial);
+    /// A site has taken a flow, which a broker of home may have `turned_away`.
+    pub(crate) fn went(&mut self, serial: u64, flow: FlowId, turned_away: bool, now: Time) {
+        if self.rate == 0 {
+            return;
         }
+        self.away.insert(serial, flow);
+        if !turned_away {
+            self.uncalled.insert(serial);
+            return;
+        }
+        if now >= self.last_turned_away + self.wait * FORGIVEN {
+            self.wait = TURNED_AWAY_FIRST;
+        } else if self.retried {
+            self.wait = (self.wait * 2).min(TURNED_AWAY_LAST);
+        }
+        (self.retried, self.last_turned_away) = (false, now);
+        self.turned_away.insert((now + self.wait, serial));
     }
 
     /// Its flow has ended.
@@ -80,6 +111,15 @@ impl Failback {
                 self.uncalled.insert(serial);
             }
         }
+        while let Some(&(until, serial)) = self.turned_away.first()
+            && until <= now
+        {
+            self.turned_away.pop_first();
+            if self.away.contains_key(&serial) {
+                self.uncalled.insert(serial);
+                self.retried = true;
+            }
+        }
         match room > capacity / SPARE {
             true => self.well_since = self.well_since.or(Some(now)),
             false => self.well_since = None,
@@ -102,6 +142,7 @@ impl Failback {
     /// When time alone lets another one come.
     pub(crate) fn next_timeout(&self, now: Time) -> Time {
         let again = self.called.front().map_or(Time::NEVER, |(at, _)| *at + AGAIN_AFTER);
+        let again = self.turned_away.first().map_or(again, |(until, _)| again.min(*until));
         let next = match self.well_since {
             Some(since) if !self.uncalled.is_empty() => {
                 let called = (since + WELL_FOR).max(self.bucket.ready_at(self.rate));
@@ -127,7 +168,7 @@ mod tests {
     fn ten_away() -> Failback {
         let mut failback = Failback::new(10, at(0));
         for n in 0..10 {
-            failback.went(n, FlowId(100 + n));
+            failback.went(n, FlowId(100 + n), false, at(0));
         }
         failback.refresh(0, 100, at(0));
         failback
@@ -203,9 +244,41 @@ mod tests {
     }
 
     #[test]
+    fn whom_home_turns_away_though_it_has_room_is_called_ever_more_seldom() {
+        let mut failback = Failback::new(10, at(0));
+        let mut now = 10_000;
+        for (serial, minutes) in (0..).zip([1, 2, 4, 8, 16, 32, 60, 60, 60]) {
+            failback.went(serial, FlowId(serial), true, at(now));
+            let until = now + minutes * 60_000;
+            assert_eq!(run(&mut failback, 90, now, until - 1), []);
+            assert_eq!(run(&mut failback, 90, until, until), [(until, FlowId(serial))]);
+            failback.ended(serial);
+            now = until + 600;
+        }
+        // Others come as ever, and after a time without such a thing it is forgiven.
+        failback.went(20, FlowId(20), false, at(now));
+        assert_eq!(run(&mut failback, 90, now, now + 1_000), [(now, FlowId(20))]);
+        failback.ended(20);
+        now += 5 * 3_600_000;
+        failback.went(21, FlowId(21), true, at(now));
+        assert_eq!(run(&mut failback, 90, now, now + 61_000), [(now + 60_000, FlowId(21))]);
+    }
+
+    #[test]
+    fn many_who_are_turned_away_at_once_wait_as_long_as_one() {
+        let mut failback = Failback::new(10, at(0));
+        for n in 0..10 {
+            failback.went(n, FlowId(n), true, at(10 * n));
+        }
+        let called = run(&mut failback, 90, 100, 70_000);
+        assert_eq!(called.len(), 10);
+        assert_eq!((called[0].0, called[9].0 / 1_000), (60_000, 60));
+    }
+
+    #[test]
     fn a_rate_of_zero_calls_nobody() {
         let mut failback = Failback::new(0, at(0));
-        failback.went(1, FlowId(1));
+        failback.went(1, FlowId(1), false, at(0));
         assert!(failback.is_idle());
     }
 }

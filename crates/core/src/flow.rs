@@ -73,6 +73,8 @@ pub struct Flow {
     tried: Vec<BrokerId>,
     /// Closed in silence by this many brokers that accept others.
     silenced: u8,
+    /// One of them closed in silence, or said no.
+    turned_away: bool,
     follow: Follow,
     last: Option<Failure>,
     way: Way,
@@ -91,6 +93,7 @@ impl Flow {
             attempts: 0,
             tried: Vec::new(),
             silenced: 0,
+            turned_away: false,
             follow: Follow::NotYet,
             last: None,
             way: Way::default(),
@@ -294,6 +297,7 @@ impl Flow {
         now: Time,
     ) -> Step {
         self.last = Some(failure);
+        self.turned_away |= matches!(failure, Failure::ClosedSilently | Failure::Refused);
         self.attempt += 1;
         if !self.tried.contains(&broker) {
             self.tried.push(broker);

@@ -52,6 +52,8 @@ pub struct AskAbroad {
     pub patience: Time,
     /// Whether it draws on the retry budget.
     pub from_budget: bool,
+    /// A broker of home has turned it away, and did not just lack a place in our books.
+    pub turned_away: bool,
 }
 
 /// The answer to an [`AskAbroad`].
@@ -101,6 +103,7 @@ pub struct Passage {
     session: Option<ClientKey>,
     settled: bool,
     leased: bool,
+    pub(crate) turned_away: bool,
     sent: Time,
 }
 
@@ -228,6 +231,7 @@ impl Spill {
                     session: ask.session,
                     settled: false,
                     leased,
+                    turned_away: ask.turned_away,
                     sent: now,
                 })
             }

@@ -181,6 +181,7 @@ impl Flow {
             waited: self.way.waited,
             patience: now + patience,
             from_budget: self.way.last.is_some_and(|f| f.retry() == Retry::FromBudget),
+            turned_away: self.turned_away,
         }))
     }
 

@@ -54,7 +54,7 @@ impl Pool {
         let service = &mut self.services[passage.service().index()];
         service.spill.settle(now, passage, crossing, (&mut self.rng, self.rules));
         if crossing == Crossing::Accepted {
-            service.failback.went(passage.serial, passage.flow);
+            service.failback.went(passage.serial, passage.flow, passage.turned_away, now);
             self.call_home(now);
         }
     }

@@ -34,7 +34,8 @@ impl Script {
         let mut spill = Spill::new(ServiceId(0));
         spill.hear(Time::ZERO, candidates);
         let (session, waited, patience, from_budget) = (None, false, Time::ZERO, false);
-        let ask = AskAbroad { session, rather: None, waited, patience, from_budget };
+        let ask =
+            AskAbroad { session, rather: None, waited, patience, from_budget, turned_away: false };
         Script { spill, rng: Rng::new(5), rules: Rules::default(), now: Time::ZERO, ask }
     }
 

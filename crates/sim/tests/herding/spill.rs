@@ -53,6 +53,7 @@ impl Chooser for Sender {
             waited: false,
             patience: now,
             from_budget: false,
+            turned_away: false,
         };
         let found = self.pool.place_abroad(now, SERVICE, FlowId(job), &ask, &[]);
         let Abroad::Site(mut passage) = found else {

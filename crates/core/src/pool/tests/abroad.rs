@@ -15,7 +15,14 @@ fn candidate(site: u16, headroom: u32) -> Candidate {
 }
 
 fn ask_abroad(from_budget: bool) -> AskAbroad {
-    AskAbroad { session: None, rather: None, waited: false, patience: Time::ZERO, from_budget }
+    AskAbroad {
+        session: None,
+        rather: None,
+        waited: false,
+        patience: Time::ZERO,
+        from_budget,
+        turned_away: false,
+    }
 }
 
 impl Site {

@@ -241,7 +241,8 @@ impl Site {
     fn carried_away(&mut self) -> Passage {
         self.flows += 1;
         let (session, waited, patience, from_budget) = (None, false, Time::ZERO, false);
-        let ask = AskAbroad { session, rather: None, waited, patience, from_budget };
+        let ask =
+            AskAbroad { session, rather: None, waited, patience, from_budget, turned_away: false };
         match self.pool.place_abroad(self.now, S, FlowId(self.flows), &ask, &[]) {
             Abroad::Site(mut passage) => {
                 self.pool.settle_abroad(self.now, &mut passage, Crossing::Accepted);
