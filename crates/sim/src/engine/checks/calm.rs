@@ -8,7 +8,8 @@
 //!   for one pair in a hundred, which losses of the network may cost at any moment.
 //! - *serves-all*: within [`recovery`] there is a look at which everyone who wants to be served is.
 //!   Clients without a keepalive never notice silence, and those who come and go are on their way
-//!   at any moment: one in a hundred.
+//!   at any moment: one in a hundred. So are those who were just called home, as long as no more are
+//!   called than were away: who is called again and again is not on its way home.
 //! - *calms*: in the [`CALM`] after that, tries in vain and redispatches are fewer than one client
 //!   in a hundred. A limit that nodes must find out is tried upwards for ever, by each of them once in
 //!   [`TRY_LAST`]: where clients come and go, these redispatches go on.
@@ -20,7 +21,7 @@
 //! *drains* is another matter: a site that is told to drain is empty when its time and
 //! [`DRAINED`] are over, if it has been drained for so long.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
 use isobar_core::fullness::TRY_LAST;
@@ -35,6 +36,8 @@ use crate::rehearsal::{Crowd, Scene};
 const CONVERGES: Duration = Duration::from_secs(60);
 /// For retries to have fallen back.
 const CALM: Duration = Duration::from_secs(10);
+/// Calls beyond one for each who is away.
+const AGAIN: u64 = 10;
 /// A drained site's last flows may take so much longer.
 const DRAINED: Duration = Duration::from_secs(15);
 
@@ -42,11 +45,7 @@ const DRAINED: Duration = Duration::from_secs(15);
 /// address, rests again, and is served at the pace of brokers and nodes.
 pub(crate) fn recovery(drill: &Drill) -> Duration {
     let clients = &drill.clients;
-    let rests = clients.backoff.iter().map(|(_, backoff)| match *backoff {
-        Backoff::Fixed { every } => every,
-        Backoff::FullJitter { most, .. } | Backoff::Exponential { most, .. } => most,
-    });
-    let rest = rests.max().unwrap_or_default();
+    let rest = longest_rest(drill);
     let sites = &drill.topology.sites;
     let paced = sites.iter().map(|site| {
         let brokers = u64::from(site.brokers) * u64::from(site.broker.connect_rate.max(1));
@@ -65,6 +64,52 @@ pub(crate) fn recovery(drill: &Drill) -> Duration {
         + drill.slow_start
         + paced * 3
         + Duration::from_secs(20)
+}
+
+/// The most that a client waits before it tries again.
+fn longest_rest(drill: &Drill) -> Duration {
+    let rests = drill.clients.backoff.iter().map(|(_, backoff)| match *backoff {
+        Backoff::Fixed { every } => every,
+        Backoff::FullJitter { most, .. } | Backoff::Exponential { most, .. } => most,
+    });
+    rests.max().unwrap_or_default()
+}
+
+/// Flows that are called home, since the world has healed.
+#[derive(Clone, Debug, Default)]
+struct Homecoming {
+    /// Calls so far, second by second, for as long as who was called may be on its way.
+    lately: VecDeque<(Duration, u64)>,
+    /// Calls before.
+    before: Option<u64>,
+    /// And since.
+    called: u64,
+    /// The most that were away at once.
+    away: u64,
+}
+
+impl Homecoming {
+    /// How many may be on their way just now.
+    fn look(&mut self, scene: &Scene, on_its_way: Duration) -> u64 {
+        let flows = || scene.sites.iter().map(|site| &site.flow);
+        let called: u64 = flows().map(|flow| flow.came_home).sum();
+        self.away = self.away.max(flows().map(|flow| u64::from(flow.carried)).sum());
+        let before = *self.before.get_or_insert(called);
+        if self.lately.back().is_none_or(|(at, _)| scene.at >= *at + Duration::from_secs(1)) {
+            self.lately.push_back((scene.at, called));
+        }
+        while self.lately.get(1).is_some_and(|(at, _)| *at + on_its_way <= scene.at) {
+            self.lately.pop_front();
+        }
+        let lately = self.lately.front().map_or(called, |(_, then)| *then);
+        self.called = called - before;
+        called - lately
+    }
+
+    /// No more were called than were away.
+    fn is_all(&self) -> bool {
+        self.called <= self.away + AGAIN
+    }
 }
 
 /// Of a look that something is counted from.
@@ -97,8 +142,13 @@ pub(crate) struct Calm {
     healed: Duration,
     converged: bool,
     served: bool,
+    /// Everyone was, but for those who were called home.
+    but_for_called: bool,
     judged: [bool; 3],
     mark: Option<Mark>,
+    homecoming: Homecoming,
+    /// How long who was called home may be on its way.
+    on_its_way: Duration,
     /// Sites that are drained: by which strike, and when they must be empty.
     drains: Vec<(usize, SiteNo, Duration)>,
     pub(crate) found: Findings,
@@ -120,8 +170,11 @@ impl Calm {
             healed: drill.clients.arrive,
             converged: false,
             served: false,
+            but_for_called: false,
             judged: [false; 3],
             mark: None,
+            homecoming: Homecoming::default(),
+            on_its_way: longest_rest(drill) + drill.clients.patience,
             drains: Vec::new(),
             found: Findings::default(),
         }
@@ -149,6 +202,7 @@ impl Calm {
     fn heals(&mut self, now: Duration) {
         self.healed = self.healed.max(now);
         (self.converged, self.served, self.judged, self.mark) = (false, false, [false; 3], None);
+        (self.but_for_called, self.homecoming) = (false, Homecoming::default());
     }
 
     /// How things stand.
@@ -222,14 +276,17 @@ impl Calm {
         let unserved = sum(|crowd| crowd.unserved.into());
         let clients = sum(|c| u64::from(c.home) + u64::from(c.abroad) + u64::from(c.unserved));
         let hundredth = clients / 100;
+        let comes_home = self.homecoming.look(scene, self.on_its_way);
         let allowed = if self.comes_and_goes { hundredth + 10 } else { 0 };
         self.served |= unserved <= allowed;
+        self.but_for_called |= unserved <= allowed + comes_home;
         if since < self.recovery {
             return;
         }
         if !self.judged[1] {
             self.judged[1] = true;
-            if self.keepalive && !self.served {
+            let served = self.served || self.but_for_called && self.homecoming.is_all();
+            if self.keepalive && !served {
                 let recovery = self.recovery;
                 self.found.note_at(scene.at, Check::ServesAll, || {
                     format!("{unserved} of {clients} are not served {recovery:?} after all is well")

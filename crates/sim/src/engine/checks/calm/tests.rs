@@ -45,6 +45,24 @@ fn who_is_never_served_is_found_where_there_is_room() {
     assert_eq!(found(end() - 40, 2_000, |at| scene(at, 1)), [], "there was no time for it");
 }
 
+/// Each second one who is carried is called home, of so many who were away, and is on its way for a while.
+#[test]
+fn who_is_called_home_is_on_its_way_and_who_is_called_for_ever_is_not() {
+    let called = |away: u32| {
+        move |at: u64| {
+            let mut scene = scene(at, 1);
+            scene.sites[0].flow.came_home = at;
+            scene.sites[0].flow.carried = away.saturating_sub(at as u32);
+            scene
+        }
+    };
+    let all = end() as u32;
+    assert_eq!(found(end(), 2_000, called(all)), []);
+    assert_eq!(found(end(), 2_000, called(all / 2)), [Check::ServesAll]);
+    let two = |at| Scene { sites: vec![scene(at, 40).sites.remove(0)], ..called(all)(at) };
+    assert_eq!(found(end(), 2_000, two), [Check::ServesAll], "nobody has called these");
+}
+
 #[test]
 fn a_storm_that_goes_on_is_found() {
     let storm = |at| {
