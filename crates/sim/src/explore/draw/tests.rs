@@ -57,8 +57,8 @@ fn worlds_differ_as_worlds_do() {
     assert!((40..60).contains(&share(&|drill| drill.topology.wan.loss_ppm > 0)));
     let expects =
         |name: &'static str| share(&|drill| drill.expectations.iter().any(|one| one.name == name));
-    assert!(expects("served-again") > 25 && expects("served-what-fits") > 10);
-    assert!(expects("nobody-over-limit") > 50 && expects("views-agree") > 25);
+    assert!(expects("served-again") > 10 && expects("served-what-fits") > 10);
+    assert!(expects("nobody-over-limit") > 10 && expects("views-agree") > 25);
     assert!(share(&|drill| drill.faults.iter().any(|f| matches!(f.at, Moment::After(..)))) > 15);
     assert!(share(&|drill| drill.faults.iter().any(|f| matches!(f.deed, Deed::LinkCut))) > 5);
 }
