@@ -144,6 +144,14 @@ impl Roll {
         } else {
             self.renew(entrances, names, policy);
         }
+        // Where the others have no more than that, a little room is as good as theirs. Else a site whose
+        // limit is known by trial alone would stay out: nobody would come and try it upwards.
+        let open = self.sites.iter().filter(|site| site.barred().is_none());
+        if let Some(most) = open.map(|site| site.free).max() {
+            for site in self.sites.iter_mut().filter(|site| site.free >= most) {
+                site.full = false;
+            }
+        }
         if self.sites.iter().any(|site| site.barred().is_none()) {
             for site in &mut self.sites {
                 site.last_good = site.barred().is_none().then(|| site.addresses.clone());

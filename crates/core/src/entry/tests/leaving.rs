@@ -79,6 +79,22 @@ fn a_full_site_does_not_flap_by_its_last_place() {
 }
 
 #[test]
+fn a_little_room_is_enough_where_nobody_has_more() {
+    let mut town = Town::of(2, policy(Ranking::Nearest));
+    town.says("nyc", |e| (e.free, e.capacity) = (1, 10));
+    town.has_free("fra", 0);
+    assert_eq!(town.first(ANYONE), "nyc");
+    town.has_free("fra", 1);
+    assert_eq!(town.first(ANYONE), "fra");
+    town.has_free("fra", 0);
+    town.has_free("nyc", 5);
+    town.has_free("fra", 4);
+    assert_eq!(town.first(ANYONE), "nyc", "that one has more");
+    town.has_free("fra", 5);
+    assert_eq!(town.first(ANYONE), "fra");
+}
+
+#[test]
 fn where_all_are_full_the_first_little_room_will_do() {
     for all_down in [AllDown::LastGood, AllDown::All, AllDown::ServFail] {
         let mut town = Town::of(2, EntryPolicy { all_down, ..policy(Ranking::Nearest) });
