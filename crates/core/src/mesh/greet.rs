@@ -28,6 +28,9 @@ use crate::time::Time;
 const HELLO_WITHIN: Duration = Duration::from_secs(3);
 /// A process on an older link that does not answer for this long is gone.
 const CONTENDING: Duration = Duration::from_millis(800);
+/// And a round trip, but no more than this: one that was measured while a process stood still says
+/// nothing of the way, and within [`DEAD`](super::detector::DEAD) it must be decided.
+const ANSWER_MOST: Duration = Duration::from_millis(600);
 /// A link is not one of two that were dialled at once when it is this old.
 const SETTLED: Duration = Duration::from_secs(10);
 /// So old at one end, it is settled at the other too.
@@ -236,7 +239,10 @@ impl Mesh {
                 }
                 Phase::Greeting | Phase::Up => {}
                 Phase::Contending(hello, since) => match self.roster.peer(peer).news {
-                    Some(old) if now.since(since) < CONTENDING + self.links[&old].rtt => {
+                    Some(old)
+                        if now.since(since)
+                            < CONTENDING + self.links[&old].rtt.min(ANSWER_MOST) =>
+                    {
                         self.challenge(old, id);
                     }
                     Some(old) => {

@@ -564,3 +564,21 @@ fn a_process_that_takes_the_place_of_a_lost_one_is_a_word_from_its_site() {
         assert_eq!(*standings(&node).last().unwrap(), expected);
     }
 }
+
+#[test]
+fn a_round_trip_that_a_pause_has_stretched_keeps_no_contender_waiting() {
+    let mut node = Node::new(|_| {});
+    node.meets(1, "far", "x");
+    let (link, rtt) = (LinkId(1), ms(30_000));
+    for sent in 1..20 {
+        node.feed(Input::Path { link, rtt, lost: 0, sent });
+    }
+    let (peer, link) = (id("far", "x"), LinkId(2));
+    let (remote, purpose) = ("far:1", Purpose::News);
+    node.feed(Input::LinkUp { link, peer: &peer, remote, purpose, dial: None });
+    node.hears(2, &Message::Hello(Hello { incarnation: 60, ..hello(&peer, 2) }));
+    node.pass(ms(1_300));
+    assert_eq!(node.closed, []);
+    node.pass(ms(200));
+    assert_eq!(node.closed, [CloseReason::Duplicate], "the old one gives way");
+}
