@@ -245,11 +245,12 @@ impl Share {
         let shares: u64 = self.others.iter().map(|other| u64::from(other.share)).sum();
         let held = shares + u64::from(self.own);
         let nodes = 1 + self.living().count() as u64;
-        // Fewer than one for each cannot be divided; above the limit is none too few.
         if held <= max {
             self.over_since = None;
         }
-        if held <= max && max - held < nodes {
+        // Fewer than one for each cannot be divided: who has least takes them.
+        let takes_rest = self.has_least(flows);
+        if held == max || held < max && max - held < nodes && !takes_rest {
             self.lost = None;
             return;
         }
@@ -259,7 +260,8 @@ impl Share {
             self.lost = Some((since, least));
             if at_once || now >= since + LOST_AFTER {
                 let missing = if at_once { max - held } else { least };
-                self.own += (missing / nodes) as u32;
+                let rest = if takes_rest && !at_once { missing % nodes } else { 0 };
+                self.own += (missing / nodes + rest) as u32;
                 self.lost = None;
             }
             return;
@@ -283,6 +285,13 @@ impl Share {
             part = part.min((max - shares) as u32).max(flows);
         }
         self.own = self.own.min(part);
+    }
+
+    /// Nobody has as few places as we, or as few flows on as many: seen alike by all, once their words
+    /// have come. Where two are alike, nobody does.
+    fn has_least(&self, flows: u32) -> bool {
+        let mine = (self.own, flows);
+        self.others.iter().all(|other| mine < (other.share, other.flows))
     }
 
     /// Whether places may come from a sibling, so that it is worth to wait for one.

@@ -180,6 +180,29 @@ fn a_message_that_was_lost_costs_places_for_a_moment_only() {
 }
 
 #[test]
+fn the_last_place_that_nobody_has_goes_to_whoever_has_least() {
+    let run = |max, (mine, own), (theirs, share)| {
+        let mut share_a = Share::alone(Some(max));
+        // Met with nothing missing; then one place was lost on its way.
+        share_a.hear(BROKER, &[says(B, 1, theirs, max - own)], mine, at(0));
+        share_a.refresh(mine, at(1_000));
+        share_a.own = own;
+        share_a.hear(BROKER, &[says(B, 2, theirs, share)], mine, at(2_000));
+        share_a.refresh(mine, at(4_499));
+        assert_eq!(share_a.limit(), Some(own), "it may be on its way");
+        share_a.refresh(mine, at(4_500));
+        share_a.limit().unwrap() - own
+    };
+    assert_eq!(run(20, (7, 7), (12, 12)), 1);
+    assert_eq!(run(20, (12, 12), (7, 7)), 0);
+    assert_eq!(run(21, (9, 10), (10, 10)), 1);
+    assert_eq!(run(21, (10, 10), (9, 10)), 0);
+    assert_eq!(run(21, (10, 10), (10, 10)), 0, "nobody knows whose it is");
+    assert_eq!(run(20, (7, 7), (10, 10)), 2, "one for each, and the third");
+    assert_eq!(run(20, (10, 10), (7, 7)), 1);
+}
+
+#[test]
 fn a_broker_that_a_living_sibling_has_no_more_is_reclaimed() {
     let (mut a, _) = two();
     // It is started again, and has not said yet what it has: that may be the same.
