@@ -25,6 +25,8 @@ pub const GONE_AFTER: Duration = Duration::from_secs(3);
 /// As many places are found lost as were missing all the time for this long: longer than two
 /// words in a row take to come, of which one may be lost itself.
 const LOST_AFTER: Duration = Duration::from_millis(2_500);
+/// The last few are found lost when nobody's places have changed for this long.
+const QUIET_FOR: Duration = Duration::from_secs(5);
 /// Places are found held twice when that has been so for this long. To give some up that were not
 /// is no harm: they are lost then.
 const OVER_AFTER: Duration = Duration::from_secs(1);
@@ -113,6 +115,8 @@ pub(crate) struct Share {
     /// Since when the books of the siblings and ours add up to less than `max`, and by how much at
     /// least: what is on its way from one to the other is missing for a moment, too.
     lost: Option<(Time, u64)>,
+    /// Since when all have held what they hold, and a number for that.
+    quiet: (Time, u64),
     /// Since when they add up to more.
     over_since: Option<Time>,
     /// Not asked ahead before.
@@ -127,7 +131,8 @@ impl Share {
         let own = max.unwrap_or(u32::MAX);
         let (others, lost, over_since, asked) = (Vec::new(), None, None, None);
         let ask_at = Time::ZERO;
-        Share { max, own, others, placed: 0, lost, over_since, ask_at, asked }
+        let quiet = (Time::ZERO, 0);
+        Share { max, own, others, placed: 0, lost, quiet, over_since, ask_at, asked }
     }
 
     /// Flows that this node may place there.
@@ -249,8 +254,8 @@ impl Share {
             self.over_since = None;
         }
         // Fewer than one for each cannot be divided: who has least takes them.
-        let takes_rest = self.has_least(flows);
-        if held == max || held < max && max - held < nodes && !takes_rest {
+        let (is_quiet, has_least) = (self.is_quiet(now), self.has_least(flows));
+        if held == max || held < max && max - held < nodes && !has_least {
             self.lost = None;
             return;
         }
@@ -258,11 +263,15 @@ impl Share {
             let (since, least) = self.lost.unwrap_or((now, max - held));
             let least = least.min(max - held);
             self.lost = Some((since, least));
-            if at_once || now >= since + LOST_AFTER {
-                let missing = if at_once { max - held } else { least };
-                let rest = if takes_rest && !at_once { missing % nodes } else { 0 };
-                self.own += (missing / nodes + rest) as u32;
+            if at_once {
+                self.own += ((max - held) / nodes) as u32;
                 self.lost = None;
+            } else if now >= since + LOST_AFTER {
+                let rest = if is_quiet && has_least { least % nodes } else { 0 };
+                self.own += (least / nodes + rest) as u32;
+                // Looked at again, once all is quiet.
+                let left = least % nodes - rest;
+                self.lost = (has_least && left > 0).then_some((now, left));
             }
             return;
         }
@@ -285,6 +294,17 @@ impl Share {
             part = part.min((max - shares) as u32).max(flows);
         }
         self.own = self.own.min(part);
+    }
+
+    /// Nobody has given or taken a place for so long that none can be on its way.
+    fn is_quiet(&mut self, now: Time) -> bool {
+        let held = self.others.iter().fold(u64::from(self.own), |all, other| {
+            all.wrapping_mul(0x0001_0000_0000_01b3) ^ u64::from(other.share)
+        });
+        if self.quiet.1 != held {
+            self.quiet = (now, held);
+        }
+        now >= self.quiet.0 + QUIET_FOR
     }
 
     /// Nobody has as few places as we, or as few flows on as many: seen alike by all, once their words
