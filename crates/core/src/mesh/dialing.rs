@@ -95,6 +95,8 @@ pub(super) struct Topology {
     /// What `wanted` was made from.
     pub(super) made_from: Option<u64>,
     pub(super) review_at: Time,
+    /// When this process began: nobody can know of it yet, and so nobody dials it.
+    began: Time,
     pub(super) withdrawn: Option<Withdrawn>,
 }
 
@@ -120,6 +122,7 @@ impl Topology {
             next_dial: 0,
             made_from: None,
             review_at: now,
+            began: now,
             withdrawn: None,
         }
     }
@@ -246,6 +249,11 @@ impl Topology {
             join.tried = Try::new(now);
         }
         self.review_at = Time::ZERO;
+    }
+
+    /// Others hold this process for the one before it, or for nobody.
+    pub(super) fn is_new(&self, now: Time) -> bool {
+        now.since(self.began) < PATIENCE
     }
 
     /// Links have come or gone: look again soon.

@@ -118,7 +118,8 @@ impl Mesh {
         if site.dead {
             site.dead = false;
             site.votes.clear();
-            (site.heard_at, site.hearing) = (now, Hearing::default());
+            (site.heard_at, site.returned_at) = (now, now);
+            site.hearing = Hearing::default();
             self.stand(now, self.site_of(peer), Reason::Returned);
         }
     }

@@ -55,6 +55,8 @@ pub(crate) struct Site {
     pub(crate) met: bool,
     /// A verdict stands, or all have left.
     pub(crate) dead: bool,
+    /// When it was last back from the dead: silence before that was of another life.
+    pub(crate) returned_at: Time,
     /// What links heard of it, at this beat.
     pub(crate) hearing: Hearing,
     /// What is published of it is not what is known.
@@ -79,6 +81,7 @@ impl Site {
             since: Time::ZERO,
             met: false,
             dead: false,
+            returned_at: Time::ZERO,
             hearing: Hearing::default(),
             stale: true,
             heard_at: Time::ZERO,

@@ -14,7 +14,7 @@ use super::detector::{
 use super::message::{Doubt, Held, Message};
 use super::own::JUMP_MAX;
 use super::roster::{HOME, ME};
-use super::site::Ear;
+use super::site::{Ear, Site};
 use super::terms::{Channel, Notice, Reason};
 use crate::id::{PeerId, SiteId};
 use crate::outlook::Standing;
@@ -158,8 +158,9 @@ impl Mesh {
     }
 
     /// The silence of one link.
-    fn ear_silence(&self, ear: &Ear, now: Time) -> Duration {
-        if ear.well { Duration::ZERO } else { self.silence(ear.heard_at, now) }
+    fn ear_silence(&self, site: &Site, ear: &Ear, now: Time) -> Duration {
+        let heard_at = ear.heard_at.max(site.returned_at);
+        if ear.well { Duration::ZERO } else { self.silence(heard_at, now) }
     }
 
     /// What our site's links to another hear. A link to a node that others of its site do not
@@ -168,13 +169,13 @@ impl Mesh {
         let site = self.roster.site(site);
         let mut hearing = Hearing::default();
         for ear in &site.ears {
-            let silence = self.ear_silence(ear, now);
+            let silence = self.ear_silence(site, ear, now);
             // Whose ear it is matters only where it hears nothing.
             let explained = silence >= FRESH
                 && site.ears.iter().any(|other| {
                     let bit = 1 << self.roster.peer(ear.of).slot;
                     let truthful = other.of != ear.of && other.mask & bit == 0 && other.mask != 0;
-                    truthful && self.ear_silence(other, now) < FRESH
+                    truthful && self.ear_silence(site, other, now) < FRESH
                 });
             if !explained {
                 hearing.add(silence, ear.deaf, ear.rtt);
@@ -192,7 +193,7 @@ impl Mesh {
         if !s.met {
             return None;
         }
-        let ears = s.ears.iter().map(|ear| self.ear_silence(ear, now));
+        let ears = s.ears.iter().map(|ear| self.ear_silence(s, ear, now));
         let least = ears.min().unwrap_or(Duration::MAX);
         Some(least.min(self.silence(s.heard_at, now)))
     }

@@ -17,6 +17,7 @@ extern crate std;
 
 mod entrances;
 mod nonsense;
+mod restarts;
 mod siblings;
 
 fn ms(n: u64) -> Duration {
@@ -539,46 +540,4 @@ fn who_knows_of_a_third_site_does_not_judge_the_other_without_it() {
         assert_eq!(dead, third != Some("near"), "{third:?}");
         assert_eq!(*standings(&node).last().unwrap() == Standing::Suspect, !dead);
     }
-}
-
-#[test]
-fn a_process_that_takes_the_place_of_a_lost_one_is_a_word_from_its_site() {
-    for returns in [false, true] {
-        let mut node = Node::new(|_| {});
-        node.meets(1, "far", "x");
-        node.hears(1, &load(0, 50, 1, 3));
-        node.pass(ms(2_900));
-        assert_eq!(*standings(&node).last().unwrap(), Standing::Suspect);
-        if returns {
-            let (peer, link) = (id("far", "x"), LinkId(2));
-            let (remote, purpose) = ("far:1", Purpose::News);
-            node.feed(Input::LinkUp { link, peer: &peer, remote, purpose, dial: None });
-            node.hears(2, &Message::Hello(Hello { incarnation: 60, ..hello(&peer, 2) }));
-        }
-        // The old link could still answer.
-        node.pass(ms(700));
-        let expected = if returns { Standing::Suspect } else { Standing::Dead };
-        assert_eq!(*standings(&node).last().unwrap(), expected);
-        node.pass(ms(300));
-        let expected = if returns { Standing::Reachable } else { Standing::Dead };
-        assert_eq!(*standings(&node).last().unwrap(), expected);
-    }
-}
-
-#[test]
-fn a_round_trip_that_a_pause_has_stretched_keeps_no_contender_waiting() {
-    let mut node = Node::new(|_| {});
-    node.meets(1, "far", "x");
-    let (link, rtt) = (LinkId(1), ms(30_000));
-    for sent in 1..20 {
-        node.feed(Input::Path { link, rtt, lost: 0, sent });
-    }
-    let (peer, link) = (id("far", "x"), LinkId(2));
-    let (remote, purpose) = ("far:1", Purpose::News);
-    node.feed(Input::LinkUp { link, peer: &peer, remote, purpose, dial: None });
-    node.hears(2, &Message::Hello(Hello { incarnation: 60, ..hello(&peer, 2) }));
-    node.pass(ms(1_300));
-    assert_eq!(node.closed, []);
-    node.pass(ms(200));
-    assert_eq!(node.closed, [CloseReason::Duplicate], "the old one gives way");
 }

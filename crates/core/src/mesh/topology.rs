@@ -2,8 +2,9 @@
 //!
 //! Within a site everyone. Between two sites three links, or one for each pair of nodes where
 //! there are fewer pairs: chosen by rendezvous hash, which both sides compute alike from names, with
-//! as many different nodes at both ends as there are. The lower identity dials; the other waits three seconds and then dials too, so
-//! that a node behind a NAT is reached from where it can be. Data connections: to two nodes in
+//! as many different nodes at both ends as there are. The lower identity dials; the other waits three
+//! seconds and then dials too, so that a node behind a NAT is reached from where it can be. A process that
+//! has just begun does not wait: those who have a link to the one before it see no need to dial. Data connections: to two nodes in
 //! each of the three nearest sites with room, by whoever would send there.
 
 use alloc::collections::BTreeMap;
@@ -185,6 +186,7 @@ impl Mesh {
             .filter(|((purpose, identity), tried)| {
                 let ready = tried.pending.is_none() && tried.next <= now;
                 let ours = *purpose == Purpose::Data || self.me < *identity;
+                let ours = ours || self.topology.is_new(now);
                 let waited = now.since(tried.since) >= PATIENCE;
                 let kept = self.topology.withdrawn.as_ref().is_none_or(|withdrawn| {
                     withdrawn.by == *identity && withdrawn.until <= now && *purpose == Purpose::News
