@@ -6,6 +6,7 @@ use isobar_core::id::{PeerId, SiteId};
 use isobar_core::mesh::Mesh;
 use isobar_core::outlook::Standing;
 use isobar_core::pool::Rejection;
+use isobar_core::share::GONE_AFTER;
 use isobar_core::time::Time;
 
 use super::place::{NOWHERE, Sitter, Task, Whose};
@@ -76,9 +77,11 @@ impl Region {
             let began = life.pool.began.max(BEGIN);
             now.since(began) > SETTLES && life.mesh.as_ref().is_some_and(hears_siblings)
         });
-        let apart = self.nodes.iter().any(|node| {
+        let apart = self.nodes.iter().enumerate().any(|(number, node)| {
             let meets = node.missed_until > Time::ZERO && now.since(node.missed_until) < MEETS;
-            node.life.is_none() || meets
+            // One that has begun meanwhile does not even know of it.
+            let is_gone = self.is_stopped(number) && now.since(node.stopped_at) >= GONE_AFTER;
+            node.life.is_none() || meets || is_gone
         });
         if hear && !apart {
             self.accuse(Check::Limits, || {
@@ -107,7 +110,13 @@ impl Region {
         }
         let turned_down =
             matches!(task.rejected, Some(Rejection::NoBroker | Rejection::Full | Rejection::Tried));
-        let life = self.nodes[usize::from(task.node)].life.as_ref();
+        let node = &self.nodes[usize::from(task.node)];
+        // In the moment in which one goes on after a stop, all happens that came meanwhile: what was
+        // full is open, and nobody can be asked twice within no time.
+        if node.resumed_at == now {
+            return;
+        }
+        let life = node.life.as_ref();
         let open = life.and_then(|life| life.pool.could_take(now, S, task.flow.tried()));
         if let Some(broker) = open.filter(|_| turned_down) {
             self.accuse(Check::HomeFirst, || {

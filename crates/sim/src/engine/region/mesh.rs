@@ -63,6 +63,8 @@ pub(crate) struct Node {
     /// hold who is silent for gone.
     pub(super) stopped_at: Time,
     pub(super) missed_until: Time,
+    /// When it went on after any stop.
+    pub(super) resumed_at: Time,
     /// By how many milliseconds the clock that people set is wrong.
     pub(super) clock: i64,
     /// What it says of itself has changed in another way than by what it carries.
@@ -107,6 +109,7 @@ impl Node {
             drain: None,
             stopped_at: Time::ZERO,
             missed_until: Time::ZERO,
+            resumed_at: Time::ZERO,
             clock: 0,
             news: false,
         }

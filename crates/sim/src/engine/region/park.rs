@@ -123,6 +123,7 @@ impl Region {
     pub(super) fn resumes(&mut self, node: usize) {
         self.stopped &= !(1 << node);
         let now = self.now();
+        self.nodes[node].resumed_at = now;
         if now.since(self.nodes[node].stopped_at) >= GONE_AFTER {
             self.nodes[node].missed_until = now;
         }

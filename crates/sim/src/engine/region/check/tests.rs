@@ -127,6 +127,27 @@ fn a_broker_that_siblings_have_filled_twice_is_found() {
     assert_eq!(found(8, 4), [Check::Limits]);
 }
 
+/// What one holds that stands still is shared out, by who began meanwhile too.
+#[test]
+fn what_one_that_stands_still_holds_is_shared_out() {
+    let found = |restarts: bool, after: u64| {
+        let mut planet = Planet::new(&drill(200), 1, 2);
+        planet.run_until(secs(30));
+        planet.strikes(1, 0, Blow::Node(0, Ill::Paused));
+        planet.run_until(secs(30) + Duration::from_millis(500));
+        if restarts {
+            planet.strikes(1, 1, Blow::Node(1, Ill::Gone(Death::Rst)));
+            planet.run_until(secs(31));
+            planet.strikes(1, 1, Blow::Lift);
+        }
+        planet.run_until(secs(30 + after));
+        planet.region_mut(1).checks_site_limit(0, 41, 40);
+        found(&mut planet)
+    };
+    assert_eq!(found(false, 15), []);
+    assert_eq!(found(true, 15), []);
+}
+
 #[test]
 fn a_client_shown_to_another_broker_is_found() {
     let drill = drill(200).with(|drill| {
