@@ -8,8 +8,9 @@
 //!
 //! A verdict is false that is passed on a site which has been well all the time for [`FAIR`]: what
 //! a node has not heard lately it cannot know, a cut that ends just before the verdict leaves that
-//! right by all that could be heard, and a process that has just started has to be found again. To
-//! avoid a site is false only where one's own site reaches it as well.
+//! right by all that could be heard, and a process that has just started has to be found again. Nor is
+//! it false where there was nobody to ask: the node holds all others dead, and its site does not reach
+//! that one either. To avoid a site is false only where one's own site reaches it as well.
 //!
 //! Beliefs are known to the moment; truth changes by strikes, and else is looked at ten times a
 //! second.
@@ -136,7 +137,7 @@ impl Beliefs {
         turns: &[Turn],
     ) {
         self.see(truth, changed);
-        turns.iter().for_each(|turn| self.turned(turn));
+        turns.iter().for_each(|turn| self.turned(turn, truth));
         self.close(truth);
         for (number, site) in truth.iter().enumerate() {
             self.weigh(number, site, now);
@@ -204,7 +205,7 @@ impl Beliefs {
         }
     }
 
-    fn turned(&mut self, turn: &Turn) {
+    fn turned(&mut self, turn: &Turn, truth: &[SiteTruth]) {
         let Turn { at, by, site, from, to, left } = *turn;
         for &index in &self.open {
             let detection = &mut self.detections[index];
@@ -229,8 +230,14 @@ impl Beliefs {
         let fair = |since: Duration| at >= since + FAIR || since.is_zero();
         let well = past.well.is_some_and(fair);
         let (reaches, since) = self.reach[usize::from(by.site)][usize::from(site)];
+        let held = &truth[usize::from(by.site)].held[usize::from(by.node)];
+        let is_dead = |(other, held): (usize, &Option<Standing>)| {
+            let asked = other != usize::from(by.site) && other != usize::from(site);
+            !asked || *held == Some(Standing::Dead)
+        };
+        let is_alone = !reaches && held.iter().enumerate().all(is_dead);
         let own = &mut self.past[usize::from(by.site)];
-        if to == Standing::Dead && well && !left {
+        if to == Standing::Dead && well && !left && !is_alone {
             own.false_dead += 1;
             self.false_dead.push(*turn);
         }
@@ -358,3 +365,6 @@ impl Beliefs {
         MeshScene { pairs, agree, false_dead, false_avoided }
     }
 }
+
+#[cfg(test)]
+mod tests;
