@@ -15,7 +15,7 @@
 mod gate;
 
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use isobar_core::rng::mix;
@@ -162,20 +162,14 @@ impl<S: Shard> Shards<S> {
     /// Lets time pass until `end`, this included, on so many threads. What is between two shards
     /// then is kept for the next run.
     pub fn run(&mut self, end: Time, threads: usize) {
-        let (lookahead, threads) = (self.lookahead, threads.clamp(1, self.shards.len().max(1)));
-        let mut parts: Vec<Part<'_, S>> = (0..threads).map(|_| Part::default()).collect();
-        for (number, shard) in self.shards.iter_mut().enumerate() {
-            parts[number % threads].shards.push(shard);
-        }
-        let post = Post::new(threads);
-        let run = |me: usize, mut part: Part<'_, S>| part.run(me, &post, lookahead, end);
-        let mut parts = parts.into_iter().enumerate();
-        let first = parts.next();
+        let threads = threads.clamp(1, self.shards.len().max(1));
+        let field = Field::new(&mut self.shards, threads, self.lookahead);
         self.windows += std::thread::scope(|scope| {
-            for (me, part) in parts {
-                scope.spawn(move || run(me, part));
+            for me in 1..threads {
+                let field = &field;
+                scope.spawn(move || field.run(me, end));
             }
-            first.map_or(0, |(me, part)| run(me, part))
+            field.run(0, end)
         });
         for shard in &mut self.shards {
             shard.agenda().now = end;
@@ -183,100 +177,122 @@ impl<S: Shard> Shards<S> {
     }
 }
 
-/// Between the threads.
-struct Post<L> {
+/// What the threads work on.
+struct Field<'a, S: Shard> {
+    shards: Vec<Mutex<&'a mut S>>,
+    lookahead: Duration,
     threads: usize,
-    /// From each thread to each.
-    bags: Vec<Mutex<Vec<Posted<L>>>>,
-    /// Before this, nothing happens in the shards of each thread.
+    /// Letters, from each thread for each shard.
+    bags: Vec<Mutex<Vec<Posted<S::Letter>>>>,
+    /// Before this, nothing happens in the shards that each thread has looked at.
     bounds: Vec<AtomicU64>,
+    lives: Turns,
+    reads: Turns,
     gate: Gate,
 }
 
-impl<L> Post<L> {
-    fn new(threads: usize) -> Post<L> {
-        Post {
+impl<'a, S: Shard> Field<'a, S> {
+    fn new(shards: &'a mut [S], threads: usize, lookahead: Duration) -> Field<'a, S> {
+        let count = shards.len();
+        Field {
+            shards: shards.iter_mut().map(Mutex::new).collect(),
+            lookahead,
             threads,
-            bags: (0..threads * threads).map(|_| Mutex::new(Vec::new())).collect(),
+            bags: (0..threads * count).map(|_| Mutex::default()).collect(),
             bounds: (0..threads).map(|_| AtomicU64::new(0)).collect(),
+            lives: Turns::new(threads, count),
+            reads: Turns::new(threads, count),
             gate: Gate::new(threads),
         }
     }
 
-    fn bag(&self, from: usize, to: usize) -> std::sync::MutexGuard<'_, Vec<Posted<L>>> {
-        self.bags[from * self.threads + to].lock().expect("a thread that panics ends the run")
-    }
-}
-
-/// The shards of one thread: every so many-th.
-struct Part<'a, S: Shard> {
-    shards: Vec<&'a mut S>,
-    letters: Vec<Posted<S::Letter>>,
-}
-
-impl<S: Shard> Default for Part<'_, S> {
-    fn default() -> Self {
-        Part { shards: Vec::new(), letters: Vec::new() }
-    }
-}
-
-impl<S: Shard> Part<'_, S> {
     /// Windows that were run.
-    fn run(&mut self, me: usize, post: &Post<S::Letter>, lookahead: Duration, end: Time) -> u64 {
-        let _leaves = post.gate.watch();
+    fn run(&self, me: usize, end: Time) -> u64 {
+        let _leaves = self.gate.watch();
+        let mut letters = Vec::new();
         let mut windows = 0;
         loop {
-            let bound = self.shards.iter_mut().map(|shard| shard.agenda().wheel.not_before());
-            let bound = bound.min().unwrap_or(Time::NEVER);
-            post.bounds[me].store(bound.0, Ordering::Release);
-            post.gate.pass();
-            let bounds = post.bounds.iter().map(|bound| bound.load(Ordering::Acquire));
+            let mut bound = Time::NEVER;
+            while let Some(number) = self.reads.take(me) {
+                bound = bound.min(self.read(number));
+            }
+            self.bounds[me].store(bound.0, Ordering::Release);
+            self.gate.pass();
+            self.reads.put_back(me);
+            let bounds = self.bounds.iter().map(|bound| bound.load(Ordering::Acquire));
             let begin = Time(bounds.min().unwrap_or(u64::MAX));
             if begin > end || begin == Time::NEVER {
                 return windows;
             }
             windows += 1;
             // A letter of this window comes after it.
-            let last = (begin + lookahead - Duration::from_nanos(1)).min(end);
-            for shard in &mut self.shards {
-                while let Some((now, event)) = shard.agenda().next(last) {
-                    shard.happens(now, event);
-                }
-                self.letters.append(&mut shard.agenda().outbox);
+            let last = (begin + self.lookahead - Duration::from_nanos(1)).min(end);
+            while let Some(number) = self.lives.take(me) {
+                self.live(number, last, &mut letters);
+                self.hand_over(me, &mut letters);
             }
-            self.hand_over(me, post);
-            post.gate.pass();
-            for from in (0..post.threads).filter(|from| *from != me) {
-                let mut bag = std::mem::take(&mut *post.bag(from, me));
-                for posted in bag.drain(..) {
-                    self.deliver(post.threads, posted);
-                }
-            }
+            self.gate.pass();
+            self.lives.put_back(me);
         }
     }
 
-    fn hand_over(&mut self, me: usize, post: &Post<S::Letter>) {
-        let mut letters = std::mem::take(&mut self.letters);
-        if post.threads == 1 {
-            letters.drain(..).for_each(|posted| self.deliver(1, posted));
-        } else {
-            for posted in letters.drain(..) {
-                let to = posted.to as usize % post.threads;
-                if to == me {
-                    self.deliver(post.threads, posted);
-                } else {
-                    post.bag(me, to).push(posted);
-                }
+    /// Takes in a shard's letters, and tells before when nothing happens there.
+    fn read(&self, number: usize) -> Time {
+        let mut shard = held(&self.shards[number]);
+        for from in 0..self.threads {
+            let mut bag = held(&self.bags[from * self.shards.len() + number]);
+            for Posted { at, key, letter, .. } in bag.drain(..) {
+                let event = shard.unpack(letter);
+                shard.agenda().push(at, key, event);
             }
         }
-        self.letters = letters;
+        shard.agenda().wheel.not_before()
     }
 
-    fn deliver(&mut self, threads: usize, posted: Posted<S::Letter>) {
-        let Posted { to, at, key, letter } = posted;
-        let shard = &mut self.shards[to as usize / threads];
-        let event = shard.unpack(letter);
-        shard.agenda().push(at, key, event);
+    fn live(&self, number: usize, last: Time, letters: &mut Vec<Posted<S::Letter>>) {
+        let mut shard = held(&self.shards[number]);
+        while let Some((now, event)) = shard.agenda().next(last) {
+            shard.happens(now, event);
+        }
+        letters.append(&mut shard.agenda().outbox);
+    }
+
+    fn hand_over(&self, me: usize, letters: &mut Vec<Posted<S::Letter>>) {
+        for posted in letters.drain(..) {
+            held(&self.bags[me * self.shards.len() + posted.to as usize]).push(posted);
+        }
+    }
+}
+
+/// No thread waits here but for a moment: each shard is taken by one.
+fn held<T>(of: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    of.lock().expect("a thread that panics ends the run")
+}
+
+/// Which shard a thread is to look at: every so many-th is its own, whose state its core may still
+/// have at hand, and then what others have not come to yet.
+struct Turns {
+    shards: usize,
+    /// By thread: how many of its own are taken.
+    taken: Vec<AtomicUsize>,
+}
+
+impl Turns {
+    fn new(threads: usize, shards: usize) -> Turns {
+        Turns { shards, taken: (0..threads).map(|_| AtomicUsize::new(0)).collect() }
+    }
+
+    fn take(&self, me: usize) -> Option<usize> {
+        let threads = self.taken.len();
+        (0..threads).map(|n| (me + n) % threads).find_map(|thread| {
+            let count = self.taken[thread].fetch_add(1, Ordering::Relaxed);
+            Some(count * threads + thread).filter(|number| *number < self.shards)
+        })
+    }
+
+    /// To be called by each thread once all have passed a gate, before the next.
+    fn put_back(&self, me: usize) {
+        self.taken[me].store(0, Ordering::Relaxed);
     }
 }
 
