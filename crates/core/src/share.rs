@@ -321,15 +321,22 @@ impl Share {
         more && (has_asked || self.living().any(|other| other.may_give(now)))
     }
 
+    /// Whether more places could be of use with so many flows, and nobody is asked yet: for most
+    /// brokers the answer is no, and then nothing else has to be looked at.
+    pub(crate) fn may_want(&self, flows: u32) -> bool {
+        let ahead = (self.own / 8).max(2);
+        let enough = flows.saturating_add(ahead) < self.own;
+        let is_all_ours = self.max.is_none_or(|max| self.own >= max);
+        !enough && !is_all_ours && self.asked.is_none() && !self.others.is_empty()
+    }
+
     /// Whom to ask for how many places, before our own run out. Ahead of need that is done now
     /// and then; while openings wait, as soon as the last question is answered.
     pub(crate) fn wants(&mut self, need: Need, now: Time) -> Option<(PeerId, u32)> {
         let Need { flows, waiting, pace } = need;
         let max = self.max?;
-        let ahead = (self.own / 8).max(2);
-        let enough = flows.saturating_add(ahead) < self.own || self.own >= max;
         let waits = waiting > 0 && flows >= self.own;
-        if enough || self.asked.is_some() || (now < self.ask_at && !waits) {
+        if !self.may_want(flows) || (now < self.ask_at && !waits) {
             return None;
         }
         let may_give = self.living().filter(|other| other.may_give(now));

@@ -64,9 +64,12 @@ impl Pool {
     /// Before our places run out, a sibling is asked for some of its own.
     pub(super) fn ask_sibling(&mut self, id: BrokerId, now: Time) -> bool {
         let broker = &mut self.brokers[id.index()];
+        if !broker.share.may_want(broker.flows.now()) {
+            return false;
+        }
         // Of one that takes no new flows, no more places are of use.
         let is_used = self.users[id.index()].iter().any(|user| user.leaving.is_none());
-        if broker.share.siblings() == 0 || !is_used {
+        if !is_used {
             return false;
         }
         let users = self.users[id.index()].iter();
