@@ -31,6 +31,7 @@ mod tunnel;
 mod wires;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::hint::black_box;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
@@ -385,6 +386,31 @@ impl Shard for Region {
             let node = (self.dirty & !self.stopped).trailing_zeros() as usize;
             self.dirty &= !(1 << node);
             self.pump(node);
+        }
+    }
+
+    fn foresees(&self) {
+        for event in self.agenda.soon() {
+            match event {
+                Event::Client(no, _) | Event::Knock { no, .. } | Event::Reply { no, .. } => {
+                    black_box(self.clients.get(no as usize).map(|client| client.turn));
+                }
+                Event::Opens(seat) | Event::Late(seat) | Event::Ends(seat) => {
+                    self.seats.foresees(seat.slot);
+                }
+                Event::Reaches(conn, _) | Event::Hears(conn, _) => {
+                    let seat = self.lines.seat_of(conn);
+                    seat.into_iter().for_each(|seat| self.seats.foresees(seat.slot));
+                }
+                Event::Mail(slot) => {
+                    let mail = self.mails.get(slot as usize).and_then(Option::as_ref);
+                    mail.into_iter().for_each(|mail| self.seats.foresees(mail.seat.slot));
+                }
+                Event::Letter(slot) => {
+                    black_box(self.letters.get(slot as usize).is_some_and(Option::is_some));
+                }
+                _ => {}
+            }
         }
     }
 

@@ -24,6 +24,9 @@ use isobar_core::time::Time;
 use self::gate::Gate;
 use super::wheel::{Key, Wheel};
 
+/// Events that are looked at ahead, together: about as many as a core can wait for at once.
+const SOON: usize = 8;
+
 /// A part of a world.
 pub trait Shard: Send {
     /// What happens in it. Small: large things are kept aside, by number.
@@ -36,6 +39,11 @@ pub trait Shard: Send {
 
     /// It is that time, and this happens.
     fn happens(&mut self, now: Time, event: Self::Event);
+
+    /// Looks at what events that come soon ([`Agenda::soon`]) are about, so that all of it is on its
+    /// way from memory at once: one that is waited for at a time is most of a large world's time.
+    /// Called once in [`SOON`] events; makes no difference to anything else.
+    fn foresees(&self) {}
 
     /// A letter was handed over: what happens when its time has come.
     fn unpack(&mut self, letter: Self::Letter) -> Self::Event;
@@ -109,6 +117,11 @@ impl<E: Copy, L> Agenda<E, L> {
     /// What is still to happen, and the bytes that this takes.
     pub fn pending(&self) -> (usize, usize) {
         (self.wheel.len(), self.wheel.bytes())
+    }
+
+    /// Events that come next, as far as they are known.
+    pub fn soon(&self) -> impl Iterator<Item = E> {
+        self.wheel.soon(SOON)
     }
 
     fn next(&mut self, end: Time) -> Option<(Time, E)> {
@@ -251,7 +264,13 @@ impl<'a, S: Shard> Field<'a, S> {
 
     fn live(&self, number: usize, last: Time, letters: &mut Vec<Posted<S::Letter>>) {
         let mut shard = held(&self.shards[number]);
+        let mut foreseen = 0;
         while let Some((now, event)) = shard.agenda().next(last) {
+            if foreseen == 0 {
+                foreseen = SOON;
+                shard.foresees();
+            }
+            foreseen -= 1;
             shard.happens(now, event);
         }
         letters.append(&mut shard.agenda().outbox);

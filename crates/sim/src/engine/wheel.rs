@@ -28,6 +28,8 @@ const SLOTS: usize = 1 << HAND_BITS;
 const HANDS: usize = 6;
 /// Events in a chunk: the most that a slot with one event wastes.
 const CHUNK: usize = 32;
+/// Chunks that are allocated together.
+const SEGMENT: usize = 64;
 const NONE: u32 = u32::MAX;
 
 /// Who an event is of, and how many that one had before. Unique by itself at any one time.
@@ -79,14 +81,52 @@ impl<E> Ord for Late<E> {
     }
 }
 
-struct Chunk<E> {
-    entries: Vec<Entry<E>>,
-    next: u32,
+/// Chunks of events, by number: those in use of a slot in a list, the free ones too.
+struct Chunks<E> {
+    /// Each holds so many chunks; none is ever moved.
+    segments: Vec<Box<[Entry<E>]>>,
+    next: Vec<u32>,
+    free: u32,
 }
 
-/// One hand: the first chunk of each slot, and a bit for each that has one.
+impl<E: Copy> Chunks<E> {
+    fn get(&self, chunk: u32, place: usize) -> Entry<E> {
+        let at = chunk as usize % SEGMENT * CHUNK + place;
+        self.segments[chunk as usize / SEGMENT][at]
+    }
+
+    fn put(&mut self, chunk: u32, place: usize, entry: Entry<E>) {
+        let at = chunk as usize % SEGMENT * CHUNK + place;
+        self.segments[chunk as usize / SEGMENT][at] = entry;
+    }
+
+    /// A chunk before `next`, with this in its first place.
+    fn begin(&mut self, next: u32, entry: Entry<E>) -> u32 {
+        if self.free == NONE {
+            let first = self.next.len() as u32;
+            self.segments.push(vec![entry; SEGMENT * CHUNK].into_boxed_slice());
+            self.next.extend((1..SEGMENT as u32).map(|n| first + n).chain([NONE]));
+            self.free = first;
+        }
+        let chunk = self.free;
+        self.free = std::mem::replace(&mut self.next[chunk as usize], next);
+        self.put(chunk, 0, entry);
+        chunk
+    }
+
+    /// Its events are read. Returns the one after it.
+    fn end(&mut self, chunk: u32) -> u32 {
+        let next = std::mem::replace(&mut self.next[chunk as usize], self.free);
+        self.free = chunk;
+        next
+    }
+}
+
+/// One hand: the first chunk of each slot, how many events it has - those after it are full - and a
+/// bit for each slot that has one.
 struct Hand {
     heads: [u32; SLOTS],
+    lens: [u8; SLOTS],
     bits: [u64; SLOTS / 64],
 }
 
@@ -114,8 +154,7 @@ pub struct Wheel<E> {
     /// Came while its tick ran.
     late: BinaryHeap<Reverse<Late<E>>>,
     hands: Box<[Hand]>,
-    chunks: Vec<Chunk<E>>,
-    free: u32,
+    chunks: Chunks<E>,
     len: usize,
     /// The rank of the last one that came out.
     passed: (u64, Key),
@@ -130,14 +169,13 @@ impl<E: Copy> Default for Wheel<E> {
 impl<E: Copy> Wheel<E> {
     /// Nothing will happen.
     pub fn new() -> Wheel<E> {
-        let hand = || Hand { heads: [NONE; SLOTS], bits: [0; SLOTS / 64] };
+        let hand = || Hand { heads: [NONE; SLOTS], lens: [0; SLOTS], bits: [0; SLOTS / 64] };
         Wheel {
             tick: 0,
             ready: Vec::new(),
             late: BinaryHeap::new(),
             hands: (0..HANDS).map(|_| hand()).collect(),
-            chunks: Vec::new(),
-            free: NONE,
+            chunks: Chunks { segments: Vec::new(), next: Vec::new(), free: NONE },
             len: 0,
             passed: (0, Key(0)),
         }
@@ -156,7 +194,7 @@ impl<E: Copy> Wheel<E> {
     /// Bytes held for pending events.
     pub fn bytes(&self) -> usize {
         let entry = size_of::<Entry<E>>();
-        let chunks = self.chunks.len() * (CHUNK * entry + size_of::<Chunk<E>>());
+        let chunks = self.chunks.next.len() * (CHUNK * entry + size_of::<u32>());
         chunks + (self.ready.capacity() + self.late.capacity()) * entry
     }
 
@@ -201,6 +239,11 @@ impl<E: Copy> Wheel<E> {
         }
     }
 
+    /// Some of the events that come next: those that were due in this tick before it began.
+    pub fn soon(&self, most: usize) -> impl Iterator<Item = E> {
+        self.ready.iter().rev().take(most).map(|entry| entry.event)
+    }
+
     /// A time before which nothing happens: that of the next event, or of the slot it is in.
     pub fn not_before(&self) -> Time {
         let ready = self.ready.last().map(|entry| entry.at);
@@ -235,21 +278,18 @@ impl<E: Copy> Wheel<E> {
         self.tick = start;
         let hand = &mut self.hands[h];
         let mut chunk = std::mem::replace(&mut hand.heads[slot], NONE);
+        let mut len = usize::from(hand.lens[slot]);
         hand.bits[slot / 64] &= !(1 << (slot % 64));
         while chunk != NONE {
-            let c = &mut self.chunks[chunk as usize];
-            let (next, mut entries) = (c.next, std::mem::take(&mut c.entries));
-            for entry in entries.drain(..) {
+            for place in 0..len {
+                let entry = self.chunks.get(chunk, place);
                 if entry.at >> TICK_BITS == start {
                     self.ready.push(entry);
                 } else {
                     self.file(entry);
                 }
             }
-            let c = &mut self.chunks[chunk as usize];
-            (c.entries, c.next) = (entries, self.free);
-            self.free = chunk;
-            chunk = next;
+            (chunk, len) = (self.chunks.end(chunk), CHUNK);
         }
         self.ready.sort_unstable_by_key(|entry| Reverse(entry.rank()));
         true
@@ -261,34 +301,15 @@ impl<E: Copy> Wheel<E> {
         let tick = entry.at >> TICK_BITS;
         let h = ((tick ^ self.tick).ilog2() / HAND_BITS) as usize;
         let slot = (tick >> (HAND_BITS * h as u32)) as usize % SLOTS;
-        let head = self.hands[h].heads[slot];
-        if head != NONE {
-            let chunk = &mut self.chunks[head as usize];
-            if chunk.entries.len() < CHUNK {
-                chunk.entries.push(entry);
-                return;
-            }
-        }
-        let fresh = self.chunk(head);
-        self.chunks[fresh as usize].entries.push(entry);
         let hand = &mut self.hands[h];
-        hand.heads[slot] = fresh;
-        hand.bits[slot / 64] |= 1 << (slot % 64);
-    }
-
-    /// An empty chunk, before `next`.
-    fn chunk(&mut self, next: u32) -> u32 {
-        match self.chunks.get_mut(self.free as usize) {
-            Some(chunk) => {
-                let found = self.free;
-                self.free = std::mem::replace(&mut chunk.next, next);
-                found
-            }
-            None => {
-                self.chunks.push(Chunk { entries: Vec::with_capacity(CHUNK), next });
-                (self.chunks.len() - 1) as u32
-            }
+        let (head, len) = (hand.heads[slot], usize::from(hand.lens[slot]));
+        if head != NONE && len < CHUNK {
+            hand.lens[slot] += 1;
+            return self.chunks.put(head, len, entry);
         }
+        hand.heads[slot] = self.chunks.begin(head, entry);
+        hand.lens[slot] = 1;
+        hand.bits[slot / 64] |= 1 << (slot % 64);
     }
 }
 

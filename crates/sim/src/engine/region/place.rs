@@ -141,6 +141,16 @@ impl Seats {
         Seat { slot: (self.chairs.len() - 1) as u32, life: 0 }
     }
 
+    /// Looks at who sits there.
+    pub(crate) fn foresees(&self, slot: u32) {
+        let sitter = self.chairs.get(slot as usize).map(|chair| &chair.sitter);
+        std::hint::black_box(match sitter {
+            Some(Sitter::Opens(task)) => task.node,
+            Some(Sitter::Holds(held)) => held.node,
+            Some(Sitter::Nobody(_) | Sitter::Busy) | None => 0,
+        });
+    }
+
     /// Who sits there, if it is still the same.
     pub(crate) fn at(&mut self, seat: Seat) -> Option<&mut Chair> {
         self.chairs.get_mut(seat.slot as usize).filter(|chair| chair.life == seat.life)

@@ -53,6 +53,14 @@ pub(crate) struct Lines {
 }
 
 impl Lines {
+    /// Whose flow that is on.
+    pub(crate) fn seat_of(&self, conn: Conn) -> Option<Seat> {
+        match self.lines.get(conn.slot as usize)?.owner {
+            Owner::Flow(seat) => Some(seat),
+            Owner::Probe(..) | Owner::Nobody => None,
+        }
+    }
+
     fn open(&mut self, broker: u16, owner: Owner) -> Conn {
         let slot = self.free.pop().unwrap_or_else(|| {
             let (owner, state) = (Owner::Nobody, State::Closed);
