@@ -91,6 +91,20 @@ fn plays(brokers: &str, named: &str) {
     for event in ["b2 is full", "b3 hangs", "b1 is killed", "b1 is back"] {
         assert!(text.contains(event), "{event}: {text}");
     }
+    // The fleet and 12 newcomers in each of three acts.
+    assert_came_by_name(&text, 60 + 3 * 12);
+}
+
+/// At least so many sessions began where the name led, and the nodes were asked for it.
+fn assert_came_by_name(text: &str, least: u64) {
+    let line = text.lines().find(|line| line.contains("each where mqtt.example.com led"));
+    let line = line.unwrap_or_else(|| panic!("says how clients came: {text}"));
+    let figures: Vec<u64> = line.split(' ').filter_map(|word| word.parse().ok()).collect();
+    let [sessions, given, answered, _] = figures[..] else { panic!("four figures: {line}") };
+    assert!(sessions >= least, "{least}: {line}");
+    // A resolver keeps an answer for a second, and the play is longer than ten.
+    assert!(given >= 10, "{line}");
+    assert!(answered >= given, "the nodes gave them: {line}");
 }
 
 fn plays_three_sites(brokers: &str) {
@@ -117,9 +131,23 @@ fn plays_three_sites(brokers: &str) {
         "all of nyc is killed",
         "fra says: nyc is dead",
         "nyc is back",
+        // Who knows only the name is led elsewhere once the site has left the answers. The figures
+        // are those of the clients: with an address of fra, they would be carried from there.
+        "the name leads nobody to fra any more",
+        "the name leads nobody to nyc any more",
+        "90 of 90 clients were led to the nearest site and served there",
+        "full: 6 of 6 who came later were led past fra by the name",
+        "killed: 6 of 6 who came later were led past fra by the name",
+        "lost: 6 of 6 who came later were led past nyc by the name",
     ] {
         assert!(text.contains(event), "{event}: {text}");
     }
+    for (act, site) in [("killed", "fra"), ("lost", "nyc")] {
+        let says = format!("ok    {act}: the name led to {site} for ");
+        assert!(text.contains(&says), "{says}: {text}");
+    }
+    // The fleet, those who fill fra, and seven parties of six.
+    assert_came_by_name(&text, 90 + 60 + 7 * 6);
 }
 
 #[test]
@@ -142,8 +170,8 @@ fn with_embedded_brokers_it_holds_what_it_promises_and_leaves_nothing() {
     plays("embedded", "embedded brokers");
 }
 
-/// Starts a demo and waits until its clients are being served.
-fn playing(mark: &str, dir: &Path) -> Child {
+/// Starts a demo, waits until its clients are being served, and returns what it has said.
+fn playing(mark: &str, dir: &Path) -> (Child, String) {
     let mut demo = demo(mark)
         .env("TMPDIR", dir)
         .args(["--seconds", "600", "--clients", "20", "--brokers", "embedded"])
@@ -160,7 +188,7 @@ fn playing(mark: &str, dir: &Path) -> Child {
         }
     }
     assert!(marked(mark).len() > 10, "brokers, nodes and guards carry the mark");
-    demo
+    (demo, String::from_utf8_lossy(&text).into_owned())
 }
 
 /// The broker itself: its guard names it too.
@@ -174,12 +202,48 @@ fn signal(name: &str, process: u32) {
     assert!(sent.expect("kill is there").success());
 }
 
+/// What the server says that a question from that address is to be told.
+fn dig(server: &str, from: &str, name: &str) -> String {
+    let (ip, port) = server.split_once(':').expect("an address and a port");
+    let output = Command::new("dig")
+        .args([&format!("@{ip}"), "-p", port, "-b", from, name, "A", "+tries=1", "+time=5"])
+        .args(["+short", "+nocookie", "+norecurse"])
+        .output()
+        .expect("dig is installed");
+    String::from_utf8_lossy(&output.stdout).trim().to_owned()
+}
+
+#[test]
+fn its_nodes_answer_for_the_name_by_where_the_question_comes_from() {
+    let _alone = alone();
+    let mark = mark("name");
+    let dir = tempfile::tempdir().expect("a directory");
+    let (mut demo, text) = playing(&mark, dir.path());
+    let line = text.lines().find_map(|line| line.trim().strip_prefix("DNS "));
+    let servers: Vec<&str> = line.expect("says who answers").trim().split(", ").collect();
+    let mut told = Vec::new();
+    for server in &servers {
+        for site in 1..=3 {
+            let from = format!("127.1.{site}.7");
+            told.push((site, dig(server, &from, "mqtt.example.com")));
+        }
+    }
+    let elsewhere = dig(servers[0], "127.1.1.7", "other.mqtt.example.com");
+    signal("-INT", demo.id());
+    assert_eq!(Some(130), demo.wait().expect("it is ours").code());
+    assert_eq!(9, told.len(), "three servers, three regions: {text}");
+    for (site, ip) in told {
+        assert_eq!(format!("127.0.{site}.1"), ip);
+    }
+    assert_eq!("", elsewhere, "there is no such name");
+}
+
 #[test]
 fn interrupted_it_clears_up_and_says_so() {
     let _alone = alone();
     let mark = mark("interrupted");
     let dir = tempfile::tempdir().expect("a directory");
-    let mut demo = playing(&mark, dir.path());
+    let (mut demo, _) = playing(&mark, dir.path());
     signal("-INT", demo.id());
     assert_eq!(Some(130), demo.wait().expect("it is ours").code());
     assert_eq!(Vec::<Process>::new(), marked(&mark), "nothing remains once it has ended");
@@ -191,7 +255,7 @@ fn killed_it_still_leaves_nothing() {
     let _alone = alone();
     let mark = mark("killed");
     let dir = tempfile::tempdir().expect("a directory");
-    let mut demo = playing(&mark, dir.path());
+    let (mut demo, _) = playing(&mark, dir.path());
     // A broker that is stopped must go too.
     let broker = marked(&mark)
         .into_iter()

@@ -6,7 +6,7 @@
 
 use std::fmt;
 use std::fs;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -327,5 +327,20 @@ impl Ports {
             }
         }
         Err(Failure::Other(format!("no free port on {ip} between 20000 and 32000")))
+    }
+
+    /// The next port that nobody has on any of these addresses, by TCP or UDP.
+    pub(crate) fn shared(&mut self, ips: &[Ipv4Addr]) -> Result<u16, Failure> {
+        for _ in PORTS {
+            let port = self.next;
+            self.next = if port + 1 < PORTS.end { port + 1 } else { PORTS.start };
+            let is_free = |ip: &Ipv4Addr| {
+                TcpListener::bind((*ip, port)).is_ok() && UdpSocket::bind((*ip, port)).is_ok()
+            };
+            if ips.iter().all(is_free) {
+                return Ok(port);
+            }
+        }
+        Err(Failure::Other(format!("no port between 20000 and 32000 is free on all of {ips:?}")))
     }
 }

@@ -1,11 +1,12 @@
-//! The demo's clients. Half speak 3.1.1, half 5.0; all of them only know addresses of nodes.
+//! The demo's clients. Half speak 3.1.1, half 5.0; all of them know one name.
 //!
-//! A client has a home: the node that it asks first. Where nobody listens there it asks the next
-//! one, as a DNS answer with several addresses would lead it. Each client of the fleet writes a letter a second, at QoS 1, to the client that lives half the
-//! fleet away, and reports what it hears. It loses patience where nothing acknowledges a letter,
-//! connects again, and sends that letter again: what a decent device does. A newcomer only
-//! connects, once, and must be let in. A stranger connects straight to a broker, past the node,
-//! and takes a place there.
+//! Before it connects, each time, a client asks the resolver of its region for the name. It tries
+//! the addresses in the order of the answer, the next one where nobody listens, and comes back with
+//! a new question after a pause. Each client of the fleet writes a letter a second, at QoS 1, to the
+//! client that lives half the fleet away, and reports what it hears. It loses patience where nothing
+//! acknowledges a letter, connects again, and sends that letter again: what a decent device does. A
+//! newcomer asks and connects once, and must be let in. A stranger connects straight to a broker,
+//! past the node, and takes a place there.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -15,8 +16,9 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant as Later, MissedTickBehavior, interval_at, sleep, sleep_until};
 
-use super::ledger::{Act, Guest, Ledger, Letter};
+use super::ledger::{Guest, Ledger, Letter, Party};
 use super::mqtt::{Gone, Heard, Session, Version};
+use super::names::{Lead, Names};
 
 /// From a letter sent until its PUBACK; a client that waited longer gives the session up.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -28,13 +30,11 @@ const LETTERS: u32 = 300;
 /// What all clients of the fleet share.
 #[derive(Clone)]
 pub(super) struct Fleet {
-    /// Where the nodes take clients.
-    pub(super) doors: Arc<[SocketAddr]>,
-    /// By home: the doors in the order in which they are tried.
-    pub(super) routes: Arc<[Vec<usize>]>,
+    /// By what they find a node.
+    pub(super) names: Names,
     /// What the brokers call themselves.
     pub(super) brokers: Arc<[String]>,
-    /// How many clients: as many for each home.
+    /// How many clients: as many in each region.
     pub(super) size: usize,
     /// What they notice.
     pub(super) ledger: Ledger,
@@ -57,10 +57,33 @@ impl Fleet {
         self.brokers.iter().position(|name| name.as_bytes() == payload)
     }
 
-    /// Whom that client writes to: half the fleet away, and at home in the same place.
+    /// Whom that client writes to: half the fleet away, and in the same region.
     fn partner(&self, number: usize) -> usize {
-        let homes = self.routes.len();
-        (number + self.size / 2 / homes * homes) % self.size
+        let regions = self.names.regions();
+        (number + self.size / 2 / regions * regions) % self.size
+    }
+
+    /// Asks for the name, and connects to the first address of the answer at which somebody listens.
+    async fn arrive(
+        &self,
+        region: usize,
+        version: Version,
+        id: &str,
+    ) -> Result<(Session, Lead), Gone> {
+        let leads = self.names.ask(region).await.inspect_err(|_| self.ledger.unnamed())?;
+        let mut gone = Gone::new("no address");
+        for lead in leads {
+            let mut session = Session::new(version, id, lead.addr());
+            match session.accepted(CONNECT_PATIENCE).await {
+                Ok(()) => return Ok((session, lead)),
+                Err(why) => gone = why,
+            }
+            self.ledger.refused();
+            if !gone.is_unreachable {
+                break;
+            }
+        }
+        Err(gone)
     }
 
     /// Between two letters of one client: a second, or more where the fleet is large.
@@ -73,8 +96,6 @@ impl Fleet {
 struct Client {
     fleet: Fleet,
     number: usize,
-    /// How far along its route it is.
-    turn: usize,
     /// The next letter's number.
     next: u32,
     /// Sent, not acknowledged: and since when.
@@ -83,40 +104,41 @@ struct Client {
 
 impl Client {
     fn new(fleet: Fleet, number: usize) -> Client {
-        Client { fleet, number, turn: 0, next: 0, open: None }
+        Client { fleet, number, next: 0, open: None }
     }
 
     async fn live(mut self) {
         // Not all in one moment, at first and after a cut.
         sleep(Duration::from_millis(u64::try_from(self.number % 500).unwrap_or(0))).await;
         loop {
-            let route = &self.fleet.routes[self.number % self.fleet.routes.len()];
-            let door = route[self.turn % route.len()];
-            match self.connect(door).await {
-                Ok(session) => {
-                    self.turn = 0;
-                    self.fleet.ledger.served(self.number, door);
-                    let _gone = self.correspond(session).await;
-                    let since = self.open.map_or_else(Instant::now, |(_, since)| since);
-                    self.fleet.ledger.cut(self.number, since);
-                }
-                Err(gone) => {
-                    self.turn += usize::from(gone.is_unreachable);
-                    self.fleet.ledger.refused();
-                }
+            if let Some((session, lead)) = self.arrive().await {
+                self.fleet.ledger.served(self.number, lead);
+                let _gone = self.correspond(session).await;
+                let since = self.open.map_or_else(Instant::now, |(_, since)| since);
+                self.fleet.ledger.cut(self.number, since);
             }
             let pause = 100 + u64::try_from(self.number * 7 % 200).unwrap_or(0);
             sleep(Duration::from_millis(pause)).await;
         }
     }
 
-    async fn connect(&self, door: usize) -> Result<Session, Gone> {
+    async fn arrive(&self) -> Option<(Session, Lead)> {
         let id = format!("demo-c{:04}", self.number);
-        let mut session = Session::new(Version::of(self.number), &id, self.fleet.doors[door]);
-        session.accepted(CONNECT_PATIENCE).await?;
+        let region = self.number % self.fleet.names.regions();
+        let (mut session, lead) =
+            self.fleet.arrive(region, Version::of(self.number), &id).await.ok()?;
+        match self.subscribe(&mut session).await {
+            Ok(()) => Some((session, lead)),
+            Err(_) => {
+                self.fleet.ledger.refused();
+                None
+            }
+        }
+    }
+
+    async fn subscribe(&self, session: &mut Session) -> Result<(), Gone> {
         session.subscribe(&["here".to_owned(), address(self.number)])?;
-        session.subscribed(PATIENCE).await?;
-        Ok(session)
+        session.subscribed(PATIENCE).await
     }
 
     /// Writes and hears until the session ends, or patience does.
@@ -189,29 +211,25 @@ fn address(number: usize) -> String {
     format!("demo/to/{number}")
 }
 
-/// Clients that come to one node during an act, evenly over `over`, and stay until the set is
-/// dropped.
-pub(super) fn newcomers(
-    fleet: &Fleet,
-    (act, door): (Act, usize),
-    count: usize,
-    over: Duration,
-) -> JoinSet<()> {
+/// Clients that come, evenly over `over`, and stay until the set is dropped.
+pub(super) fn newcomers(fleet: &Fleet, party: Party, count: usize, over: Duration) -> JoinSet<()> {
     let mut tasks = JoinSet::new();
+    let Party { act, region, late } = party;
     for number in 0..count {
         let fleet = fleet.clone();
         let steps = u32::try_from(count.max(1)).unwrap_or(u32::MAX);
         let delay = over * u32::try_from(number).unwrap_or(0) / steps;
+        let id = format!("demo-{}-{act:?}-{number}", if late { "late" } else { "new" });
         tasks.spawn(async move {
             sleep(delay).await;
-            let id = format!("demo-new-{act:?}-{number}");
-            let mut session = Session::new(Version::of(number), &id, fleet.doors[door]);
             let asked = Instant::now();
-            match session.accepted(CONNECT_PATIENCE).await {
-                Ok(()) => stay(session, &fleet, fleet.ledger.let_in(act, door, asked.elapsed())),
-                Err(gone) => return fleet.ledger.turned_away(act, gone.to_string()),
+            match fleet.arrive(region, Version::of(number), &id).await {
+                Ok((session, lead)) => {
+                    let guest = fleet.ledger.let_in(party, lead, asked.elapsed());
+                    stay(session, &fleet, guest).await;
+                }
+                Err(gone) => fleet.ledger.turned_away(act, gone.to_string()),
             }
-            .await;
         });
     }
     tasks

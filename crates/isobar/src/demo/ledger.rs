@@ -8,6 +8,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::names::Lead;
+
 /// The acts of both scripts, in order.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) enum Act {
@@ -84,6 +86,12 @@ pub(super) struct Figures {
     pub(super) cut: u32,
     /// Connections asked for that came to nothing.
     pub(super) refused: u32,
+    /// Questions for the name that came to nothing.
+    pub(super) unnamed: u32,
+    /// Sessions that began, newcomers' too.
+    pub(super) came: u32,
+    /// Of those, not at the first address of the answer.
+    pub(super) came_second: u32,
     /// From the first sign of trouble until served again.
     pub(super) outages: Vec<Duration>,
     /// Letters first sent.
@@ -94,7 +102,7 @@ pub(super) struct Figures {
     pub(super) crossed: u32,
     /// Arrivals after the first.
     pub(super) again: u32,
-    /// Connect to CONNACK, of clients that came in this act.
+    /// From the question for the name to the CONNACK, of clients that came in this act.
     pub(super) newcomers: Vec<Duration>,
     /// Clients that came in this act and were turned away, with what they were told.
     pub(super) turned_away: Vec<String>,
@@ -110,20 +118,39 @@ enum Whereabouts {
 /// Where a client is, by its own account.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Stay {
+    /// Where it lives.
+    pub(super) region: usize,
     /// The node that it is connected to, by its index.
     pub(super) door: usize,
     /// The broker that serves it, by its index, once its name was heard.
     pub(super) broker: Option<usize>,
 }
 
+impl Stay {
+    fn of(lead: Lead) -> Stay {
+        Stay { region: lead.region(), door: lead.door(), broker: None }
+    }
+}
+
+/// Newcomers that come together.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Party {
+    /// The act in which they come.
+    pub(super) act: Act,
+    /// Where they live.
+    pub(super) region: usize,
+    /// Whether they come late: when the name has followed what happened.
+    pub(super) late: bool,
+}
+
 /// A client that is none of the fleet's.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Visit {
-    /// The act in which it came.
-    pub(super) act: Act,
+    /// With whom it came.
+    pub(super) party: Party,
     /// Where it is.
     pub(super) stay: Stay,
-    /// Connect to CONNACK.
+    /// From the question for the name to the CONNACK.
     pub(super) took: Duration,
     is_over: bool,
 }
@@ -143,6 +170,14 @@ struct Book {
     /// Every letter until the end of the demo, so that a second arrival is known as one: a few
     /// hundred a second at most, for as long as `--seconds` says.
     letters: HashMap<Letter, Sent>,
+}
+
+impl Book {
+    fn count(&mut self, lead: Lead) {
+        let figures = &mut self.figures[self.act.index()];
+        figures.came += 1;
+        figures.came_second += u32::from(lead.turn() > 0);
+    }
 }
 
 /// Shared by everybody.
@@ -185,10 +220,11 @@ impl Ledger {
         }
     }
 
-    /// A client is served: connected to that node and subscribed.
-    pub(super) fn served(&self, client: usize, door: usize) {
+    /// A client is served: connected where it was led to, and subscribed.
+    pub(super) fn served(&self, client: usize, lead: Lead) {
         let mut book = self.book();
-        let now = Whereabouts::Served(Stay { door, broker: None });
+        book.count(lead);
+        let now = Whereabouts::Served(Stay::of(lead));
         let before = std::mem::replace(&mut book.clients[client], now);
         if let Whereabouts::Away(since, act) = before {
             book.figures[act.index()].outages.push(since.elapsed());
@@ -217,6 +253,13 @@ impl Ledger {
         book.figures[act.index()].refused += 1;
     }
 
+    /// Nobody could tell a client an address.
+    pub(super) fn unnamed(&self) {
+        let mut book = self.book();
+        let act = book.act;
+        book.figures[act.index()].unnamed += 1;
+    }
+
     /// A letter is on its way for the first time.
     pub(super) fn sent(&self, letter: Letter) {
         let mut book = self.book();
@@ -240,12 +283,12 @@ impl Ledger {
         }
     }
 
-    /// A newcomer of this act was let in after so long.
-    pub(super) fn let_in(&self, act: Act, door: usize, took: Duration) -> Guest {
+    /// A newcomer was let in where it was led to, after so long.
+    pub(super) fn let_in(&self, party: Party, lead: Lead, took: Duration) -> Guest {
         let mut book = self.book();
-        book.figures[act.index()].newcomers.push(took);
-        let stay = Stay { door, broker: None };
-        book.visits.push(Visit { act, stay, took, is_over: false });
+        book.count(lead);
+        book.figures[party.act.index()].newcomers.push(took);
+        book.visits.push(Visit { party, stay: Stay::of(lead), took, is_over: false });
         Guest { ledger: self.clone(), number: book.visits.len() - 1 }
     }
 
@@ -256,7 +299,7 @@ impl Ledger {
 
     /// Everybody let in during that act, whether still there or not.
     pub(super) fn visits(&self, act: Act) -> Vec<Visit> {
-        self.book().visits.iter().filter(|visit| visit.act == act).copied().collect()
+        self.book().visits.iter().filter(|visit| visit.party.act == act).copied().collect()
     }
 
     /// Where everybody is who is served now, newcomers among them.
@@ -307,6 +350,16 @@ impl Ledger {
         })
     }
 
+    /// Sessions that began, all acts together.
+    pub(super) fn came(&self) -> u32 {
+        self.book().figures.iter().map(|figures| figures.came).sum()
+    }
+
+    /// Questions for the name that came to nothing, all acts together.
+    pub(super) fn unanswered(&self) -> u32 {
+        self.book().figures.iter().map(|figures| figures.unnamed).sum()
+    }
+
     /// Whether every letter of this act has arrived.
     pub(super) fn delivered(&self, act: Act) -> bool {
         let figures = &self.book().figures[act.index()];
@@ -345,6 +398,10 @@ pub(super) fn percentile(values: &[Duration], percent: usize) -> Option<Duration
 mod tests {
     use super::*;
 
+    fn lead(door: usize) -> Lead {
+        Lead::of_test(0, door, 0)
+    }
+
     #[test]
     fn a_letter_on_its_way_moves_to_the_act_that_may_stop_it() {
         let ledger = Ledger::new(2);
@@ -368,15 +425,15 @@ mod tests {
     #[test]
     fn an_outage_belongs_to_the_act_in_which_it_began() {
         let ledger = Ledger::new(2);
-        ledger.served(0, 0);
-        ledger.served(1, 0);
+        ledger.served(0, lead(0));
+        ledger.served(1, lead(0));
         ledger.located(1, 3);
         ledger.begin(Act::Killed);
         assert_eq!((2, vec![0, 0, 0, 1]), ledger.census(4));
         ledger.cut(1, Instant::now());
         ledger.refused();
         ledger.begin(Act::After);
-        ledger.served(1, 0);
+        ledger.served(1, lead(0));
         let figures = ledger.figures(Act::Killed);
         assert_eq!((1, 1, 1), (figures.cut, figures.refused, figures.outages.len()));
         assert!(ledger.figures(Act::After).outages.is_empty());
@@ -385,15 +442,19 @@ mod tests {
     #[test]
     fn a_guest_that_left_is_remembered_and_not_there() {
         let ledger = Ledger::new(1);
-        ledger.served(0, 2);
-        let guest = ledger.let_in(Act::Full, 1, Duration::from_millis(5));
+        ledger.served(0, lead(2));
+        let party = Party { act: Act::Full, region: 0, late: false };
+        let guest = ledger.let_in(party, Lead::of_test(0, 1, 1), Duration::from_millis(5));
         guest.located(4);
-        let stay = Stay { door: 1, broker: Some(4) };
-        assert_eq!(vec![Stay { door: 2, broker: None }, stay], ledger.stays());
+        let stay = Stay { region: 0, door: 1, broker: Some(4) };
+        assert_eq!(vec![Stay { region: 0, door: 2, broker: None }, stay], ledger.stays());
         drop(guest);
         assert_eq!(1, ledger.stays().len());
         assert_eq!(stay, ledger.visits(Act::Full)[0].stay);
         assert_eq!(1, ledger.figures(Act::Full).newcomers.len());
+        // Both began in the act that is on.
+        let Figures { came, came_second, .. } = ledger.figures(Act::Arrival);
+        assert_eq!((2, 1, 2), (came, came_second, ledger.came()));
     }
 
     #[test]

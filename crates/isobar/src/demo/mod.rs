@@ -16,6 +16,7 @@
 //! | `node`, `certificates` | a node and its report; what the mesh's nodes prove themselves with |
 //! | `child`, `guard` | processes that end with the demo |
 //! | `fleet`, `mqtt`, `ledger` | clients, their sessions, what they noticed |
+//! | `names` | the name by which they find a node, and their resolvers |
 //! | `script`, `screen`, `verdict` | one site: what happens, what is shown, whether it held |
 //! | `sites` | three sites, and the same for them |
 //! | `wan` | the network between sites, with its delays and losses; for tests too |
@@ -32,6 +33,7 @@ mod fleet;
 mod guard;
 mod ledger;
 mod mqtt;
+mod names;
 pub(crate) mod node;
 mod screen;
 mod script;
@@ -39,6 +41,7 @@ mod sites;
 mod verdict;
 pub mod wan;
 
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -47,6 +50,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use brokers::{Brokers, Kind, Ports};
 use failure::Failure;
+use names::{NAME, Names};
 use node::Node;
 use screen::Screen;
 use script::Play;
@@ -105,6 +109,8 @@ impl DemoCommand {
 }
 
 const INTERRUPTED: u8 = 130;
+/// Where everything of one site is.
+const HERE: Ipv4Addr = Ipv4Addr::LOCALHOST;
 
 fn demo(args: &DemoArgs) -> ExitCode {
     raise_descriptor_limit();
@@ -148,17 +154,20 @@ async fn one_site(
     let mut ports = Ports::new();
     let start = async {
         let brokers = Brokers::start(kind, dir, clients, &mut ports).await?;
-        let node = Node::start(dir, &brokers.behind_node, &mut ports).await?;
-        Ok::<_, Failure>((brokers, node))
+        let dns = SocketAddr::from((HERE, ports.shared(&[HERE])?));
+        let node = Node::start(dir, &brokers.behind_node, dns, &mut ports).await?;
+        let names = Names::new(&[dns], &[HERE.into()], vec![node.addr])?;
+        let program = program(args, &brokers, &node, dns);
+        Ok::<_, Failure>((brokers, node, names, program))
     };
     // Dropped half-way, whatever was started ends by its guard.
-    let (mut brokers, node) = tokio::select! {
+    let (mut brokers, node, names, program) = tokio::select! {
         started = start => started?,
         () = interrupted.wait() => return Ok(ExitCode::from(INTERRUPTED)),
     };
-    screen.print(&program(args, &brokers, &node));
+    screen.print(&program);
     let length = Duration::from_secs(args.seconds);
-    let play = Play::new(&mut brokers, &node, screen, clients, length).perform();
+    let play = Play::new(&mut brokers, &node, names, screen, (clients, length)).perform();
     let played = tokio::select! {
         held = play => held.map(code_of),
         () = interrupted.wait() => Ok(ExitCode::from(INTERRUPTED)),
@@ -215,13 +224,13 @@ fn choose(choice: Choice, screen: &mut Screen) -> Result<Kind, Failure> {
     }
 }
 
-fn program(args: &DemoArgs, brokers: &Brokers, node: &Node) -> String {
+fn program(args: &DemoArgs, brokers: &Brokers, node: &Node, dns: SocketAddr) -> String {
     let list: Vec<String> =
         brokers.behind_node.iter().map(|b| format!("{} {}", b.name, b.addr)).collect();
     format!(
         "Isobar demo, one site, {} seconds, {} clients\n  brokers     {}: {}\n  topics      demo/# crosses \
-         the brokers, by a bridge from each to a hub\n  node        {} (MQTT, for the clients)\n  \
-         stats page  {}\n",
+         the brokers, by a bridge from each to a hub\n  node        {} (MQTT), {dns} (DNS)\n  \
+         name        {NAME}, all that the clients know\n  stats page  {}\n",
         args.seconds,
         args.clients,
         brokers.kind,

@@ -16,6 +16,7 @@ use tokio::time::sleep;
 use super::brokers::{Broker, Ports};
 use super::child::{Child, isobar};
 use super::failure::Failure;
+use super::names;
 use crate::status::status;
 
 const START_PATIENCE: Duration = Duration::from_secs(20);
@@ -23,6 +24,17 @@ const START_PATIENCE: Duration = Duration::from_secs(20);
 /// Attempts at a further broker, since the node's start.
 pub(crate) fn redispatches(report: &Report) -> u64 {
     report.services.iter().map(|service| service.redispatches).sum()
+}
+
+/// Clients that came although the node's site is no longer named, since its start.
+pub(super) fn stale_arrivals(report: &Report) -> u64 {
+    report.services.iter().map(|service| service.stale_arrivals).sum()
+}
+
+/// DNS questions that it answered with NOERROR, since its start.
+pub(super) fn answered(report: &Report) -> u64 {
+    let answers = report.dns.iter().flat_map(|dns| &dns.answers);
+    answers.filter(|counted| counted.label == "noerror").map(|counted| counted.count).sum()
 }
 
 /// The broker of that name.
@@ -65,14 +77,15 @@ pub(crate) struct Node {
 }
 
 impl Node {
-    /// Starts the only node of a site.
-    pub(crate) async fn start(
+    /// Starts the only node of a site, which answers DNS there.
+    pub(super) async fn start(
         dir: &Path,
         brokers: &[Broker],
+        dns: SocketAddr,
         ports: &mut Ports,
     ) -> Result<Node, Failure> {
         let (addr, admin) = (ports.free()?, ports.free()?);
-        let toml = configuration(addr, admin, brokers);
+        let toml = configuration(addr, admin, dns, brokers);
         let plan = Plan { name: "node".to_owned(), addr, admin, toml, events: "text" };
         Node::launch(dir, &plan).await
     }
@@ -165,7 +178,12 @@ fn no_report(error: impl std::fmt::Display) -> Failure {
 
 /// What the node is given: the defaults are for brokers that fail once a month, not once a
 /// quarter of a minute.
-fn configuration(addr: SocketAddr, admin: SocketAddr, brokers: &[Broker]) -> String {
+fn configuration(
+    addr: SocketAddr,
+    admin: SocketAddr,
+    dns: SocketAddr,
+    brokers: &[Broker],
+) -> String {
     let mut toml = format!(
         r#"site = "demo"
 node = "demo-1"
@@ -175,6 +193,7 @@ drain_timeout = "1s"
 [[service]]
 name = "mqtt"
 bind = ["{addr}"]
+public = ["{addr}"]
 mode = "mqtt"
 balance = "leastconn"
 maxconn = 10_000
@@ -198,5 +217,5 @@ slow_start = "2s"
         );
     }
     let _ = write!(toml, "\n[admin]\nbind = \"{admin}\"\n");
-    toml
+    toml + &names::entry(dns, &["demo-1".to_owned()], "")
 }

@@ -14,7 +14,8 @@ use tokio::time::sleep;
 use super::brokers::Brokers;
 use super::failure::Failure;
 use super::fleet::{self, Fleet};
-use super::ledger::{Act, Ledger};
+use super::ledger::{Act, Ledger, Party};
+use super::names::{NAME, Names};
 use super::node::{self, Node};
 use super::screen::{self, Fault, Screen, Standing};
 use super::verdict;
@@ -51,6 +52,15 @@ pub(super) struct Seen {
     pub(super) served: usize,
     /// Whether the node finds no broker down at the end.
     pub(super) none_down: bool,
+    /// Answers that the clients' resolver was given.
+    pub(super) given: u64,
+    /// DNS questions that the node answered.
+    pub(super) answered: u64,
+}
+
+/// Newcomers of an act: there is one region.
+fn party(act: Act) -> Party {
+    Party { act, region: 0, late: false }
 }
 
 /// Everything that takes part, but for the processes.
@@ -72,15 +82,14 @@ impl<'a> Play<'a> {
     pub(super) fn new(
         brokers: &'a mut Brokers,
         node: &'a Node,
+        names: Names,
         screen: &'a mut Screen,
-        clients: usize,
-        length: Duration,
+        (clients, length): (usize, Duration),
     ) -> Play<'a> {
         let (writing, may_write) = watch::channel(false);
         let ledger = Ledger::new(clients);
         let fleet = Fleet {
-            doors: [node.addr].into(),
-            routes: [vec![0]].into(),
+            names,
             brokers: brokers.behind_node.iter().map(|broker| broker.name.clone()).collect(),
             size: clients,
             ledger,
@@ -95,7 +104,12 @@ impl<'a> Play<'a> {
     /// Plays it all; true if what was promised held.
     pub(super) async fn perform(mut self) -> Result<bool, Failure> {
         let clients = self.fleet.size;
-        self.screen.tell(&format!("{clients} clients connect, half by MQTT 3.1.1, half by 5.0"));
+        let names = self.fleet.names.clone();
+        let watch = names.watch();
+        self.until(ARRIVAL_PATIENCE, |_| names.told(0) == [0]).await;
+        self.screen.tell(&format!(
+            "{clients} clients ask for {NAME} and connect, half by MQTT 3.1.1, half by 5.0"
+        ));
         let fleet = self.fleet.launch();
         let all = |ledger: &Ledger| ledger.census(0).0 == clients;
         self.until(ARRIVAL_PATIENCE, all).await;
@@ -117,12 +131,15 @@ impl<'a> Play<'a> {
         self.pause(15).await;
         self.writing.send_replace(false);
         self.until(LETTER_PATIENCE, |ledger| ledger.delivered(Act::After)).await;
+        drop(watch);
+        self.seen.given = names.given();
         self.look().await;
         self.close_act();
         self.seen.served = self.fleet.ledger.census(0).0;
         self.seen.none_down = self.report.as_ref().is_some_and(node::none_down);
         drop(fleet);
-        let (text, held) = verdict::judge(&self.fleet.ledger, &self.seen, clients);
+        self.seen.answered = self.report.as_ref().map_or(0, node::answered);
+        let (text, held) = verdict::judge(&self.fleet, &self.seen);
         self.screen.print(&text);
         Ok(held)
     }
@@ -142,7 +159,7 @@ impl<'a> Play<'a> {
             self.seen.newcomers
         ));
         let newcomers =
-            fleet::newcomers(&self.fleet, (Act::Full, 0), self.seen.newcomers, self.share(12));
+            fleet::newcomers(&self.fleet, party(Act::Full), self.seen.newcomers, self.share(12));
         self.pause(17).await;
         self.all_answered(Act::Full).await;
         self.look().await;
@@ -167,7 +184,7 @@ impl<'a> Play<'a> {
         ));
         // At once: before the node can know.
         let over = Duration::from_secs(1);
-        let newcomers = fleet::newcomers(&self.fleet, (Act::Hung, 0), self.seen.newcomers, over);
+        let newcomers = fleet::newcomers(&self.fleet, party(Act::Hung), self.seen.newcomers, over);
         self.pause(21).await;
         self.all_answered(Act::Hung).await;
         self.brokers.behind_node[HUNG].child()?.signal(Signal::CONT)?;
@@ -190,7 +207,8 @@ impl<'a> Play<'a> {
             self.seen.on_killed, self.seen.newcomers
         ));
         let over = Duration::from_secs(1);
-        let newcomers = fleet::newcomers(&self.fleet, (Act::Killed, 0), self.seen.newcomers, over);
+        let newcomers =
+            fleet::newcomers(&self.fleet, party(Act::Killed), self.seen.newcomers, over);
         self.brokers.behind_node[KILLED].bury().await?;
         self.pause(15).await;
         self.all_answered(Act::Killed).await;

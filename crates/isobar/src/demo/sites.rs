@@ -7,9 +7,10 @@
 //!      '----- sin ----'                     '- b2
 //! ```
 //!
-//! Each site has a loopback address of its own. Nodes speak QUIC through the relay of `wan`, with
-//! certificates that are made for this one demo; everything else is as anybody would run it. The
-//! demo decides nothing about who is carried where: it breaks things and watches.
+//! Each site has a loopback address of its own, and so has the resolver of those who live near it.
+//! Nodes speak QUIC through the relay of `wan`, with certificates that are made for this one demo;
+//! everything else is as anybody would run it. The demo decides nothing about who is led or carried
+//! where: it breaks things and watches.
 
 mod events;
 mod play;
@@ -17,7 +18,8 @@ mod site;
 mod table;
 mod verdict;
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::fmt::Write as _;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::time::Duration;
 
@@ -26,10 +28,11 @@ use futures_util::future::{join_all, try_join_all};
 use super::brokers::{Kind, Ports};
 use super::certificates;
 use super::failure::Failure;
+use super::names::{self, NAME, Names};
 use super::wan::{self, Wan};
 
 pub(super) use play::Play;
-use site::{BROKERS, Site};
+use site::{BROKERS, Place, Site};
 
 /// How many there are.
 const SITES: usize = 3;
@@ -40,6 +43,10 @@ const NYC: usize = 1;
 const SIN: usize = 2;
 /// Round trips between them, in milliseconds.
 const RTTS: [(usize, usize, u64); SITES] = [(FRA, NYC, 80), (FRA, SIN, 160), (NYC, SIN, 220)];
+/// Where they are, as the nodes are told.
+const LOCATIONS: [&str; SITES] = ["[50.11, 8.68]", "[40.71, -74.01]", "[1.35, 103.82]"];
+/// Where their clients are: in Paris, Boston and Jakarta.
+const REGIONS: [&str; SITES] = ["[48.86, 2.35]", "[42.36, -71.06]", "[-6.21, 106.85]"];
 /// The mesh, and with it its certificates.
 const MESH: &str = "demo";
 /// Losses are none, so it decides nothing.
@@ -51,6 +58,8 @@ pub(super) struct Sites {
     pub(super) kind: Kind,
     list: Vec<Site>,
     wan: Wan,
+    /// By which clients find them.
+    names: Names,
     /// Flows that a site has places for.
     room: usize,
 }
@@ -70,23 +79,30 @@ impl Sites {
         }
         let nodes = NAMES.map(|name| (name.to_owned(), site::node_name(name)));
         certificates::make(dir, MESH, &nodes)?;
+        let ips: [Ipv4Addr; SITES] = std::array::from_fn(own);
+        // A name has no port: it is the same at all of them.
+        let (mqtt, dns) = (ports.shared(&ips)?, ports.shared(&ips)?);
         let mut places = Vec::with_capacity(SITES);
-        for (name, third) in NAMES.iter().zip(1..) {
-            let ip = Ipv4Addr::new(127, 0, third, 1);
+        for (name, ip) in NAMES.iter().zip(ips) {
             let bind = ports.free_on(ip)?;
             let front = wan.node(name, bind).map_err(Failure::io("joining the network"))?;
-            places.push((ip, bind, front));
+            let at = |port| SocketAddr::from((ip, port));
+            places.push(Place { ip, mqtt: at(mqtt), dns: at(dns), bind, front });
         }
         // Three times its own clients: the other two can take them all at once, and keep a reserve,
         // though until the next news a node counts what it sent against what it last heard.
         let room = clients / SITES * 3 / BROKERS;
         let mut list = Vec::with_capacity(SITES);
-        for (name, (ip, bind, front)) in NAMES.iter().zip(&places) {
-            let others = places.iter().map(|(_, _, front)| *front);
-            let join: Vec<SocketAddr> = others.filter(|other| other != front).collect();
-            list.push(Site::new(name, *ip, room, (*bind, *front, &join), ports)?);
+        for (name, place) in NAMES.iter().zip(&places) {
+            let others = places.iter().filter(|other| other.ip != place.ip);
+            let join: Vec<SocketAddr> = others.map(|other| other.front).collect();
+            let entry = names::entry(place.dns, &NAMES.map(site::node_name), &whereabouts());
+            list.push(Site::new(name, place, (room, &join), &entry, ports)?);
         }
-        let mut sites = Sites { kind, list, wan, room: room * BROKERS };
+        let servers: Vec<SocketAddr> = places.iter().map(|place| place.dns).collect();
+        let doors = places.iter().map(|place| place.mqtt).collect();
+        let names = Names::new(&servers, &std::array::from_fn::<_, SITES, _>(resolver), doors)?;
+        let mut sites = Sites { kind, list, wan, names, room: room * BROKERS };
         let Sites { kind, list, .. } = &mut sites;
         let starting = list.iter_mut().map(|site| async {
             site.start_brokers(kind, dir).await?;
@@ -104,8 +120,10 @@ impl Sites {
             self.kind
         );
         for site in &self.list {
-            text += &format!(
-                "  {}         MQTT {}, brokers {} and {}, room for {} clients\n",
+            // Writing to a String cannot fail.
+            let _ = writeln!(
+                text,
+                "  {}         MQTT {}, brokers {} and {}, room for {} clients",
                 site.name,
                 site.addr(),
                 site.brokers[0].addr,
@@ -113,8 +131,16 @@ impl Sites {
                 self.room
             );
         }
+        let servers: Vec<String> = self.list.iter().map(|site| site.dns().to_string()).collect();
+        let _ = writeln!(
+            text,
+            "  name        {NAME}, all that the clients know; answers are kept for {} s\n  \
+             DNS         {}",
+            names::TTL.as_secs(),
+            servers.join(", ")
+        );
         for site in &self.list {
-            text += &format!("  stats page  http://{}/ ({})\n", site.admin(), site.name);
+            let _ = writeln!(text, "  stats page  http://{}/ ({})", site.admin(), site.name);
         }
         text
     }
@@ -155,14 +181,33 @@ fn rtt(a: usize, b: usize) -> Duration {
     Duration::from_millis(rtt.map_or(0, |(_, _, rtt)| *rtt))
 }
 
-/// From each site: itself, then the others, the nearest first.
-fn routes() -> Vec<Vec<usize>> {
-    let from = |home: usize| {
-        let mut route: Vec<usize> = (0..SITES).collect();
-        route.sort_by_key(|site| rtt(home, *site));
-        route
-    };
-    (0..SITES).map(from).collect()
+/// The address of everything in a site.
+fn own(site: usize) -> Ipv4Addr {
+    Ipv4Addr::new(127, 0, number(site), 1)
+}
+
+/// The address of the resolver of those who live near a site.
+fn resolver(site: usize) -> IpAddr {
+    Ipv4Addr::new(127, 1, number(site), 53).into()
+}
+
+fn number(site: usize) -> u8 {
+    u8::try_from(site + 1).unwrap_or(u8::MAX)
+}
+
+/// What every node knows of the places of sites and of their clients.
+fn whereabouts() -> String {
+    let mut toml = String::from("networks = [\n");
+    for (site, location) in REGIONS.iter().enumerate() {
+        let network = number(site);
+        // Writing to a String cannot fail.
+        let _ = writeln!(toml, "  {{ location = {location}, nets = [\"127.1.{network}.0/24\"] }},");
+    }
+    toml += "]\nplaces = [\n";
+    for (name, location) in NAMES.iter().zip(LOCATIONS) {
+        let _ = writeln!(toml, "  {{ site = \"{name}\", location = {location} }},");
+    }
+    toml + "]\n"
 }
 
 #[cfg(test)]
@@ -170,8 +215,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_nearest_is_asked_first() {
-        assert_eq!(vec![vec![0, 1, 2], vec![1, 0, 2], vec![2, 0, 1]], routes());
+    fn what_is_where() {
         assert_eq!(Duration::from_millis(220), rtt(SIN, NYC));
         assert_eq!((NYC, SIN), (site_of(3), site_of(4)));
     }

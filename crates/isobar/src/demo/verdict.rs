@@ -5,7 +5,9 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use super::fleet::Fleet;
 use super::ledger::{Act, Figures, Ledger, percentile};
+use super::names::NAME;
 use super::script::Seen;
 
 /// The acts of the script of one site that are told of.
@@ -33,8 +35,9 @@ pub(super) fn told(checks: &[Check]) -> (String, bool) {
 }
 
 /// The table and the checks, and whether all of them held.
-pub(super) fn judge(ledger: &Ledger, seen: &Seen, clients: usize) -> (String, bool) {
-    let (checks, held) = told(&checks(ledger, seen, clients));
+pub(super) fn judge(fleet: &Fleet, seen: &Seen) -> (String, bool) {
+    let ledger = &fleet.ledger;
+    let (checks, held) = told(&checks(fleet, seen));
     (table(ledger, &ACTS, &seen.redispatched) + LOST + &checks, held)
 }
 
@@ -61,19 +64,36 @@ pub(super) fn noticed(figures: &Figures) -> String {
     words
 }
 
-fn checks(ledger: &Ledger, seen: &Seen, clients: usize) -> Vec<Check> {
+/// Whether everybody found a node by the name: its clients and so many newcomers at least. `given`
+/// answers came to their resolvers, and nodes answered so many questions.
+pub(super) fn by_name(fleet: &Fleet, newcomers: usize, given: u64, answered: u64) -> Check {
+    let came = fleet.ledger.came();
+    let is_all = usize::try_from(came).is_ok_and(|came| came >= fleet.size + newcomers);
+    Check {
+        held: is_all && given > 0 && answered >= given && fleet.names.strange() == 0,
+        promise: format!(
+            "{came} sessions began, each where {NAME} led; resolvers got {given} answers, of \
+             {answered} that nodes gave, and clients none {} times",
+            fleet.ledger.unanswered()
+        ),
+    }
+}
+
+fn checks(fleet: &Fleet, seen: &Seen) -> Vec<Check> {
+    let Fleet { ledger, size: clients, .. } = fleet;
     let (full, hung, killed) =
         (ledger.figures(Act::Full), ledger.figures(Act::Hung), ledger.figures(Act::Killed));
     let served = seen.served;
     let mut checks = vec![
         Check {
-            held: served == clients,
+            held: served == *clients,
             promise: format!("at the end {served} of {clients} clients are served"),
         },
         Check {
             held: seen.none_down,
             promise: "at the end the node finds no broker down".to_owned(),
         },
+        by_name(fleet, 3 * seen.newcomers, seen.given, seen.answered),
         Check {
             held: seen.strangers.is_some() && seen.refused_by_full > 0,
             promise: format!(

@@ -6,21 +6,23 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use futures_util::future::join_all;
 use isobar_admin::view::Report;
-use tokio::sync::watch;
-use tokio::time::sleep;
+use tokio::sync::watch::{Sender, channel};
+use tokio::task::JoinSet;
 
-use super::events::{Reader, Stands};
-use super::table::{Carried, Shown, Standings};
+use super::events::Reader;
+use super::table::{Census, Standings};
 use super::verdict::{self, Seen};
-use super::{FRA, NAMES, NYC, SIN, SITES, Sites, routes};
+use super::{FRA, NAMES, NYC, SIN, SITES, Sites};
 use crate::demo::failure::Failure;
 use crate::demo::fleet::{self, Fleet};
-use crate::demo::ledger::{Act, Ledger};
+use crate::demo::ledger::{Act, Ledger, Party};
+use crate::demo::names::NAME;
 use crate::demo::node;
-use crate::demo::screen::{self, Screen};
+use crate::demo::screen::Screen;
 use crate::demo::verdict::noticed;
+
+mod watch;
 
 /// For all clients to arrive, or to come back.
 const ARRIVAL_PATIENCE: Duration = Duration::from_secs(20);
@@ -30,8 +32,11 @@ const ANSWER_PATIENCE: Duration = Duration::from_secs(12);
 const MEET_PATIENCE: Duration = Duration::from_secs(20);
 /// For nodes to notice a fault.
 const NOTICE_PATIENCE: Duration = Duration::from_secs(10);
+/// For the name to follow, in all regions: the nodes' news, and what resolvers keep.
+const NAME_PATIENCE: Duration = Duration::from_secs(15);
 const LETTER_PATIENCE: Duration = Duration::from_secs(5);
-const LOOK_EVERY: Duration = Duration::from_millis(250);
+/// For newcomers that come together.
+const AT_ONCE: Duration = Duration::from_secs(1);
 /// For everybody to have written.
 const CALM_LEAST: Duration = Duration::from_secs(2);
 const NEWCOMERS_LEAST: usize = 6;
@@ -42,10 +47,12 @@ pub(in crate::demo) struct Play<'a> {
     dir: &'a Path,
     screen: &'a mut Screen,
     fleet: Fleet,
-    writing: watch::Sender<bool>,
+    writing: Sender<bool>,
     length: Duration,
     readers: [Reader; SITES],
     standings: Standings,
+    /// What the name was last seen to be answered with, by region.
+    told: Vec<Vec<usize>>,
     reports: [Option<Report>; SITES],
     act: Act,
     seen: Seen,
@@ -60,10 +67,9 @@ impl<'a> Play<'a> {
         clients: usize,
         length: Duration,
     ) -> Play<'a> {
-        let (writing, may_write) = watch::channel(false);
+        let (writing, may_write) = channel(false);
         let fleet = Fleet {
-            doors: sites.list.iter().map(|site| site.addr()).collect(),
-            routes: routes().into(),
+            names: sites.names.clone(),
             brokers: sites.brokers().into(),
             size: clients,
             ledger: Ledger::new(clients),
@@ -80,6 +86,7 @@ impl<'a> Play<'a> {
             length,
             readers: Default::default(),
             standings: Standings::default(),
+            told: vec![Vec::new(); SITES],
             reports: Default::default(),
             act: Act::Arrival,
             seen,
@@ -92,9 +99,15 @@ impl<'a> Play<'a> {
         if !self.all_well() {
             return Err(Failure::Other("the sites did not find each other".to_owned()));
         }
+        let watch = self.fleet.names.watch();
+        self.until(NAME_PATIENCE, Play::all_led_home).await;
+        if !self.all_led_home() {
+            return Err(Failure::Other(format!("{NAME} does not lead to the nearest site")));
+        }
         let clients = self.fleet.size;
         self.screen.tell(&format!(
-            "{clients} clients connect, {} to each site, half by MQTT 3.1.1, half by 5.0",
+            "{clients} clients ask for {NAME} and connect, {} near each site, half by MQTT 3.1.1, \
+             half by 5.0",
             clients / SITES
         ));
         let fleet = self.fleet.launch();
@@ -106,7 +119,8 @@ impl<'a> Play<'a> {
         self.screen.tell("calm: every client writes a letter a second to another of its site");
         let calm = self.share(8).max(CALM_LEAST);
         self.until(calm, |_| false).await;
-        self.seen.carried_in_calm = self.carried().all();
+        self.until(ANSWER_PATIENCE, |play| play.at_home() == play.fleet.size).await;
+        self.seen.home_in_calm = self.at_home();
         self.cut().await;
         self.full().await;
         self.killed().await?;
@@ -114,11 +128,14 @@ impl<'a> Play<'a> {
         self.lost().await?;
         self.after().await;
 
+        drop(watch);
+        self.seen.given = self.fleet.names.given();
+        self.look().await;
         self.seen.served = self.served();
         self.seen.none_down = self.none_down();
         self.seen.all_well = self.all_well();
         drop(fleet);
-        let (text, held) = verdict::judge(&self.fleet.ledger, &self.seen, clients);
+        let (text, held) = verdict::judge(&self.fleet, &self.seen);
         self.screen.print(&text);
         Ok(held)
     }
@@ -139,42 +156,53 @@ impl<'a> Play<'a> {
 
     async fn full(&mut self) {
         self.begin(Act::Full);
-        let at_home = self.carried().at_home(FRA);
-        let free = self.sites.room.saturating_sub(at_home);
-        let overflow = self.seen.newcomers;
+        let free = self.sites.room.saturating_sub(self.census().at_home(FRA));
+        let beyond = self.seen.newcomers;
         self.seen.free = free;
         self.screen.tell(&format!(
-            "fra fills: it has {free} places left, and {} newcomers come there",
-            free + overflow
+            "fra fills: it has {free} places left, and {} newcomers come who live near it",
+            free + beyond
         ));
         let over = self.share(8);
-        let newcomers = fleet::newcomers(&self.fleet, (Act::Full, FRA), free + overflow, over);
-        self.all_told(Act::Full, free + overflow).await;
-        self.pause(8).await;
+        let first = self.party(FRA, false);
+        let newcomers = fleet::newcomers(&self.fleet, first, free + beyond, over);
+        self.all_told(Act::Full, free + beyond).await;
+        let (late, _) = self.late(FRA, free + beyond).await;
+        self.pause(4).await;
         self.tell_visits(Act::Full);
-        drop(newcomers);
+        drop((newcomers, late));
         self.screen.tell("the newcomers leave");
-        self.pause(3).await;
+        self.until(NAME_PATIENCE, |play| play.fleet.names.lead_to(FRA, FRA)).await;
         self.close_act();
     }
 
     async fn killed(&mut self) -> Result<(), Failure> {
+        self.until(NAME_PATIENCE, |play| play.fleet.names.are_fresh(FRA)).await;
         self.begin(Act::Killed);
         self.seen.on_killed = self.clients_on(FRA);
         self.screen.tell(&format!(
             "both brokers of fra are killed (SIGKILL), {} clients were on them; {} newcomers come",
             self.seen.on_killed, self.seen.newcomers
         ));
+        let moment = Instant::now();
         self.sites.list[FRA].kill_brokers().await?;
-        let count = self.seen.newcomers;
-        let newcomers =
-            fleet::newcomers(&self.fleet, (Act::Killed, FRA), count, Duration::from_secs(1));
+        let (first, count) = (self.party(FRA, false), self.seen.newcomers);
+        let newcomers = fleet::newcomers(&self.fleet, first, count, AT_ONCE);
         self.all_told(Act::Killed, count).await;
         self.until(ARRIVAL_PATIENCE, Play::all_served).await;
-        self.pause(14).await;
-        self.seen.carried_after_kill = self.carried().sent_by(FRA);
+        let (late, is_passed_over) = self.late(FRA, count).await;
+        self.seen.killed_named = is_passed_over.then(|| self.fleet.names.named_after(FRA, moment));
+        let all = self.seen.on_killed + 2 * count;
+        self.until(ANSWER_PATIENCE, |play| {
+            let census = play.census();
+            census.sent_by(FRA) + census.led_from(FRA) >= all
+        })
+        .await;
+        self.pause(4).await;
+        self.seen.carried_after_kill = self.census().sent_by(FRA);
+        self.seen.led_after_kill = self.census().led_from(FRA);
         self.tell_visits(Act::Killed);
-        drop(newcomers);
+        drop((newcomers, late));
         self.close_act();
         Ok(())
     }
@@ -184,16 +212,16 @@ impl<'a> Play<'a> {
         let Sites { kind, list, .. } = &mut *self.sites;
         list[FRA].start_brokers(kind, self.dir).await?;
         self.screen
-            .tell("the brokers of fra are back; who is carried stays until the session ends");
+            .tell("the brokers of fra are back; who is elsewhere stays until the session ends");
         self.until(NOTICE_PATIENCE, Play::none_down).await;
         // Past its slow start.
-        self.pause(5).await;
+        self.pause(3).await;
+        self.until(NAME_PATIENCE, |play| play.fleet.names.lead_to(FRA, FRA)).await;
         let count = self.seen.newcomers;
-        self.screen.tell(&format!("{count} newcomers come to fra"));
-        let newcomers =
-            fleet::newcomers(&self.fleet, (Act::Home, FRA), count, Duration::from_secs(1));
+        self.screen.tell(&format!("{count} newcomers come who live near fra"));
+        let newcomers = fleet::newcomers(&self.fleet, self.party(FRA, false), count, AT_ONCE);
         self.all_told(Act::Home, count).await;
-        self.pause(5).await;
+        self.pause(4).await;
         self.tell_visits(Act::Home);
         drop(newcomers);
         self.close_act();
@@ -201,6 +229,7 @@ impl<'a> Play<'a> {
     }
 
     async fn lost(&mut self) -> Result<(), Failure> {
+        self.until(NAME_PATIENCE, |play| play.fleet.names.are_fresh(NYC)).await;
         self.begin(Act::Lost);
         let (own, taken) = self.clients_of(NYC);
         self.seen.on_lost = own + taken;
@@ -208,6 +237,7 @@ impl<'a> Play<'a> {
             "all of nyc is killed (SIGKILL of node and brokers): {own} clients were connected \
              there, {taken} carried there"
         ));
+        let moment = Instant::now();
         self.sites.list[NYC].kill().await?;
         self.reports[NYC] = None;
         self.until(ARRIVAL_PATIENCE, Play::all_served).await;
@@ -216,7 +246,11 @@ impl<'a> Play<'a> {
         };
         self.until(NOTICE_PATIENCE, dead).await;
         self.seen.called_dead = dead(self);
-        self.pause(14).await;
+        let (late, is_passed_over) = self.late(NYC, 0).await;
+        self.seen.lost_named = is_passed_over.then(|| self.fleet.names.named_after(NYC, moment));
+        self.pause(8).await;
+        self.tell_visits(Act::Lost);
+        drop(late);
         self.close_act();
         let Sites { kind, list, .. } = &mut *self.sites;
         list[NYC].start_brokers(kind, self.dir).await?;
@@ -225,15 +259,15 @@ impl<'a> Play<'a> {
         list[NYC].start_node(self.dir).await?;
         self.screen.tell("nyc is back, node and brokers");
         self.until(MEET_PATIENCE, |play| play.all_well() && play.none_down()).await;
+        self.until(NAME_PATIENCE, |play| play.fleet.names.lead_to(NYC, NYC)).await;
         Ok(())
     }
 
     async fn after(&mut self) {
         self.begin(Act::After);
         let count = self.seen.newcomers;
-        self.screen.tell(&format!("calm again; {count} newcomers come to nyc"));
-        let newcomers =
-            fleet::newcomers(&self.fleet, (Act::After, NYC), count, Duration::from_secs(1));
+        self.screen.tell(&format!("calm again; {count} newcomers come who live near nyc"));
+        let newcomers = fleet::newcomers(&self.fleet, self.party(NYC, false), count, AT_ONCE);
         self.all_told(Act::After, count).await;
         self.pause(8).await;
         self.tell_visits(Act::After);
@@ -242,6 +276,24 @@ impl<'a> Play<'a> {
         self.until(LETTER_PATIENCE, |play| play.fleet.ledger.delivered(Act::After)).await;
         self.close_act();
         drop(newcomers);
+    }
+
+    /// Newcomers who live near a site, once the name leads nobody there any more, beside those who
+    /// came before; and whether it came to that.
+    async fn late(&mut self, site: usize, before: usize) -> (JoinSet<()>, bool) {
+        self.until(NAME_PATIENCE, |play| play.fleet.names.pass_over(site)).await;
+        let is_passed_over = self.fleet.names.pass_over(site);
+        let (count, near) = (self.seen.newcomers, NAMES[site]);
+        self.screen.tell(&format!(
+            "the name leads nobody to {near} any more; {count} newcomers come who live near it"
+        ));
+        let newcomers = fleet::newcomers(&self.fleet, self.party(site, true), count, AT_ONCE);
+        self.all_told(self.act, before + count).await;
+        (newcomers, is_passed_over)
+    }
+
+    fn party(&self, region: usize, late: bool) -> Party {
+        Party { act: self.act, region, late }
     }
 
     fn begin(&mut self, act: Act) {
@@ -261,21 +313,27 @@ impl<'a> Play<'a> {
         }
     }
 
-    fn carried(&self) -> Carried {
-        Carried::count(self.fleet.ledger.stays())
+    fn census(&self) -> Census {
+        Census::count(self.fleet.ledger.stays())
     }
 
     /// Clients of the fleet that this site's brokers serve.
     fn clients_on(&self, site: usize) -> usize {
-        let carried = self.carried();
-        (0..SITES).map(|door| carried.counted(door, site)).sum()
+        let census = self.census();
+        (0..SITES).map(|door| census.counted(door, site)).sum()
     }
 
     /// Those connected to this site, and those who are only carried there.
     fn clients_of(&self, site: usize) -> (usize, usize) {
-        let carried = self.carried();
-        let own = carried.at_home(site);
-        (own + carried.sent_by(site), self.clients_on(site) - own)
+        let census = self.census();
+        let own = census.counted(site, site);
+        (own + census.sent_by(site), self.clients_on(site) - own)
+    }
+
+    /// Clients that were led to the nearest site, and are served there.
+    fn at_home(&self) -> usize {
+        let census = self.census();
+        (0..SITES).map(|site| census.at_home(site)).sum()
     }
 
     fn served(&self) -> usize {
@@ -292,6 +350,11 @@ impl<'a> Play<'a> {
             by == of || self.standings[by][of].as_deref() == Some("reachable")
         };
         (0..SITES).all(|by| (0..SITES).all(|of| is_well(by, of)))
+    }
+
+    /// Everybody is led to the nearest site.
+    fn all_led_home(&self) -> bool {
+        (0..SITES).all(|site| self.fleet.names.lead_to(site, site))
     }
 
     fn none_down(&self) -> bool {
@@ -317,75 +380,5 @@ impl<'a> Play<'a> {
             told + play.fleet.ledger.figures(act).turned_away.len() >= expected
         })
         .await;
-    }
-
-    /// Watches until it is so, or patience ends: the verdict says which.
-    async fn until(&mut self, patience: Duration, is_so: impl Fn(&Play<'a>) -> bool) {
-        let deadline = Instant::now() + patience;
-        loop {
-            self.look().await;
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() || is_so(self) {
-                return;
-            }
-            sleep(left.min(LOOK_EVERY)).await;
-        }
-    }
-
-    /// Asks the nodes, tells what is new, shows the rest.
-    async fn look(&mut self) {
-        for (site, name) in NAMES.iter().enumerate() {
-            let Some(node) = &self.sites.list[site].node else { continue };
-            for stands in self.readers[site].news(node.log()) {
-                self.hear(site, name, stands);
-            }
-        }
-        let ask = self.sites.list.iter().map(|site| async {
-            match &site.node {
-                Some(node) => node.report().await.ok(),
-                None => None,
-            }
-        });
-        for (site, report) in join_all(ask).await.into_iter().enumerate() {
-            // A report that fails leaves the old one standing; the verdict wants a good one.
-            if let Some(report) = report {
-                self.tell_news(site, &report);
-                self.reports[site] = Some(report);
-            }
-        }
-        let shown = Shown {
-            reports: &self.reports,
-            standings: &self.standings,
-            ledger: &self.fleet.ledger,
-            clients: self.fleet.size,
-        };
-        self.screen.show(|| shown.table(), || shown.line());
-    }
-
-    fn hear(&mut self, by: usize, name: &str, stands: Stands) {
-        let Stands { site, standing, reason } = stands;
-        let Some(of) = NAMES.iter().position(|name| *name == site) else { return };
-        self.screen.tell(&format!("        {name} says: {site} is {standing} ({reason})"));
-        if self.act == Act::Cut && standing != "reachable" {
-            self.seen.noticed_cut.push(standing.clone());
-        }
-        self.standings[by][of] = Some(standing);
-    }
-
-    fn tell_news(&mut self, site: usize, new: &Report) {
-        let Some(old) = &self.reports[site] else { return };
-        self.seen.redispatched[self.act as usize] +=
-            node::redispatches(new).saturating_sub(node::redispatches(old));
-        for broker in &self.sites.list[site].brokers {
-            let name = &broker.name;
-            let (Some(was), Some(is)) = (node::broker(old, name), node::broker(new, name)) else {
-                continue;
-            };
-            if was.state != is.state {
-                let (was, is) = (screen::word(was.state), screen::word(is.state));
-                let by = NAMES[site];
-                self.screen.tell(&format!("        {by} says: {name} was {was}, is {is}"));
-            }
-        }
     }
 }

@@ -21,6 +21,20 @@ pub(super) fn node_name(site: &str) -> String {
     format!("{site}-1")
 }
 
+/// Where the node of a site is.
+pub(super) struct Place {
+    /// Everything of that site is there.
+    pub(super) ip: Ipv4Addr,
+    /// For clients.
+    pub(super) mqtt: SocketAddr,
+    /// For resolvers.
+    pub(super) dns: SocketAddr,
+    /// For other nodes.
+    pub(super) bind: SocketAddr,
+    /// Where others reach it: behind the network's delays.
+    pub(super) front: SocketAddr,
+}
+
 /// One site, running or not.
 pub(super) struct Site {
     /// What it is called.
@@ -30,22 +44,24 @@ pub(super) struct Site {
     /// While it runs.
     pub(super) node: Option<Node>,
     plan: Plan,
+    dns: SocketAddr,
 }
 
 impl Site {
-    /// One that is not running yet: with room for so many flows on each broker, a node that binds
-    /// one address, is reached at another, and joins some.
+    /// One that is not running yet: with room for so many flows on each broker, and a node that
+    /// joins some others and has this `[entry]`.
     pub(super) fn new(
         name: &'static str,
-        ip: Ipv4Addr,
-        room: usize,
-        (bind, front, join): (SocketAddr, SocketAddr, &[SocketAddr]),
+        place: &Place,
+        (room, join): (usize, &[SocketAddr]),
+        entry: &str,
         ports: &mut Ports,
     ) -> Result<Site, Failure> {
+        let &Place { ip, mqtt: addr, dns, bind, front } = place;
         let broker =
             |number: usize, addr| Broker::new(format!("{name}-b{number}"), addr, room + BESIDES);
         let brokers = [broker(1, ports.free_on(ip)?), broker(2, ports.free_on(ip)?)];
-        let (addr, admin) = (ports.free_on(ip)?, ports.free_on(ip)?);
+        let admin = ports.free_on(ip)?;
         let mut toml = service(name, addr, &brokers, room);
         let join: Vec<String> = join.iter().map(|addr| format!("\"{addr}\"")).collect();
         let join = join.join(", ");
@@ -53,16 +69,21 @@ impl Site {
         let _ = write!(
             toml,
             "\n[admin]\nbind = \"{admin}\"\n\n[mesh]\nname = \"{MESH}\"\nbind = \"{bind}\"\n\
-             advertise = \"{front}\"\njoin = [{join}]\n"
+             advertise = \"{front}\"\njoin = [{join}]\n{entry}"
         );
         // The demo reads its events.
         let plan = Plan { name: node_name(name), addr, admin, toml, events: "json" };
-        Ok(Site { name, brokers, node: None, plan })
+        Ok(Site { name, brokers, node: None, plan, dns })
     }
 
     /// Where clients connect.
     pub(super) fn addr(&self) -> SocketAddr {
         self.plan.addr
+    }
+
+    /// Where its node answers DNS.
+    pub(super) fn dns(&self) -> SocketAddr {
+        self.dns
     }
 
     /// Where its node shows itself.
@@ -117,6 +138,7 @@ drain_timeout = "1s"
 [[service]]
 name = "mqtt"
 bind = ["{addr}"]
+public = ["{addr}"]
 mode = "mqtt"
 balance = "leastconn"
 maxconn = 10_000

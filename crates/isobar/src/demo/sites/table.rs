@@ -12,50 +12,58 @@ use crate::demo::screen;
 /// What each node holds of each site, `None` of its own and where nothing was heard.
 pub(super) type Standings = [[Option<String>; SITES]; SITES];
 
-/// How many are served: by the site whose node they are connected to, and the one whose broker
-/// serves them.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-pub(super) struct Carried([[usize; SITES]; SITES]);
+/// A list without anybody in it.
+const NONE: &str = "-";
 
-impl Carried {
+/// How many are served: by where they live, the site whose node they are connected to, and the
+/// one whose broker serves them.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub(super) struct Census([[[usize; SITES]; SITES]; SITES]);
+
+impl Census {
     /// Of these; who has not heard its broker's name is in no count yet.
-    pub(super) fn count(stays: impl IntoIterator<Item = Stay>) -> Carried {
-        let mut counts = [[0; SITES]; SITES];
-        for Stay { door, broker } in stays {
+    pub(super) fn count(stays: impl IntoIterator<Item = Stay>) -> Census {
+        let mut counts = [[[0; SITES]; SITES]; SITES];
+        for Stay { region, door, broker } in stays {
             if let Some(broker) = broker {
-                counts[door][site_of(broker)] += 1;
+                counts[region][door][site_of(broker)] += 1;
             }
         }
-        Carried(counts)
+        Census(counts)
     }
 
-    /// Connected there and served there.
+    /// Led to the site where they live, and served there.
     pub(super) fn at_home(&self, site: usize) -> usize {
-        self.0[site][site]
+        self.0[site][site][site]
+    }
+
+    /// From there, led to another site, wherever they are served.
+    pub(super) fn led_from(&self, region: usize) -> usize {
+        (0..SITES).filter(|door| *door != region).map(|door| self.led(region, door)).sum()
+    }
+
+    fn led(&self, region: usize, door: usize) -> usize {
+        self.0[region][door].iter().sum()
     }
 
     /// Connected to one and served by the other.
     pub(super) fn counted(&self, door: usize, host: usize) -> usize {
-        self.0[door][host]
+        (0..SITES).map(|region| self.0[region][door][host]).sum()
     }
 
     /// Connected there and served elsewhere.
     pub(super) fn sent_by(&self, door: usize) -> usize {
-        (0..SITES).filter(|host| *host != door).map(|host| self.0[door][host]).sum()
+        (0..SITES).filter(|host| *host != door).map(|host| self.counted(door, host)).sum()
     }
 
-    /// All that are not served where they are connected.
-    pub(super) fn all(&self) -> usize {
-        (0..SITES).map(|door| self.sent_by(door)).sum()
-    }
-
-    /// `nyc 12 sin 3`, in the order of the sites.
+    /// `nyc 12 sin 3`, in the order of the sites: carried from there.
     pub(super) fn sent(&self, door: usize) -> String {
-        list(door, |host| self.0[door][host])
+        list(door, |host| self.counted(door, host))
     }
 
-    fn taken(&self, host: usize) -> String {
-        list(host, |door| self.0[door][host])
+    /// The same of those who live there, and were led to another site and are served there.
+    fn led_to(&self, region: usize) -> String {
+        list(region, |door| self.0[region][door][door])
     }
 }
 
@@ -63,7 +71,20 @@ fn list(own: usize, count: impl Fn(usize) -> usize) -> String {
     let others = (0..SITES).filter(|site| *site != own && count(*site) > 0);
     let words: Vec<String> =
         others.map(|site| format!("{} {}", NAMES[site], count(site))).collect();
-    if words.is_empty() { "-".to_owned() } else { words.join(" ") }
+    if words.is_empty() { NONE.to_owned() } else { words.join(" ") }
+}
+
+/// What the name is answered with in each region: `fra to fra, nyc to nyc or fra, sin to sin`.
+pub(super) fn leads(told: &[Vec<usize>]) -> String {
+    let to =
+        |(region, doors): (usize, &Vec<usize>)| format!("{} to {}", NAMES[region], said(doors));
+    told.iter().enumerate().map(to).collect::<Vec<_>>().join(", ")
+}
+
+/// The sites of an answer.
+pub(super) fn said(doors: &[usize]) -> String {
+    let words: Vec<&str> = doors.iter().map(|door| NAMES[*door]).collect();
+    if words.is_empty() { "nobody".to_owned() } else { words.join(" or ") }
 }
 
 /// All that is shown.
@@ -72,6 +93,8 @@ pub(super) struct Shown<'a> {
     pub(super) reports: &'a [Option<Report>; SITES],
     /// What they hold of each other.
     pub(super) standings: &'a Standings,
+    /// What the name is answered with, by region.
+    pub(super) told: &'a [Vec<usize>],
     /// What the clients say.
     pub(super) ledger: &'a Ledger,
     /// How many are in the fleet.
@@ -83,19 +106,19 @@ impl Shown<'_> {
     pub(super) fn table(&self) -> String {
         let stays = self.ledger.stays();
         let all = stays.len();
-        let carried = Carried::count(stays);
+        let census = Census::count(stays);
         let mut text = String::from(
-            "\n  site  brokers    at home  carried to       carried from     the others say\n",
+            "\n  site  brokers    at home  led to          carried to      the others say\n",
         );
         for (site, name) in NAMES.iter().enumerate() {
             // Writing to a String cannot fail.
             let _ = writeln!(
                 text,
-                "  {name:<4}  {:<9}  {:>7}  {:<15}  {:<15}  {}",
+                "  {name:<4}  {:<9}  {:>7}  {:<14}  {:<14}  {}",
                 self.brokers(site),
-                carried.at_home(site),
-                carried.sent(site),
-                carried.taken(site),
+                census.at_home(site),
+                census.led_to(site),
+                census.sent(site),
                 self.said_of(site)
             );
         }
@@ -103,8 +126,9 @@ impl Shown<'_> {
         let (sent, arrived, crossed) = self.ledger.post();
         let _ = write!(
             text,
-            "  clients {served} of {} served, and {} newcomers\n  letters {sent} sent, {arrived} \
-             arrived, {crossed} of them from one broker to another\n",
+            "  the name leads {}\n  clients {served} of {} served, and {} newcomers\n  \
+             letters {sent} sent, {arrived} arrived, {crossed} of them from one broker to another\n",
+            leads(self.told),
             self.clients,
             all.saturating_sub(served)
         );
@@ -115,12 +139,17 @@ impl Shown<'_> {
     pub(super) fn line(&self) -> String {
         let stays = self.ledger.stays();
         let all = stays.len();
-        let carried = Carried::count(stays);
+        let census = Census::count(stays);
         let mut text = String::new();
         for (site, name) in NAMES.iter().enumerate() {
-            let sent = carried.sent(site);
-            let (home, brokers) = (carried.at_home(site), self.brokers(site));
-            let _ = write!(text, "{name} {brokers}: {home} at home, carried to {sent} | ");
+            let (home, brokers) = (census.at_home(site), self.brokers(site));
+            let _ = write!(text, "{name} {brokers}: {home} at home");
+            for (how, where_to) in [("led", census.led_to(site)), ("carried", census.sent(site))] {
+                if where_to != NONE {
+                    let _ = write!(text, ", {how} to {where_to}");
+                }
+            }
+            text += " | ";
         }
         let served = self.ledger.census(0).0;
         let _ = write!(text, "served {served}/{} +{}", self.clients, all.saturating_sub(served));
@@ -155,18 +184,30 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_is_served_elsewhere_is_carried() {
-        let stay = |door, broker| Stay { door, broker };
-        let carried = Carried::count([
-            stay(0, Some(1)),
-            stay(0, Some(2)),
-            stay(0, Some(5)),
-            stay(1, Some(3)),
-            stay(2, None),
+    fn who_was_led_elsewhere_is_not_carried() {
+        let stay = |region, door, broker| Stay { region, door, broker };
+        let counts = Census::count([
+            stay(0, 0, Some(1)),
+            stay(0, 0, Some(2)),
+            stay(0, 0, Some(5)),
+            stay(0, 1, Some(3)),
+            stay(0, 1, Some(4)),
+            stay(1, 1, Some(3)),
+            stay(2, 2, None),
         ]);
-        assert_eq!((1, 1, 0), (carried.at_home(0), carried.at_home(1), carried.at_home(2)));
-        assert_eq!((2, 2, 1), (carried.all(), carried.sent_by(0), carried.counted(0, 2)));
-        assert_eq!("nyc 1 sin 1", carried.sent(0));
-        assert_eq!(("fra 1", "-"), (&*carried.taken(1), &*carried.sent(1)));
+        assert_eq!((1, 1, 0), (counts.at_home(0), counts.at_home(1), counts.at_home(2)));
+        assert_eq!((2, 0), (counts.led_from(0), counts.led_from(1)));
+        assert_eq!("nyc 1", counts.led_to(0));
+        assert_eq!((2, 1), (counts.sent_by(0), counts.sent_by(1)));
+        assert_eq!((2, 1), (counts.counted(1, 1), counts.counted(0, 2)));
+        assert_eq!(("nyc 1 sin 1", "sin 1"), (&*counts.sent(0), &*counts.sent(1)));
+    }
+
+    #[test]
+    fn an_answer_is_told_in_its_order() {
+        assert_eq!(
+            "fra to fra, nyc to nyc or fra, sin to nobody",
+            leads(&[vec![0], vec![1, 0], vec![]])
+        );
     }
 }

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use super::site::BROKERS;
 use super::{FRA, NAMES, NYC, SITES, rtt, site_of};
-use crate::demo::ledger::{Act, Figures, Ledger, Visit, percentile};
-use crate::demo::verdict::{Check, bitten, spread, table, told};
+use crate::demo::fleet::Fleet;
+use crate::demo::ledger::{Act, Figures, Ledger, Visit};
+use crate::demo::verdict::{Check, bitten, by_name, spread, table, told};
 
 const ACTS: [Act; 7] =
     [Act::Calm, Act::Cut, Act::Full, Act::Killed, Act::Home, Act::Lost, Act::After];
@@ -18,10 +19,10 @@ const LOST: &str = "\n  Lost letters were written to clients that were away or s
 /// What the demo itself saw, beside the clients.
 #[derive(Clone, Default, Debug)]
 pub(super) struct Seen {
-    /// Newcomers in each act that has some; in the full one, those beyond the places.
+    /// Newcomers that come together; in the full act, beyond the places.
     pub(super) newcomers: usize,
-    /// Clients that were carried while nothing was wrong.
-    pub(super) carried_in_calm: usize,
+    /// Clients that were led to the nearest site and served there while nothing was wrong.
+    pub(super) home_in_calm: usize,
     /// What nodes said of each other while the link was cut.
     pub(super) noticed_cut: Vec<String>,
     /// Datagrams that the cut stopped.
@@ -32,10 +33,22 @@ pub(super) struct Seen {
     pub(super) on_killed: usize,
     /// Flows carried from there afterwards.
     pub(super) carried_after_kill: usize,
+    /// Clients that live near there, and were led to other sites.
+    pub(super) led_after_kill: usize,
+    /// For how long the name still led to the site without brokers, if that ended.
+    pub(super) killed_named: Option<Duration>,
     /// Clients connected or carried to the site that was killed.
     pub(super) on_lost: usize,
     /// Whether both others called it dead.
     pub(super) called_dead: bool,
+    /// For how long the name still led to the site that was killed, if that ended.
+    pub(super) lost_named: Option<Duration>,
+    /// Arrivals at sites that were no longer named, and were carried: by act.
+    pub(super) stale: [u64; Act::ALL.len()],
+    /// Answers that resolvers were given.
+    pub(super) given: u64,
+    /// DNS questions that the nodes answered.
+    pub(super) answered: u64,
     /// Redispatches within sites, by act.
     pub(super) redispatched: [u64; Act::ALL.len()],
     /// Clients that are served at the end.
@@ -47,8 +60,9 @@ pub(super) struct Seen {
 }
 
 /// The table and the checks, and whether all of them held.
-pub(super) fn judge(ledger: &Ledger, seen: &Seen, clients: usize) -> (String, bool) {
-    let mut checks = well(ledger, seen, clients);
+pub(super) fn judge(fleet: &Fleet, seen: &Seen) -> (String, bool) {
+    let ledger = &fleet.ledger;
+    let mut checks = well(fleet, seen);
     checks.extend(full(ledger, seen));
     checks.extend(killed(ledger, seen));
     checks.extend(lost(ledger, seen));
@@ -56,36 +70,53 @@ pub(super) fn judge(ledger: &Ledger, seen: &Seen, clients: usize) -> (String, bo
     (table(ledger, &ACTS, &seen.redispatched) + LOST + &checks, held)
 }
 
-/// Where newcomers are served, a line for each site, with the time to their CONNACK.
+/// Where newcomers are served, a line for each way there, with the time to their CONNACK.
 pub(super) fn visits(visits: &[Visit]) -> Vec<String> {
-    let line = |host: usize| {
-        let (took, door) = served_by(visits, host)?;
-        let name = NAMES[host];
-        let spread = spread(&took);
-        let count = took.len();
-        Some(if host == door {
-            format!("{count} served at home in {name}, CONNACK after {spread}")
-        } else {
+    let ways = (0..SITES).flat_map(|door| (0..SITES).map(move |host| (door, host)));
+    let line = |(door, host): (usize, usize)| {
+        let there: Vec<&Visit> =
+            visits.iter().filter(|visit| way(visit) == Some((door, host))).collect();
+        let region = there.first()?.stay.region;
+        let took: Vec<Duration> = there.iter().map(|visit| visit.took).collect();
+        let (count, spread) = (took.len(), spread(&took));
+        let (name, by) = (NAMES[host], NAMES[door]);
+        let how = if door != host {
             let rtt = rtt(door, host).as_millis();
-            format!("{count} carried to {name} ({rtt} ms away), CONNACK after {spread}")
-        })
+            format!("led to {by} and carried to {name} ({rtt} ms away)")
+        } else if door != region {
+            format!("led by the name to {name}")
+        } else {
+            format!("served at home in {name}")
+        };
+        Some(format!("{count} {how}, CONNACK after {spread}"))
     };
-    (0..SITES).filter_map(line).collect()
+    ways.filter_map(line).collect()
 }
 
-/// Times to the CONNACK of those whom that site serves, and whence the last of them came.
-fn served_by(visits: &[Visit], host: usize) -> Option<(Vec<Duration>, usize)> {
-    let mut there = visits.iter().filter(|visit| visit.stay.broker.map(site_of) == Some(host));
-    let took: Vec<Duration> = there.clone().map(|visit| visit.took).collect();
-    there.next_back().map(|visit| (took, visit.stay.door))
+/// The site that a newcomer is connected to and the one that serves it, by its own account.
+fn way(visit: &Visit) -> Option<(usize, usize)> {
+    visit.stay.broker.map(|broker| (visit.stay.door, site_of(broker)))
 }
 
 fn count(visits: &[Visit], host: usize) -> usize {
-    served_by(visits, host).map_or(0, |(took, _)| took.len())
+    visits.iter().filter(|visit| way(visit).is_some_and(|(_, served)| served == host)).count()
 }
 
-fn well(ledger: &Ledger, seen: &Seen, clients: usize) -> Vec<Check> {
-    let served = seen.served;
+/// Those among them that came to another node than that of their site.
+fn led(visits: &[Visit]) -> usize {
+    visits.iter().filter(|visit| visit.stay.door != visit.stay.region).count()
+}
+
+fn parted(visits: Vec<Visit>) -> (Vec<Visit>, Vec<Visit>) {
+    visits.into_iter().partition(|visit| !visit.party.late)
+}
+
+fn well(fleet: &Fleet, seen: &Seen) -> Vec<Check> {
+    let Fleet { ledger, size, .. } = fleet;
+    let (served, clients) = (seen.served, *size);
+    // One party each at home and after, two each with the full site and the dead brokers, and one
+    // after the loss.
+    let newcomers = seen.free + 7 * seen.newcomers;
     let mut checks = vec![
         Check {
             held: served == clients,
@@ -95,9 +126,13 @@ fn well(ledger: &Ledger, seen: &Seen, clients: usize) -> Vec<Check> {
             held: seen.none_down && seen.all_well,
             promise: "at the end no broker is down, and all sites are reachable".to_owned(),
         },
+        by_name(fleet, newcomers, seen.given, seen.answered),
         Check {
-            held: seen.carried_in_calm == 0,
-            promise: format!("calm: {} clients were carried", seen.carried_in_calm),
+            held: seen.home_in_calm == clients,
+            promise: format!(
+                "calm: {} of {clients} clients were led to the nearest site and served there",
+                seen.home_in_calm
+            ),
         },
     ];
     for act in [Act::Calm, Act::Cut, Act::Full] {
@@ -128,20 +163,21 @@ fn well(ledger: &Ledger, seen: &Seen, clients: usize) -> Vec<Check> {
 
 fn full(ledger: &Ledger, seen: &Seen) -> Vec<Check> {
     let figures = ledger.figures(Act::Full);
-    let came = ledger.visits(Act::Full);
+    let (came, late) = parted(ledger.visits(Act::Full));
     let (home, nearest) = (count(&came, FRA), count(&came, NYC));
-    let carried = came.len() - home;
-    let expected = seen.free + seen.newcomers;
+    let (beyond, led) = (came.len() - home, led(&came));
     vec![
-        all_in(Act::Full, ledger, expected),
+        all_in(Act::Full, ledger, seen.free + 2 * seen.newcomers),
         Check {
-            held: home == seen.free && carried == seen.newcomers && nearest * 2 > carried,
+            held: home == seen.free && beyond == seen.newcomers && nearest * 2 > beyond,
             promise: format!(
-                "full: {home} filled the {} places of fra, and only the {carried} beyond were \
-                 carried, {nearest} to nyc, the nearest",
-                seen.free
+                "full: {home} filled the {} places of fra, and only the {beyond} beyond went \
+                 elsewhere: {} carried, {led} led by the name; {nearest} to nyc, the nearest",
+                seen.free,
+                beyond.saturating_sub(led)
             ),
         },
+        led_past("full", &late, FRA, seen.newcomers),
         Check {
             held: figures.cut == 0 && figures.refused == 0,
             promise: format!("full: no client lost its session ({} cut)", figures.cut),
@@ -150,45 +186,96 @@ fn full(ledger: &Ledger, seen: &Seen) -> Vec<Check> {
 }
 
 fn killed(ledger: &Ledger, seen: &Seen) -> Vec<Check> {
-    let (away, back) = (ledger.visits(Act::Killed), ledger.visits(Act::Home));
+    let (back, visits) = (ledger.visits(Act::Home), ledger.visits(Act::Killed));
+    let elsewhere = count(&visits, FRA) == 0;
+    let (away, late) = parted(visits);
     let back_home = count(&back, FRA);
-    let cost = percentile(&away.iter().map(|visit| visit.took).collect::<Vec<_>>(), 50);
+    let carried: Vec<Duration> =
+        away.iter().filter(|visit| visit.stay.door == FRA).map(|visit| visit.took).collect();
+    let Seen { carried_after_kill, led_after_kill, .. } = *seen;
     vec![
         bitten("death of fra's brokers", seen.on_killed, &ledger.figures(Act::Killed)),
         none_else_cut(Act::Killed, ledger, seen.on_killed),
-        all_in(Act::Killed, ledger, seen.newcomers),
+        all_in(Act::Killed, ledger, 2 * seen.newcomers),
+        no_longer_named(Act::Killed, FRA, seen.killed_named),
         Check {
-            held: count(&away, FRA) == 0 && seen.carried_after_kill >= seen.on_killed,
+            held: elsewhere
+                && carried_after_kill + led_after_kill == seen.on_killed + 2 * seen.newcomers,
             promise: format!(
-                "killed: {} flows were carried from fra, CONNACK after {} ms (median)",
-                seen.carried_after_kill,
-                cost.map_or(0, |cost| cost.as_millis())
+                "killed: {carried_after_kill} were carried from fra ({} after it had left the \
+                 answers; newcomers' CONNACK after {}), {led_after_kill} led elsewhere by the name",
+                seen.stale[Act::Killed as usize],
+                spread(&carried)
             ),
         },
+        led_past("killed", &late, FRA, seen.newcomers),
         all_in(Act::Home, ledger, seen.newcomers),
         Check {
-            held: back_home == seen.newcomers,
+            held: back_home == seen.newcomers && led(&back) == 0,
             promise: format!("home: {back_home} of {} newcomers are served in fra", seen.newcomers),
         },
     ]
 }
 
 fn lost(ledger: &Ledger, seen: &Seen) -> Vec<Check> {
-    let back = ledger.visits(Act::After);
+    let (back, figures) = (ledger.visits(Act::After), ledger.figures(Act::Lost));
     let back_home = count(&back, NYC);
     vec![
-        bitten("death of nyc", seen.on_lost, &ledger.figures(Act::Lost)),
+        bitten("death of nyc", seen.on_lost, &figures),
         none_else_cut(Act::Lost, ledger, seen.on_lost),
         Check { held: seen.called_dead, promise: "lost: fra and sin called nyc dead".to_owned() },
+        Check {
+            promise: format!(
+                "{}; {} connections came to nothing, {} sessions began at the second address of an answer",
+                named_for(Act::Lost, NYC, seen.lost_named),
+                figures.refused,
+                figures.came_second
+            ),
+            held: seen.lost_named.is_some(),
+        },
+        all_in(Act::Lost, ledger, seen.newcomers),
+        led_past("lost", &ledger.visits(Act::Lost), NYC, seen.newcomers),
         all_in(Act::After, ledger, seen.newcomers),
         Check {
-            held: back_home == seen.newcomers,
+            held: back_home == seen.newcomers && led(&back) == 0,
             promise: format!(
                 "after: {back_home} of {} newcomers are served in nyc",
                 seen.newcomers
             ),
         },
     ]
+}
+
+fn no_longer_named(act: Act, site: usize, named: Option<Duration>) -> Check {
+    Check { held: named.is_some(), promise: named_for(act, site, named) }
+}
+
+fn named_for(act: Act, site: usize, named: Option<Duration>) -> String {
+    let (act, site) = (act.name(), NAMES[site]);
+    match named {
+        Some(named) => {
+            format!("{act}: the name led to {site} for {:.1} s more", named.as_secs_f64())
+        }
+        None => format!("{act}: the name still leads to {site}"),
+    }
+}
+
+/// Those who come late are told of another site.
+fn led_past(act: &str, late: &[Visit], site: usize, expected: usize) -> Check {
+    let past = late.iter().filter(|visit| visit.stay.door != site).count();
+    let to = |door: usize| {
+        let count = late.iter().filter(|visit| visit.stay.door == door).count();
+        (count > 0).then(|| format!("{count} to {}", NAMES[door]))
+    };
+    let to: Vec<String> = (0..SITES).filter_map(to).collect();
+    Check {
+        held: past == expected,
+        promise: format!(
+            "{act}: {past} of {expected} who came later were led past {} by the name ({})",
+            NAMES[site],
+            to.join(", ")
+        ),
+    }
 }
 
 /// Who was not on what died notices nothing.
