@@ -11,6 +11,10 @@ use crate::demo::verdict::{Check, bitten, by_name, spread, table, told};
 const ACTS: [Act; 7] =
     [Act::Calm, Act::Cut, Act::Full, Act::Killed, Act::Home, Act::Lost, Act::After];
 
+/// A node that sends flows abroad takes sites from 100 to 200 ms for equally near, and one that was
+/// there once until it is a tenth nearer. On a busy machine `nyc` is, and `sin` is another.
+const SAME_RING: Duration = Duration::from_millis(90);
+
 /// Below the table.
 const LOST: &str = "\n  Lost letters were written to clients that were away or served in another site than \
                     the writer:\n  topics do not cross between these sites, and these sessions are \
@@ -29,6 +33,8 @@ pub(super) struct Seen {
     pub(super) lost_by_cut: u64,
     /// Places left before the site was filled.
     pub(super) free: usize,
+    /// The longest round trip to `nyc` that `fra` measured meanwhile.
+    pub(super) nyc_rtt: Duration,
     /// Clients on the brokers that were killed, by their own account.
     pub(super) on_killed: usize,
     /// Flows carried from there afterwards.
@@ -166,15 +172,20 @@ fn full(ledger: &Ledger, seen: &Seen) -> Vec<Check> {
     let (came, late) = parted(ledger.visits(Act::Full));
     let (home, nearest) = (count(&came, FRA), count(&came, NYC));
     let (beyond, led) = (came.len() - home, led(&came));
+    let is_near = seen.nyc_rtt < SAME_RING;
     vec![
         all_in(Act::Full, ledger, seen.free + 2 * seen.newcomers),
         Check {
-            held: home == seen.free && beyond == seen.newcomers && nearest * 2 > beyond,
+            held: home == seen.free
+                && beyond == seen.newcomers
+                && (nearest * 2 > beyond || !is_near),
             promise: format!(
                 "full: {home} filled the {} places of fra, and only the {beyond} beyond went \
-                 elsewhere: {} carried, {led} led by the name; {nearest} to nyc, the nearest",
+                 elsewhere: {} carried, {led} led by the name; {nearest} to nyc, the nearest \
+                 ({} ms away by fra's measure)",
                 seen.free,
-                beyond.saturating_sub(led)
+                beyond.saturating_sub(led),
+                seen.nyc_rtt.as_millis()
             ),
         },
         led_past("full", &late, FRA, seen.newcomers),

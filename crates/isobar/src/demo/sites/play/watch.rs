@@ -10,9 +10,9 @@ use super::Play;
 use crate::demo::ledger::Act;
 use crate::demo::node;
 use crate::demo::screen;
-use crate::demo::sites::NAMES;
 use crate::demo::sites::events::Stands;
 use crate::demo::sites::table::{self, Shown};
+use crate::demo::sites::{FRA, NAMES, NYC};
 
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
@@ -48,6 +48,9 @@ impl<'a> Play<'a> {
             // A report that fails leaves the old one standing; the verdict wants a good one.
             if let Some(report) = report {
                 self.tell_news(site, &report);
+                if site == FRA && self.act == Act::Full {
+                    self.seen.nyc_rtt = self.seen.nyc_rtt.max(rtt(&report, NAMES[NYC]));
+                }
                 self.reports[site] = Some(report);
             }
         }
@@ -104,4 +107,11 @@ impl<'a> Play<'a> {
             }
         }
     }
+}
+
+/// What that node measures as the round trip to a site.
+fn rtt(report: &Report, site: &str) -> Duration {
+    let sites = report.mesh.iter().flat_map(|mesh| &mesh.sites);
+    let seconds = sites.filter(|of| of.name == site).find_map(|of| of.rtt_seconds);
+    Duration::from_secs_f64(seconds.unwrap_or(0.0).max(0.0))
 }
