@@ -42,7 +42,7 @@ pub use self::elsewhere::{Pattern, SENT_FOR, SENT_MAX, Sent};
 pub use self::networks::{Locality, NETWORKS_MAX, Networks, NetworksError, Prefix, PrefixError};
 pub use self::place::Place;
 pub use self::terms::{
-    Absence, Answer, Ask, Client, ENDPOINTS_MAX, Endpoint, Form, Judged, PassedOver, Why,
+    Absence, Answer, Ask, Client, ENDPOINTS_MAX, Endpoint, Form, Judged, Located, PassedOver, Why,
 };
 
 use self::order::{Order, Origin};

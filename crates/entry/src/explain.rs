@@ -38,7 +38,7 @@ pub fn explain(
     draw: u64,
 ) -> Explained {
     let snapshot = guide.snapshot();
-    let located = geo.and_then(|geo| geo.locate(from.address()));
+    let located = geo.map(|geo| geo.locate(from.address()));
     let client = Client { network: Some(from), located };
     let ask = Ask { service, client, form, draw };
     let (answer, judged) = snapshot.entry.explain(&ask);
@@ -50,7 +50,7 @@ pub fn explain(
         absence: answer.endpoints.as_ref().err().copied(),
         endpoints: answer.endpoints.unwrap_or_default(),
         sites,
-        located: client.located.is_some(),
+        located: client.located.is_some_and(|located| located.place.is_some()),
     }
 }
 

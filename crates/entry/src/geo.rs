@@ -6,8 +6,8 @@ use std::fmt;
 use std::net::IpAddr;
 use std::path::Path;
 
-use isobar_core::entry::Place;
-use maxminddb::{MaxMindDbError, Reader, path};
+use isobar_core::entry::{Located, Place};
+use maxminddb::{LookupResult, MaxMindDbError, Reader, path};
 
 /// Octets of a file; city databases have some 130 million.
 const FILE_MAX: u64 = 1 << 30;
@@ -42,22 +42,30 @@ impl Geo {
         Ok(Geo { reader })
     }
 
-    /// The place of an address, and the bits of it for which the database says the same.
-    pub fn locate(&self, ip: IpAddr) -> Option<(Place, u8)> {
+    /// What it says of an address.
+    pub fn locate(&self, ip: IpAddr) -> Located {
+        if ip.is_ipv6() && self.reader.metadata().ip_version == 4 {
+            return Located { place: None, bits: 0 };
+        }
+        let alone = if ip.is_ipv4() { 32 } else { 128 };
         // What a file says may be wrong anywhere in it: that address has no place then.
-        let found = self.reader.lookup(ip).ok()?;
+        let Ok(found) = self.reader.lookup(ip) else {
+            return Located { place: None, bits: alone };
+        };
+        // IPv4 is a part of a tree of IPv6.
+        let bits = found.network().map_or(alone, |network| match (ip, network.ip()) {
+            (IpAddr::V4(_), IpAddr::V6(_)) => network.prefix().saturating_sub(96),
+            _ => network.prefix(),
+        });
+        Located { place: Geo::place(&found), bits }
+    }
+
+    fn place(found: &LookupResult<'_, Vec<u8>>) -> Option<Place> {
         let degrees = |key| found.decode_path::<f64>(&path!["location", key]).ok().flatten();
         let (latitude, longitude) = (degrees("latitude")?, degrees("longitude")?);
         let fit = (-90.0..=90.0).contains(&latitude) && (-180.0..=180.0).contains(&longitude);
         let micro = |degrees: f64| (degrees * 1e6).round() as i32;
-        let place = fit.then(|| Place::at_microdegrees(micro(latitude), micro(longitude)))?;
-        let network = found.network().ok()?;
-        let bits = match (ip, network.ip()) {
-            // IPv4 is a part of a tree of IPv6.
-            (IpAddr::V4(_), IpAddr::V6(_)) => network.prefix().saturating_sub(96),
-            _ => network.prefix(),
-        };
-        Some((place, bits))
+        fit.then(|| Place::at_microdegrees(micro(latitude), micro(longitude)))
     }
 }
 

@@ -258,7 +258,7 @@ impl Provisioner {
 
 /// Where a client is that connects from there.
 fn whereabouts(from: IpAddr, geo: Option<&Geo>) -> Client {
-    let located = geo.and_then(|geo| geo.locate(from.to_canonical()));
+    let located = geo.map(|geo| geo.locate(from.to_canonical()));
     Client { network: Some(Prefix::host(from)), located }
 }
 

@@ -9,7 +9,7 @@ use core::cmp::Reverse;
 use super::networks::Locality;
 use super::place::Place;
 use super::roll::{Roll, Site};
-use super::terms::{Client, Why};
+use super::terms::{Client, Located, Why};
 use crate::id::SiteId;
 use crate::policy::{EntryPolicy, Ranking};
 use crate::rng::Rng;
@@ -49,7 +49,9 @@ impl Origin {
                 let origin = Origin { first, place, why_first, why };
                 (if known { origin } else { Origin::home(roll) }, reach)
             }
-            (None, Some((place, bits))) => (at(place), reach.max(bits)),
+            (None, Some(Located { place, bits })) => {
+                (place.map_or_else(|| Origin::home(roll), at), reach.max(bits))
+            }
             (None, None) => (Origin::home(roll), reach),
         }
     }

@@ -27,9 +27,18 @@ pub struct Client {
     /// Its network: EDNS client subnet, its own address, or its resolver's. A prefix of no bits
     /// is as good as none.
     pub network: Option<Prefix>,
-    /// Its place by a database, and the bits of its address for which that says the same.
-    /// Configured networks count before it.
-    pub located: Option<(Place, u8)>,
+    /// What a database says of it, where one was asked. Configured networks count before it.
+    pub located: Option<Located>,
+}
+
+/// What a database says of where an address is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Located {
+    /// `None` where it does not know.
+    pub place: Option<Place>,
+    /// The bits of the address for which it says the same: that it does not know holds no further
+    /// than that, either.
+    pub bits: u8,
 }
 
 /// What an answer is for.

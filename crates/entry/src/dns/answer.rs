@@ -254,7 +254,7 @@ impl Reply<'_> {
 pub fn client(subnet: Option<Subnet>, peer: IpAddr, geo: Option<&Geo>) -> Client {
     let told = subnet.and_then(|subnet| subnet.prefix()).filter(|prefix| prefix.length() > 0);
     let network = told.unwrap_or_else(|| Prefix::host(peer.to_canonical()));
-    let located = geo.and_then(|geo| geo.locate(network.address()));
+    let located = geo.map(|geo| geo.locate(network.address()));
     Client { network: Some(network), located }
 }
 

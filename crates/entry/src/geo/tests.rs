@@ -115,13 +115,14 @@ fn an_address_is_where_its_network_is() {
         ("203.0.113.0", 24, 91.0, 0.0),
     ]);
     let geo = open(&bytes).unwrap();
+    let at = |place, bits| Located { place, bits };
     let fra = Place::at_microdegrees(50_110_000, 8_680_000);
-    assert_eq!(geo.locate(ip("198.51.100.77")), Some((fra, 24)));
+    assert_eq!(geo.locate(ip("198.51.100.77")), at(Some(fra), 24));
     let nyc = Place::at_microdegrees(40_710_000, -74_010_000);
-    assert_eq!(geo.locate(ip("192.0.2.1")), Some((nyc, 25)));
-    assert_eq!(geo.locate(ip("192.0.2.200")), None, "not in it");
-    assert_eq!(geo.locate(ip("203.0.113.1")), None, "no such latitude");
-    assert_eq!(geo.locate(ip("2001:db8::1")), None, "a tree of IPv4 alone");
+    assert_eq!(geo.locate(ip("192.0.2.1")), at(Some(nyc), 25));
+    assert_eq!(geo.locate(ip("192.0.2.200")), at(None, 25), "not in it");
+    assert_eq!(geo.locate(ip("203.0.113.1")), at(None, 24), "no such latitude");
+    assert_eq!(geo.locate(ip("2001:db8::1")), at(None, 0), "a tree of IPv4 alone");
 }
 
 #[test]

@@ -103,6 +103,10 @@ const CLIENTS: [(&str, &str, u8); 46] = [
     ("2001:4860::1", "fra", 18),
 ];
 
+fn found(latitude: f64, longitude: f64, bits: u8) -> Option<Located> {
+    Some(Located { place: Some(place(latitude, longitude)), bits })
+}
+
 #[test]
 fn forty_networks_find_their_sites() {
     let mut town = world();
@@ -121,7 +125,7 @@ fn behind_the_first_come_the_others_by_distance() {
     assert_eq!(town.order(from("10.2.0.1")), "nyc fra gru nrt jnb sin syd");
     assert_eq!(town.order(from("203.0.113.1")), "sin nrt syd jnb fra nyc gru");
     assert_eq!(town.order(ANYONE), "fra nyc jnb nrt gru sin syd", "from our own");
-    let parisian = Client { network: None, located: Some((place(48.86, 2.35), 20)) };
+    let parisian = Client { network: None, located: found(48.86, 2.35, 20) };
     assert_eq!(town.order(parisian), "fra nyc jnb gru nrt sin syd");
 }
 
@@ -141,7 +145,7 @@ fn why_is_told() {
 #[test]
 fn the_operators_networks_count_before_a_database_which_has_its_own_reach() {
     let mut town = world();
-    let tokyo = Some((place(35.6, 139.7), 20));
+    let tokyo = found(35.6, 139.7, 20);
     let configured = Client { located: tokyo, ..from("10.1.0.1") };
     assert_eq!(town.first(configured), "fra");
     let unknown = Client { located: tokyo, ..from("172.16.0.1") };
@@ -149,6 +153,23 @@ fn the_operators_networks_count_before_a_database_which_has_its_own_reach() {
     assert_eq!(town.asks(unknown, Form::V4).scope, 20);
     let who_does_not_want_to_say = from("0.0.0.0/0");
     assert_eq!(town.asks(who_does_not_want_to_say, Form::V4).scope, 0);
+}
+
+/// RFC 7871, section 7.2.1: a scope of 0 would have the resolver tell everybody what was found for
+/// one of whom nobody knows where it is.
+#[test]
+fn what_a_database_does_not_know_holds_no_further_than_that() {
+    let mut town = world();
+    let unknown = Some(Located { place: None, bits: 22 });
+    let lost = Client { located: unknown, ..from("172.16.0.1") };
+    assert_eq!(town.first(lost), "fra", "near the node that was asked");
+    assert_eq!(town.asks(lost, Form::V4).scope, 22);
+    let near = Client { located: Some(Located { place: None, bits: 1 }), ..from("172.16.0.1") };
+    let told = town.asks(near, Form::V4).scope;
+    assert_eq!(told, town.asks(from("172.16.0.1"), Form::V4).scope, "what is configured is nearer");
+    assert!(told > 1);
+    let configured = Client { located: unknown, ..from("10.1.0.1") };
+    assert_eq!(town.asks(configured, Form::V4).scope, town.asks(from("10.1.0.1"), Form::V4).scope);
 }
 
 #[test]
