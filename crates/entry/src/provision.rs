@@ -133,7 +133,7 @@ impl Provisioner {
         // Too many are not even read.
         if !self.rush().enter(from, now) {
             let draw = ClientKey::of(query.as_bytes()).low();
-            let later = self.rush().later(self.admits(None), draw, now);
+            let later = self.rush().later(from, self.admits(None), draw, now);
             let why = "too many ask just now; come again later";
             return refused(Outcome::Limited, why, Some(later), Format::Json);
         }
@@ -184,6 +184,7 @@ impl Provisioner {
             }
         });
         let later = self.rush().later(
+            from,
             self.admits(found.as_ref().map(|(service, _)| *service)),
             draw,
             self.now(),

@@ -6,6 +6,9 @@
 //! spread is the time that it takes to serve those who have come lately and cannot have been served
 //! yet; so what comes back is what can be taken.
 //!
+//! Those whom the node refused because of their own network are a rush of that network alone: they
+//! are spread over the time that their network's part takes, and nobody else waits for them.
+//!
 //! Like a porter with a queue before the door, who tells each guest at which time to be back, and
 //! not all of them "in five minutes". It answers nobody itself and draws nothing: the draw is
 //! handed in.
@@ -37,14 +40,28 @@ pub struct Rush {
     /// Answers a second, all together.
     rate: u32,
     node: Bucket,
-    prefixes: BTreeMap<Prefix, Bucket>,
-    /// Clients that asked, and clients that connected, by second.
-    asked: [u32; LATELY_S],
-    begun: [u32; LATELY_S],
-    /// The second of the newest of them, since the clock began.
-    second: u64,
+    prefixes: BTreeMap<Prefix, Asker>,
+    /// Clients that asked and were not beyond their network's part, and clients that connected.
+    asked: Lately,
+    begun: Lately,
     /// Flows ever begun, as last told.
     flows: Option<u64>,
+}
+
+/// A network that asks.
+#[derive(Debug)]
+struct Asker {
+    part: Bucket,
+    /// Beyond it.
+    refused: Lately,
+}
+
+/// How many of something, by second.
+#[derive(Clone, Copy, Debug)]
+struct Lately {
+    by_second: [u32; LATELY_S],
+    /// The newest, since the clock began.
+    second: u64,
 }
 
 impl Rush {
@@ -54,47 +71,46 @@ impl Rush {
             rate,
             node: Bucket::full(rate, now),
             prefixes: BTreeMap::new(),
-            asked: [0; LATELY_S],
-            begun: [0; LATELY_S],
-            second: second_of(now),
+            asked: Lately::new(now),
+            begun: Lately::new(now),
             flows: None,
         }
     }
 
     /// Somebody at `address` asks. Whether it may be answered; it counts as come either way.
     pub fn enter(&mut self, address: IpAddr, now: Time) -> bool {
-        self.turn(now);
-        let asked = &mut self.asked[self.second as usize % LATELY_S];
-        *asked = asked.saturating_add(1);
-        self.node.refill(self.rate, now);
-        let part = (self.rate / PREFIX_PART).max(PREFIX_LEAST).min(self.rate);
+        let part = self.part();
         let prefix = self.watched(network_of(address), part, now);
-        let its_own = self.prefixes.entry(prefix).or_insert_with(|| Bucket::full(part, now));
-        its_own.refill(part, now);
-        if !its_own.ready() || !self.node.ready() {
+        let asker = self.prefixes.entry(prefix).or_insert_with(|| Asker::new(part, now));
+        asker.part.refill(part, now);
+        if !asker.part.take() {
+            asker.refused.count(1, now);
             return false;
         }
-        its_own.take() && self.node.take()
+        self.asked.count(1, now);
+        self.node.refill(self.rate, now);
+        self.node.take()
     }
 
     /// Tells how many flows have begun ever: clients that connect are a rush as well.
     pub fn flows(&mut self, ever: u64, now: Time) {
-        self.turn(now);
         let new = ever.saturating_sub(self.flows.replace(ever).unwrap_or(ever));
-        let begun = &mut self.begun[self.second as usize % LATELY_S];
-        *begun = begun.saturating_add(u32::try_from(new).unwrap_or(u32::MAX));
+        self.begun.count(u32::try_from(new).unwrap_or(u32::MAX), now);
     }
 
-    /// When one shall come again who was not taken, where clients are taken at `admits` a second.
-    /// `draw` is the client's own.
-    pub fn later(&mut self, admits: u32, draw: u64, now: Time) -> Duration {
-        self.turn(now);
+    /// When one at `address` shall come again who was not taken, where clients are taken at
+    /// `admits` a second. `draw` is the client's own.
+    pub fn later(&mut self, address: IpAddr, admits: u32, draw: u64, now: Time) -> Duration {
         let admits = u64::from(admits.max(1));
-        let sum = |by_second: &[u32; LATELY_S]| by_second.iter().map(|n| u64::from(*n)).sum();
         // Most of those who ask connect as well: they are not two.
-        let came: u64 = Ord::max(sum(&self.asked), sum(&self.begun));
+        let came = Ord::max(self.asked.sum(now), self.begun.sum(now));
         let waiting = came.saturating_sub(admits * LATELY_S as u64);
-        let spread_ms = (waiting * 1_000 / admits).min(LATER_MOST.as_millis() as u64);
+        let part = u64::from(self.part().max(1));
+        let seat = network_of(address);
+        let seat = if self.prefixes.contains_key(&seat) { seat } else { everybody() };
+        let refused = self.prefixes.get_mut(&seat).map_or(0, |asker| asker.refused.sum(now));
+        let spread_ms = waiting * 1_000 / admits + refused * 1_000 / part.min(admits);
+        let spread_ms = spread_ms.min(LATER_MOST.as_millis() as u64);
         // In calm, too, not all of them at the same moment.
         let spread_ms = spread_ms.max(LATER_LEAST.as_millis() as u64);
         let drawn = ((u128::from(draw) * u128::from(spread_ms)) >> 64) as u64;
@@ -106,25 +122,52 @@ impl Rush {
         self.prefixes.len()
     }
 
-    /// The bucket that counts for a network: its own, or where the table is full of busy ones
+    /// What one network gets of the node's rate.
+    fn part(&self) -> u32 {
+        (self.rate / PREFIX_PART).max(PREFIX_LEAST).min(self.rate)
+    }
+
+    /// The one that counts for a network: its own, or where the table is full of busy ones
     /// that of all the others.
     fn watched(&mut self, prefix: Prefix, part: u32, now: Time) -> Prefix {
         if self.prefixes.contains_key(&prefix) || self.prefixes.len() < PREFIXES_MAX {
             return prefix;
         }
         // Who still has some of its part has done no harm.
-        self.prefixes.retain(|_, bucket| {
-            bucket.refill(part, now);
-            bucket.ready_at(part) > now
+        self.prefixes.retain(|_, asker| {
+            asker.part.refill(part, now);
+            asker.part.ready_at(part) > now
         });
         if self.prefixes.len() < PREFIXES_MAX { prefix } else { everybody() }
+    }
+}
+
+impl Asker {
+    fn new(part: u32, now: Time) -> Asker {
+        Asker { part: Bucket::full(part, now), refused: Lately::new(now) }
+    }
+}
+
+impl Lately {
+    fn new(now: Time) -> Lately {
+        Lately { by_second: [0; LATELY_S], second: second_of(now) }
+    }
+
+    fn count(&mut self, n: u32, now: Time) {
+        self.turn(now);
+        let counted = &mut self.by_second[self.second as usize % LATELY_S];
+        *counted = counted.saturating_add(n);
+    }
+
+    fn sum(&mut self, now: Time) -> u64 {
+        self.turn(now);
+        self.by_second.iter().map(|n| u64::from(*n)).sum()
     }
 
     fn turn(&mut self, now: Time) {
         let second = second_of(now);
         for at in (self.second + 1..=second).take(LATELY_S) {
-            let at = at as usize % LATELY_S;
-            (self.asked[at], self.begun[at]) = (0, 0);
+            self.by_second[at as usize % LATELY_S] = 0;
         }
         self.second = self.second.max(second);
     }
@@ -206,7 +249,7 @@ mod tests {
                 assert!(rush.enter(address((n % 50) << 8), at(second * 1_000)));
             }
             for draw in [0, u64::MAX / 2, u64::MAX] {
-                let later = rush.later(100, draw, at(second * 1_000));
+                let later = rush.later(ME, 100, draw, at(second * 1_000));
                 assert!(LATER_LEAST <= later && later <= LATER_LEAST * 2, "{later:?}");
             }
         }
@@ -221,7 +264,7 @@ mod tests {
             rush.enter(address(n << 8), at(u64::from(n) * 2_000 / u64::from(clients)));
         }
         let later: Vec<Duration> =
-            (0..clients).map(|_| rush.later(admits, rng.draw(), at(2_000))).collect();
+            (0..clients).map(|_| rush.later(ME, admits, rng.draw(), at(2_000))).collect();
         let longest = later.iter().max().unwrap().as_secs();
         assert!((28..=31).contains(&longest), "15,000 too many at 500 a second: {longest}");
         for second in 1..longest {
@@ -232,20 +275,51 @@ mod tests {
         for n in 0..clients {
             again.enter(address(n << 8), at(u64::from(n) * 2_000 / u64::from(clients)));
         }
-        assert_eq!(again.later(admits, 7, at(2_000)), rush.later(admits, 7, at(2_000)));
-        assert!(rush.later(admits, u64::MAX, at(13_000)) <= LATER_LEAST * 2, "it is over");
+        assert_eq!(again.later(ME, admits, 7, at(2_000)), rush.later(ME, admits, 7, at(2_000)));
+        assert!(rush.later(ME, admits, u64::MAX, at(13_000)) <= LATER_LEAST * 2, "it is over");
     }
 
     #[test]
     fn clients_that_connect_are_a_storm_as_well_and_nobody_waits_for_ever() {
         let mut rush = Rush::new(5_000, at(0));
         rush.flows(1_000_000, at(0));
-        assert!(rush.later(100, u64::MAX, at(0)) <= LATER_LEAST * 2, "those were there before");
+        assert!(rush.later(ME, 100, u64::MAX, at(0)) <= LATER_LEAST * 2, "those were there before");
         rush.flows(1_003_000, at(500));
-        let most = rush.later(100, u64::MAX, at(500));
+        let most = rush.later(ME, 100, u64::MAX, at(500));
         assert_eq!(most.as_secs(), 20, "2,000 too many at 100 a second: {most:?}");
         rush.flows(2_000_000, at(600));
-        assert_eq!(rush.later(1, u64::MAX, at(600)), LATER_MOST);
-        assert_eq!(rush.later(0, u64::MAX, at(600)), LATER_MOST, "none at all is one a second");
+        assert_eq!(rush.later(ME, 1, u64::MAX, at(600)), LATER_MOST);
+        assert_eq!(rush.later(ME, 0, u64::MAX, at(600)), LATER_MOST, "none at all is one a second");
+    }
+
+    #[test]
+    fn one_network_too_many_waits_for_itself_and_nobody_else_does() {
+        let mut rush = Rush::new(1_000, at(0));
+        for n in 0..9_000_u64 {
+            rush.enter(ME, at(n));
+        }
+        let now = at(9_000);
+        assert!(rush.enter(address(7 << 8), now), "one of another network");
+        let other = rush.later(address(7 << 8), 200, u64::MAX, now);
+        assert!(other <= LATER_LEAST * 2, "{other:?}");
+        let noisy = rush.later(ME, 200, u64::MAX, now).as_secs();
+        assert!((75..=82).contains(&noisy), "some 8,000 refused, of whom 100 a second: {noisy}");
+        let slow = rush.later(ME, 50, u64::MAX, now);
+        assert!(slow > rush.later(ME, 100, u64::MAX, now), "a service may take fewer than that");
+        assert!(rush.later(ME, 200, u64::MAX, at(20_000)) <= LATER_LEAST * 2, "it is over");
+    }
+
+    /// Of those whom the node refuses, a network is heard no more often than it may be answered.
+    #[test]
+    fn nor_when_the_node_has_no_answers_left() {
+        let mut rush = Rush::new(1_000, at(0));
+        for n in 0..1_000 {
+            assert!(rush.enter(address(n << 8), at(0)));
+        }
+        for _ in 0..50_000 {
+            assert!(!rush.enter(ME, at(0)));
+        }
+        let other = rush.later(address(7 << 8), 200, u64::MAX, at(0));
+        assert!(other <= LATER_LEAST * 2, "{other:?}");
     }
 }
