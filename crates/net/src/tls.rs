@@ -16,13 +16,14 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use rustls::ServerConfig;
+use rustls::pki_types::UnixTime;
 use tokio::sync::watch;
 
-use crate::mesh::trust::{Certificate, Fingerprint, now};
+use crate::mesh::trust::{Certificate, Fingerprint, Validity, now};
 pub use keep::keep;
 pub use table::{Inspection, Part, Remark, TlsError, inspect};
 
-use table::Material;
+use table::{Material, Reading};
 
 /// One table, as the configuration has it.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -52,6 +53,8 @@ struct State {
     reloads: u64,
     /// Why the files as they are now are not in force.
     stale: Option<String>,
+    /// When they begin, where that is all that they lack.
+    next: Option<Validity>,
 }
 
 /// What came of reading the files again.
@@ -63,6 +66,8 @@ pub enum Reloaded {
     Same,
     /// They do not belong together; what was in force stays so.
     Kept(Vec<TlsError>),
+    /// They belong together and have not begun; what was in force stays so until then.
+    Next(TlsError),
 }
 
 /// A table in figures.
@@ -84,7 +89,7 @@ impl Certificates {
     /// Reads the files. Everything wrong with them comes back.
     pub fn load(settings: TlsSettings) -> Result<Certificates, Vec<TlsError>> {
         let Material { config, certificate, issuer, read } = inspect(&settings, now()).found?;
-        let state = State { certificate, issuer, read, reloads: 0, stale: None };
+        let state = State { certificate, issuer, read, reloads: 0, stale: None, next: None };
         let shown = watch::Sender::new(config);
         Ok(Certificates { settings, state: Mutex::new(state), shown })
     }
@@ -106,25 +111,40 @@ impl Certificates {
 
     /// Reads the files again. Blocks on the disk.
     pub fn reload(&self) -> Reloaded {
-        let material = match inspect(&self.settings, now()).found {
-            Ok(material) => material,
-            Err(errors) => {
+        self.reload_at(now())
+    }
+
+    fn reload_at(&self, now: UnixTime) -> Reloaded {
+        let Reading { found, ahead, .. } = table::read(&self.settings, now);
+        let mut state = self.state();
+        (state.stale, state.next) = (None, None);
+        let material = match (found, ahead) {
+            (Ok(material), None) => material,
+            (Ok(material), Some(why)) => {
+                state.next = Some(material.certificate.validity);
+                return Reloaded::Next(why);
+            }
+            (Err(mut errors), ahead) => {
+                errors.extend(ahead);
                 let told: Vec<String> = errors.iter().map(ToString::to_string).collect();
-                self.state().stale = Some(told.join("; "));
+                state.stale = Some(told.join("; "));
                 return Reloaded::Kept(errors);
             }
         };
-        let mut state = self.state();
-        state.stale = None;
         if state.read == material.read {
             return Reloaded::Same;
         }
         let Material { config, certificate, issuer, read } = material;
         let reloads = state.reloads + 1;
-        *state = State { certificate, issuer, read, reloads, stale: None };
+        *state = State { certificate, issuer, read, reloads, stale: None, next: None };
         drop(state);
         self.shown.send_replace(config);
         Reloaded::Taken
+    }
+
+    /// Whether files that were read ahead of their time have begun: they are to be read again.
+    fn is_due(&self, now: UnixTime) -> bool {
+        self.state().next.is_some_and(|validity| !validity.is_ahead(now))
     }
 
     /// Figures for pages and metrics.

@@ -2,18 +2,20 @@
 //!
 //! As with the mesh's: a change is noticed within 10 s, or at once when asked for. Certificate and
 //! key are two files and cannot change at once, so an error is told only when it is still there
-//! at the next look, or when somebody asked for the look.
+//! at the next look, or when somebody asked for the look. A certificate that has not begun is the
+//! next one, and is taken at the first look after it has.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustls::pki_types::UnixTime;
 use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 use tokio_util::sync::CancellationToken;
 
 use super::{Certificates, Reloaded};
 use crate::mesh::trust::pem::Stamp;
-use crate::mesh::trust::{Alarm, EXPIRY_ALARM_DAYS};
+use crate::mesh::trust::{Alarm, EXPIRY_ALARM_DAYS, now};
 
 /// Between two looks at the files.
 const LOOK_EVERY: Duration = Duration::from_secs(10);
@@ -21,7 +23,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(10);
 const URGENT_DAYS: i64 = 7;
 
 /// One table, as it was last looked at.
-struct Kept {
+pub(super) struct Kept {
     table: Arc<Certificates>,
     seen: Stamp,
     /// Its files did not belong together, and that has not been told.
@@ -36,11 +38,7 @@ pub async fn keep(
     mut hangup: watch::Receiver<u64>,
     stop: CancellationToken,
 ) {
-    let new = |table: Arc<Certificates>| {
-        let seen = table.stamp();
-        Kept { table, seen, doubtful: false, alarm: Alarm::default() }
-    };
-    let mut kept: Vec<Kept> = tables.into_iter().map(new).collect();
+    let mut kept: Vec<Kept> = tables.into_iter().map(Kept::new).collect();
     let mut look = interval_at(Instant::now(), LOOK_EVERY);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut asks = true;
@@ -53,7 +51,7 @@ pub async fn keep(
         };
         // The disk may be slow, and nobody shall wait for it.
         let looked = tokio::task::spawn_blocking(move || {
-            kept.iter_mut().for_each(|kept| kept.look(asked));
+            kept.iter_mut().for_each(|kept| kept.look(asked, now()));
             kept
         });
         match looked.await {
@@ -64,19 +62,24 @@ pub async fn keep(
 }
 
 impl Kept {
-    fn look(&mut self, asked: bool) {
+    pub(super) fn new(table: Arc<Certificates>) -> Kept {
+        let seen = table.stamp();
+        Kept { table, seen, doubtful: false, alarm: Alarm::default() }
+    }
+
+    pub(super) fn look(&mut self, asked: bool, now: UnixTime) {
         let found = self.table.stamp();
-        if asked || self.doubtful || found != self.seen {
+        if asked || self.doubtful || found != self.seen || self.table.is_due(now) {
             self.seen = found;
-            self.read_again(asked);
+            self.read_again(asked, now);
         }
         self.tell_end();
     }
 
-    fn read_again(&mut self, asked: bool) {
+    fn read_again(&mut self, asked: bool, now: UnixTime) {
         let table = self.table.name();
         let told = asked || self.doubtful;
-        match self.table.reload() {
+        match self.table.reload_at(now) {
             Reloaded::Taken => {
                 let figures = self.table.figures();
                 let (certificate, days_left) = (figures.certificate.fingerprint, figures.days_left);
@@ -84,6 +87,7 @@ impl Kept {
             }
             Reloaded::Same if asked => tracing::info!(table, "tls: the files say what they said"),
             Reloaded::Same => {}
+            Reloaded::Next(why) => tracing::info!("tls: kept until it begins: {why}"),
             Reloaded::Kept(_) if !told => {
                 self.doubtful = true;
                 return;

@@ -78,8 +78,26 @@ struct Chain {
     read: Vec<Certificate>,
 }
 
-/// Reads the files and judges them as of `now`.
+/// Files as they were read.
+pub(super) struct Reading {
+    pub(super) found: Result<Material, Vec<TlsError>>,
+    pub(super) remarks: Vec<Remark>,
+    /// The certificate has not begun. That is for whoever has another one until then.
+    pub(super) ahead: Option<TlsError>,
+}
+
+/// Reads the files and judges them as of `now`: whether there is something to show to begin with.
 pub fn inspect(settings: &TlsSettings, now: UnixTime) -> Inspection {
+    let Reading { found, remarks, ahead } = read(settings, now);
+    let found = match (found, ahead) {
+        (Ok(material), None) => Ok(material),
+        (found, ahead) => Err(ahead.into_iter().chain(found.err().unwrap_or_default()).collect()),
+    };
+    Inspection { found, remarks }
+}
+
+/// Reads the files.
+pub(super) fn read(settings: &TlsSettings, now: UnixTime) -> Reading {
     let (mut errors, mut remarks, mut read) = (Vec::new(), Vec::new(), Vec::new());
     let mut keep = |error| errors.push(error);
     let mut take = |part| -> Result<Vec<u8>, TlsError> {
@@ -102,7 +120,9 @@ pub fn inspect(settings: &TlsSettings, now: UnixTime) -> Inspection {
         let help = format!("chmod 600 {}", settings.key.display());
         remarks.push(Remark { part: Part::Key, message, help });
     }
+    let mut ahead = None;
     if let Some(chain) = &chain {
+        ahead = settings.ahead(chain, now);
         remark(&chain.read[0], now, &mut remarks);
     }
     let material = (|| {
@@ -116,7 +136,7 @@ pub fn inspect(settings: &TlsSettings, now: UnixTime) -> Inspection {
         };
         Some(Material { config, certificate, issuer, read })
     })();
-    Inspection { found: material.ok_or(errors), remarks }
+    Reading { found: material.ok_or(errors), remarks, ahead }
 }
 
 impl TlsSettings {
@@ -174,18 +194,22 @@ impl TlsSettings {
         Ok(Chain { der, read })
     }
 
-    /// Clients refuse what is over, or not yet good.
+    /// Clients refuse what is over.
     fn current(&self, chain: Chain, now: UnixTime) -> Result<Chain, TlsError> {
         let validity = chain.read[0].validity;
         if validity.is_over(now) {
             let problem = format!("is over since {}: every client refuses it", validity.ends());
             return Err(self.error(Part::Cert, problem, "renew it"));
         }
-        if validity.is_ahead(now) {
-            let problem = format!("begins on {}", validity.begins());
-            return Err(self.error(Part::Cert, problem, "set this machine's clock, or wait"));
-        }
         Ok(chain)
+    }
+
+    /// And what is not yet good.
+    fn ahead(&self, chain: &Chain, now: UnixTime) -> Option<TlsError> {
+        let validity = chain.read[0].validity;
+        let problem = || format!("begins on {}", validity.begins());
+        let help = "set this machine's clock, or wait; a node that runs takes it when it begins";
+        validity.is_ahead(now).then(|| self.error(Part::Cert, problem(), help))
     }
 
     fn private_key(

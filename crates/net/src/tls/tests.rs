@@ -257,6 +257,49 @@ fn new_files_are_in_force_once_they_belong_together() {
     shake(&shown.borrow_and_update(), client(&table.ca, rustls::ALL_VERSIONS, None)).unwrap();
 }
 
+#[test]
+fn a_certificate_that_is_there_ahead_of_its_time_is_taken_when_it_begins() {
+    let table = Table::new();
+    let certificates = Arc::new(Certificates::load(table.settings(None)).unwrap());
+    let mut kept = keep::Kept::new(certificates.clone());
+    let after = |days: u64| {
+        let since = Duration::from_secs(now().as_secs()) + DAY * u32::try_from(days).unwrap();
+        rustls::pki_types::UnixTime::since_unix_epoch(since)
+    };
+    let shown = || certificates.figures().certificate.fingerprint;
+    let before = shown();
+    table.install(&table.ca.issue(3, 300));
+    for _ in 0..3 {
+        kept.look(false, now());
+        assert_eq!(shown(), before);
+        assert_eq!(certificates.figures().stale, None, "nothing is at fault");
+    }
+    kept.look(false, after(2));
+    assert_eq!(shown(), before, "not a day too early");
+    kept.look(false, after(4));
+    assert_ne!(shown(), before, "and nobody had to ask");
+    assert_eq!((certificates.figures().stale, certificates.figures().reloads), (None, 1));
+    // Another change of mind in the meantime counts.
+    let second = shown();
+    table.install(&table.ca.issue(10, 300));
+    kept.look(false, after(4));
+    table.install(&table.ca.issue(-1, 50));
+    kept.look(false, after(4));
+    assert_ne!(shown(), second);
+    kept.look(false, after(11));
+    assert_eq!(certificates.figures().reloads, 2, "what was there is gone");
+}
+
+#[test]
+fn what_is_ahead_and_wrong_besides_is_not_awaited() {
+    let table = Table::new();
+    let certificates = Certificates::load(table.settings(None)).unwrap();
+    table.write("edge.pem", &table.ca.issue(3, 300).pem);
+    let Reloaded::Kept(errors) = certificates.reload() else { panic!("its key is another's") };
+    assert_eq!(errors.len(), 2, "{errors:?}");
+    assert!(!certificates.is_due(rustls::pki_types::UnixTime::since_unix_epoch(DAY * 100_000)));
+}
+
 #[tokio::test]
 async fn a_change_is_noticed_when_asked_for() {
     let table = Table::new();
