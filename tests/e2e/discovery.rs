@@ -95,6 +95,11 @@ async fn brokers_come_and_go_with_their_srv_records() {
     let mut new = connect(&isobar, "new", 12).await;
     assert_eq!(took(&mosquittos[1], "new-").len(), 12, "it had the fewest");
 
+    let moved = |report: &[Value]| {
+        let of = |b: &&Value| text(b, "/address") == a.to_string();
+        num(report.iter().find(of).expect("a is there"), "/traffic/in_bytes")
+    };
+
     // The first one's record goes: its clients stay, new ones go elsewhere.
     let host = format!("a A {}\n", a.ip());
     dns.set(&(srv("_mqtt._tcp", &[("b", b, 30)]) + &host)).await;
@@ -115,6 +120,9 @@ async fn brokers_come_and_go_with_their_srv_records() {
     };
     assert_eq!((leaving(&mosquittos[0]), leaving(&mosquittos[1])), ("1".into(), "0".into()));
 
+    let before = moved(&brokers(&isobar.service().await));
+    assert!(before > 0);
+
     // It is forgotten with its last client, the probe's session too.
     for client in old {
         client.disconnect().await;
@@ -132,6 +140,7 @@ async fn brokers_come_and_go_with_their_srv_records() {
     wait_found(&isobar, &mosquittos, &[("a", false), ("b", false)]).await;
     let again = connect(&isobar, "again", 6).await;
     assert_eq!(took(&mosquittos[0], "again-").len(), 6, "it has the fewest");
+    assert!(moved(&brokers(&isobar.service().await)) >= before, "what was counted goes on");
     drop((new, newer, again));
 }
 

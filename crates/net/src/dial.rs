@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use isobar_core::mesh::BrokerKey;
 use isobar_core::report::Traffic;
@@ -19,7 +20,7 @@ const CLASHES_MAX: usize = 8;
 #[derive(Debug)]
 pub struct Broker {
     /// Its name in the configuration.
-    pub name: std::sync::Arc<str>,
+    pub name: Arc<str>,
     /// Where it listens.
     pub addr: SocketAddr,
     /// What all nodes of a site call it.
@@ -31,7 +32,8 @@ pub struct Broker {
     /// For the MQTT probe.
     pub credentials: Option<Credentials>,
     sources: Sources,
-    moved: Box<[Alone]>,
+    /// Those of the one that was here before, where it is the same one again.
+    moved: Arc<[Alone]>,
 }
 
 /// One worker's part of what was moved, on a cache line that no other worker writes to.
@@ -61,6 +63,11 @@ impl Broker {
             sources: Sources::new(&settings.source, seed),
             moved: (0..workers).map(|_| Alone::default()).collect(),
         }
+    }
+
+    /// Counts on from what was moved for `before`.
+    pub fn carry_on(&mut self, before: &Broker) {
+        self.moved = before.moved.clone();
     }
 
     /// Bytes moved by one worker.

@@ -181,7 +181,7 @@ impl Finder {
             };
             if admission.new {
                 let broker = Broker::new(&settings, self.seed, self.workers);
-                service.brokers.put(admission.broker, Arc::new(broker));
+                service.brokers.put(admission.broker, broker);
             } else if !admission.agrees {
                 let (broker, known) = (&settings.policy.name, service.broker(admission.broker));
                 tracing::warn!(
