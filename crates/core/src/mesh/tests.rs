@@ -16,6 +16,7 @@ use crate::outlook::Standing;
 extern crate std;
 
 mod entrances;
+mod joins;
 mod nonsense;
 mod restarts;
 mod siblings;
