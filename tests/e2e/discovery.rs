@@ -269,6 +269,38 @@ async fn a_name_with_two_thousand_addresses_is_clamped() {
 }
 
 #[tokio::test]
+async fn names_that_lead_to_one_broker_and_differ_are_told_as_long_as_they_do() {
+    let _turn = beside().await;
+    let (front, elsewhere) = (free_addr(), fresh_ip());
+    let port = front.port();
+    let both = |other| format!("old A {}\nlan A {other}\n", front.ip());
+    let mut dns = Dns::start(&both(elsewhere)).await;
+    let named =
+        |name: &str| Broker::named(name, &format!("{name}.test:{port}")).check_line("false");
+    let lan = named("lan").raw("send_proxy = \"v2\"").raw("maxconn = 7");
+    let node = Node::new(Service::new("first").broker(named("old")));
+    let node = node.service(Service::new("second").broker(lan)).table(&dns.table());
+    let isobar = node.start().await;
+    let differing = async || {
+        let report = isobar.report().await;
+        [0, 1].map(|s| num(&report["services"][s], "/brokers_differing"))
+    };
+    assert_eq!(differing().await, [0, 0]);
+    dns.set(&both(front.ip())).await;
+    eventually("the second one differs", SEEN, async || differing().await == [0, 1]).await;
+    let told = isobar.get("/v1/events").await.body;
+    let reason = format!("maxconn, send_proxy: as old@{front} has it; write the same in both");
+    assert!(told.contains(&format!("\"second/lan@{front}\"")) && told.contains(&reason), "{told}");
+    let metrics = isobar.metrics().await;
+    let line = "isobar_service_brokers_differing{site=\"test\",service=\"second\"} 1";
+    assert!(metrics.contains(line), "{metrics}");
+    // It is asked for again every five seconds, and said once.
+    dns.set(&both(elsewhere)).await;
+    eventually("nothing differs any longer", SEEN, async || differing().await == [0, 0]).await;
+    assert_eq!(events(&isobar, "another entry has named the broker before").len(), 1);
+}
+
+#[tokio::test]
 async fn a_node_to_join_is_found_where_its_name_stands_now() {
     let _turn = alone().await;
     let ca = MeshCa::make();

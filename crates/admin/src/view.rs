@@ -137,6 +137,12 @@ pub struct Service {
     /// Clients that came although this site is no longer named, and were taken by another.
     #[serde(default)]
     pub stale_arrivals: u64,
+    /// Brokers that were found and have no place, now.
+    #[serde(default)]
+    pub brokers_left_out: u64,
+    /// Brokers that are used as another entry has them, which differs, now.
+    #[serde(default)]
+    pub brokers_differing: u64,
     /// Flows that got our own CONNACK, by reason.
     pub rejected: Vec<Counted>,
     /// Flows by their ending: two characters.

@@ -213,6 +213,10 @@ pub struct ServiceReport {
     pub takeovers: u64,
     /// Clients that came although this site is no longer named, and were taken by another.
     pub stale_arrivals: u64,
+    /// Brokers that were found and have no place, now.
+    pub left_out: u32,
+    /// Brokers that are used as another entry has them, which differs, now.
+    pub differing: u32,
     /// Flows that got our own CONNACK, by reason.
     pub rejected: Vec<Counted>,
     /// Flows by their two-character ending.

@@ -248,6 +248,10 @@ pub struct ServiceCounters {
     pub takeovers: Count,
     /// Clients that came although our site is no longer named, and were taken by another.
     pub stale_arrivals: Count,
+    /// Brokers that were found and have no place, now.
+    pub left_out: AtomicU32,
+    /// Brokers that are used as another entry has them, which differs, now.
+    pub differing: AtomicU32,
 }
 
 impl Default for ServiceCounters {
@@ -258,6 +262,8 @@ impl Default for ServiceCounters {
             connack: Observed::new(CONNACK_NS),
             takeovers: Count::default(),
             stale_arrivals: Count::default(),
+            left_out: AtomicU32::new(0),
+            differing: AtomicU32::new(0),
         }
     }
 }

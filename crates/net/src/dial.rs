@@ -10,7 +10,7 @@ use isobar_core::retry::Failure;
 
 use crate::counters::Moved;
 use crate::leg::Leg;
-use crate::settings::{BrokerSettings, Credentials, ProxyVersion};
+use crate::settings::BrokerSettings;
 use crate::source::{BindError, Lease, Sources};
 
 /// How often one attempt may meet a four-tuple that the kernel still remembers.
@@ -25,12 +25,8 @@ pub struct Broker {
     pub addr: SocketAddr,
     /// What all nodes of a site call it.
     pub key: BrokerKey,
-    /// The DNS name that has led there, if one has.
-    pub found_by: Option<String>,
-    /// The PROXY protocol it wants.
-    pub send_proxy: Option<ProxyVersion>,
-    /// For the MQTT probe.
-    pub credentials: Option<Credentials>,
+    /// As whoever named it first has it.
+    pub settings: BrokerSettings,
     sources: Sources,
     /// Those of the one that was here before, where it is the same one again.
     moved: Arc<[Alone]>,
@@ -57,9 +53,7 @@ impl Broker {
             name: settings.policy.name.as_str().into(),
             addr: settings.addr,
             key: BrokerKey::of(&settings.addr.to_string()),
-            found_by: settings.found_by.clone(),
-            send_proxy: settings.send_proxy,
-            credentials: settings.credentials.clone(),
+            settings: settings.clone(),
             sources: Sources::new(&settings.source, seed),
             moved: (0..workers).map(|_| Alone::default()).collect(),
         }

@@ -3,7 +3,10 @@
 //! One task on the thread of the pools: it asks what core wants asked, tells it the answers, and
 //! hands on which brokers a service has and where nodes to join are. It decides nothing.
 
+mod amiss;
+
 use std::net::SocketAddr;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use isobar_core::discovery::{
@@ -11,6 +14,7 @@ use isobar_core::discovery::{
 };
 use isobar_core::id::ServiceId;
 use isobar_core::policy::{BrokerPolicy, Member};
+use isobar_core::pool::Admission;
 use isobar_core::report::EventKind;
 use isobar_core::time::Time;
 use tokio::task::JoinSet;
@@ -23,6 +27,8 @@ use crate::mesh::joins::Joins;
 use crate::resolver::Resolver;
 use crate::service::Service;
 use crate::settings::{BrokerSettings, JoinAddress, NamedBrokers, NodeSettings};
+
+use amiss::{Amiss, Difference};
 
 /// A node's names.
 #[derive(Debug)]
@@ -52,6 +58,8 @@ pub struct Finder {
     journal: Arc<Journal>,
     seed: u64,
     workers: usize,
+    /// By service of the pool: its brokers, as they were found last, and what is amiss with them.
+    found: Vec<(Vec<Found>, Amiss)>,
 }
 
 impl Names {
@@ -118,6 +126,7 @@ impl Finder {
         let core = Mutex::new(Discovery::new(plan, clock.now()));
         Some(Finder {
             names: Arc::new(Names { core, clock }),
+            found: likes.iter().map(|_| Default::default()).collect(),
             likes,
             services: services.to_vec(),
             joins,
@@ -134,7 +143,7 @@ impl Finder {
     }
 
     /// Finds, until told to end.
-    pub async fn run(self, ending: CancellationToken) {
+    pub async fn run(mut self, ending: CancellationToken) {
         let clock = self.names.clock;
         // Core has a limit to questions under way.
         let mut asking: JoinSet<(AskId, Answer)> = JoinSet::new();
@@ -150,14 +159,17 @@ impl Finder {
                         let resolver = self.resolver.clone();
                         asking.spawn(async move { (ask, resolver.ask(&question).await) });
                     }
-                    Output::Members { service, members } => self.members(service, &members),
+                    Output::Members { service, members } => self.members(service, members),
                     Output::Join { join, addrs } => self.joins.found(join, addrs),
                     Output::Notice(notice) => self.tell(notice),
                 }
             }
             tokio::select! {
                 Some(done) = asking.join_next() => match done {
-                    Ok((ask, answer)) => self.names.core().answered(clock.now(), ask, answer),
+                    Ok((ask, answer)) => {
+                        self.names.core().answered(clock.now(), ask, answer);
+                        self.try_again();
+                    }
                     // Core gives up waiting for it.
                     Err(error) => tracing::error!(%error, "a lookup panicked"),
                 },
@@ -168,35 +180,34 @@ impl Finder {
     }
 
     /// A service has these brokers from now on.
-    fn members(&self, id: ServiceId, found: &[Found]) {
-        let Some(service) = self.services.get(id.index()) else { return };
-        let mut members = Vec::with_capacity(found.len());
-        let mut left_out = 0;
-        for found in found {
-            let settings = self.likes[id.index()][found.entry].at(found.addr);
-            let policy: BrokerPolicy = settings.policy.clone();
-            let Some(admission) = service.pools.admit(policy) else {
-                left_out += 1;
-                continue;
-            };
+    fn members(&mut self, id: ServiceId, found: Vec<Found>) {
+        let Some(service) = self.services.get(id.index()).cloned() else { return };
+        let (likes, seed, workers) = (&self.likes[id.index()], self.seed, self.workers);
+        let known = |admission: Admission, settings: &BrokerSettings| {
             if admission.new {
-                let broker = Broker::new(&settings, self.seed, self.workers);
-                service.brokers.put(admission.broker, broker);
-            } else if !admission.agrees {
-                let (broker, known) = (&settings.policy.name, service.broker(admission.broker));
-                tracing::warn!(
-                    service = &*service.name,
-                    broker,
-                    known = &*known.name,
-                    "the broker was found before with another maxconn, check or slow_start: those hold"
-                );
+                service.brokers.put(admission.broker, Broker::new(settings, seed, workers));
             }
-            members.push(Member { broker: admission.broker, weight: found.weight });
-        }
-        if left_out > 0 {
-            tracing::error!(service = &*service.name, left_out, "no place for so many brokers");
-        }
+            service.broker(admission.broker)
+        };
+        let admit = |policy| service.pools.admit(policy);
+        let (members, amiss) = take_in(&found, likes, admit, known);
+        let (left_out, differing) = (amiss.left_out.len() as u32, amiss.differing.len() as u32);
+        service.counters.left_out.store(left_out, Ordering::Relaxed);
+        service.counters.differing.store(differing, Ordering::Relaxed);
+        let before = &mut self.found[id.index()];
+        amiss.tell(&before.1, &service.name, &self.journal);
+        *before = (found, amiss);
         service.pools.handle_members(id, &members);
+    }
+
+    /// Who had no place may have one by now, and who differed may not differ any longer.
+    fn try_again(&mut self) {
+        for at in 0..self.found.len() {
+            let (found, amiss) = &self.found[at];
+            if !amiss.is_none() {
+                self.members(ServiceId(at as u16), found.clone());
+            }
+        }
     }
 
     /// One event for each notice.
@@ -232,6 +243,32 @@ impl Finder {
     }
 }
 
+/// Finds brokers their places: who is a member, and what is amiss with the others.
+fn take_in(
+    found: &[Found],
+    likes: &[Like],
+    mut admit: impl FnMut(BrokerPolicy) -> Option<Admission>,
+    known: impl Fn(Admission, &BrokerSettings) -> Arc<Broker>,
+) -> (Vec<Member>, Amiss) {
+    let mut members = Vec::with_capacity(found.len());
+    let mut amiss = Amiss::default();
+    for found in found {
+        let settings = likes[found.entry].at(found.addr);
+        let Some(admission) = admit(settings.policy.clone()) else {
+            amiss.left_out.insert(found.addr);
+            continue;
+        };
+        let known = known(admission, &settings);
+        let keys = known.settings.differences(&settings);
+        if !keys.is_empty() {
+            let (broker, known) = (settings.policy.name, known.name.clone());
+            amiss.differing.insert(found.addr, Difference { broker, known, keys });
+        }
+        members.push(Member { broker: admission.broker, weight: found.weight });
+    }
+    (members, amiss)
+}
+
 impl Like {
     fn at(&self, addr: SocketAddr) -> BrokerSettings {
         match self {
@@ -258,3 +295,6 @@ async fn sleep_until(clock: Clock, until: Time) {
         until => tokio::time::sleep_until(clock.instant(until)).await,
     }
 }
+
+#[cfg(test)]
+mod tests;

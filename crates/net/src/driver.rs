@@ -274,5 +274,5 @@ fn tell(notice: Notice, users: &[Arc<Service>], journal: &Journal) {
 }
 
 fn found_by(broker: &Broker) -> String {
-    broker.found_by.as_ref().map_or_else(String::new, |name| format!("by {name}"))
+    broker.settings.found_by.as_ref().map_or_else(String::new, |name| format!("by {name}"))
 }

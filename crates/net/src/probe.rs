@@ -133,7 +133,7 @@ impl Prober {
         };
         let mut bytes = Vec::new();
         proxy::own_header(&self.broker, &mut bytes);
-        let credentials = self.broker.credentials.as_ref();
+        let credentials = self.broker.settings.credentials.as_ref();
         let credentials = credentials.map(|c| (c.username.as_str(), c.password.as_deref()));
         say::probe_connect(client_id, keepalive, credentials, &mut bytes);
         // Where the write fails, the read says why.

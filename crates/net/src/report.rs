@@ -99,7 +99,7 @@ impl Node {
         let listeners = listeners.collect();
         let brokers = figures.brokers.into_iter().map(|(id, figures)| {
             let broker = service.broker(id);
-            let (addr, found_by) = (broker.addr.to_string(), broker.found_by.clone());
+            let (addr, found_by) = (broker.addr.to_string(), broker.settings.found_by.clone());
             BrokerReport { addr, found_by, traffic: broker.traffic(), ..figures }
         });
         ServiceReport {
@@ -119,6 +119,8 @@ impl Node {
             budget_denied: figures.budget_denied,
             takeovers: service.counters.takeovers.value(),
             stale_arrivals: service.counters.stale_arrivals.value(),
+            left_out: service.counters.left_out.load(Ordering::Relaxed),
+            differing: service.counters.differing.load(Ordering::Relaxed),
             rejected: service.counters.rejected(),
             endings: service.counters.endings(),
             connack: service.counters.connack.histogram(),

@@ -94,6 +94,21 @@ pub struct BrokerSettings {
     pub credentials: Option<Credentials>,
 }
 
+impl BrokerSettings {
+    /// The keys in which another one differs that all who use a broker share.
+    pub fn differences(&self, other: &BrokerSettings) -> Vec<&'static str> {
+        let (a, b) = (&self.policy, &other.policy);
+        let shared = [
+            ("maxconn", a.maxconn == b.maxconn),
+            ("check", a.check == b.check && self.credentials == other.credentials),
+            ("source", self.source == other.source),
+            ("send_proxy", self.send_proxy == other.send_proxy),
+            ("slow_start", a.slow_start == b.slow_start),
+        ];
+        shared.into_iter().filter(|(_, agrees)| !agrees).map(|(key, _)| key).collect()
+    }
+}
+
 /// Brokers that a DNS name leads to: one at each of its addresses, as long as it has that address.
 #[derive(Clone, Debug)]
 pub struct NamedBrokers {

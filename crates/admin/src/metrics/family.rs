@@ -137,6 +137,16 @@ pub(super) const SERVICE: &[Family<Service>] = &[
         "Clients that came although this site is no longer named, and were taken by another.",
         |s| count(s.stale_arrivals),
     ),
+    gauge(
+        "isobar_service_brokers_left_out",
+        "Brokers that were found and have no place on this node.",
+        |s| count(s.brokers_left_out),
+    ),
+    gauge(
+        "isobar_service_brokers_differing",
+        "Brokers that are used as another entry has them, which differs from this service's.",
+        |s| count(s.brokers_differing),
+    ),
 ];
 
 pub(super) const BROKER: &[Family<Broker>] = &[

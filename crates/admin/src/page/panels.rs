@@ -82,6 +82,12 @@ pub(super) fn further(service: &Service) -> Markup {
                     tr { th scope="row" { "Takeovers" } td { (count(service.takeovers)) } }
                     tr { th scope="row" { "Retries denied by the budget" } td { (count(service.budget_denied)) } }
                     tr { th scope="row" { "Stale arrivals" } td { (count(service.stale_arrivals)) } }
+                    @if service.brokers_left_out > 0 {
+                        tr { th scope="row" { "Brokers without a place" } td { (count(service.brokers_left_out)) } }
+                    }
+                    @if service.brokers_differing > 0 {
+                        tr { th scope="row" { "Brokers used as another entry has them" } td { (count(service.brokers_differing)) } }
+                    }
                 }
             }
         },

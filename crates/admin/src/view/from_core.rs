@@ -73,6 +73,8 @@ impl From<core::ServiceReport> for Service {
             budget_denied: service.budget_denied,
             takeovers: service.takeovers,
             stale_arrivals: service.stale_arrivals,
+            brokers_left_out: service.left_out.into(),
+            brokers_differing: service.differing.into(),
             rejected: service.rejected.into_iter().map(Counted::from).collect(),
             endings: service.endings.into_iter().map(Counted::from).collect(),
             connack: service.connack.into(),

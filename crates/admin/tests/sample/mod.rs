@@ -152,6 +152,8 @@ pub(crate) fn bare_service(name: &str) -> ServiceReport {
         budget_denied: 0,
         takeovers: 0,
         stale_arrivals: 0,
+        left_out: 0,
+        differing: 0,
         rejected: vec![],
         endings: vec![],
         connack: Histogram::default(),

@@ -49,12 +49,11 @@ pub struct Admission {
     pub broker: BrokerId,
     /// Nobody else knew it: whoever dials it has to be told where it is.
     pub new: bool,
-    /// It is as wanted, but perhaps for its name. Who found it first decides what it is.
-    pub agrees: bool,
 }
 
 impl Pool {
-    /// The place of the broker at `policy.addr`, or a new one, which no service uses yet. `None`
+    /// The place of the broker at `policy.addr`, or a new one, which no service uses yet. Who found
+    /// it first decides what it is, as long as anybody uses it. `None`
     /// where all [`PLACES_MAX`] are taken.
     pub fn admit_broker(&mut self, now: Time, policy: BrokerPolicy) -> Option<Admission> {
         let known = policy.addr.and_then(|addr| self.by_addr.get(&addr).copied());
@@ -66,14 +65,11 @@ impl Pool {
             self.by_addr.extend(policy.addr.map(|addr| (addr, broker)));
             self.brokers.push(unused(policy, now));
             self.users.push(Vec::new());
-            return Some(Admission { broker, new: true, agrees: true });
+            return Some(Admission { broker, new: true });
         };
         let state = &mut self.brokers[broker.index()];
         if state.vacant_since.is_none() {
-            let a = &state.policy;
-            let agrees = (a.maxconn, a.check, a.slow_start)
-                == (policy.maxconn, policy.check, policy.slow_start);
-            return Some(Admission { broker, new: false, agrees });
+            return Some(Admission { broker, new: false });
         }
         let mut renewed = unused(policy, now);
         if known.is_some() {
@@ -91,7 +87,7 @@ impl Pool {
             }
         }
         self.brokers[broker.index()] = renewed;
-        Some(Admission { broker, new: true, agrees: true })
+        Some(Admission { broker, new: true })
     }
 
     /// A service has these members from now on, all of them admitted: those that it had and that

@@ -1,0 +1,128 @@
+//! Brokers that are found, and the places that a pool has for them.
+
+use std::time::Duration;
+
+use isobar_core::discovery::Families;
+use isobar_core::policy::{Balance, Mode, OnMarkedDown, ServicePolicy, SpillPolicy};
+use isobar_core::pool::{PLACES_MAX, Pool, REUSED_AFTER};
+
+use super::*;
+use crate::brokers::Brokers;
+use crate::settings::ProxyVersion;
+
+const S: ServiceId = ServiceId(0);
+
+fn service() -> ServicePolicy {
+    let s = Duration::from_secs;
+    ServicePolicy {
+        name: "mqtt".into(),
+        mode: Mode::Mqtt,
+        balance: Balance::LeastConn,
+        maxconn: 1_000,
+        retries: 3,
+        redispatch: true,
+        connect_timeout: s(2),
+        connack_timeout: s(5),
+        deadline: s(15),
+        opening_timeout: s(10),
+        opening_max: 65_536,
+        affinity: true,
+        takeover: true,
+        on_marked_down: OnMarkedDown::Keep,
+        max_new_per_second: 0,
+        spill: SpillPolicy::default(),
+        members: Vec::new(),
+    }
+}
+
+fn named(name: &str) -> NamedBrokers {
+    let policy = BrokerPolicy {
+        name: name.into(),
+        addr: None,
+        maxconn: None,
+        check: None,
+        slow_start: Duration::ZERO,
+    };
+    NamedBrokers {
+        at: Target::Host(format!("{name}.test."), 1883, Families::V4),
+        found_by: format!("{name}.test"),
+        name: name.into(),
+        weight: 1,
+        policy,
+        source: Vec::new(),
+        send_proxy: None,
+        credentials: None,
+    }
+}
+
+fn at(n: usize) -> SocketAddr {
+    SocketAddr::from(([10, 0, (n >> 8) as u8, n as u8], 1883))
+}
+
+/// A pool, how its brokers are reached, and the time.
+struct Bench {
+    pool: Pool,
+    brokers: Brokers,
+    now: Time,
+}
+
+impl Bench {
+    fn new() -> Bench {
+        let pool = Pool::new(Vec::new(), vec![service()], 7, Time::ZERO);
+        Bench { pool, brokers: Brokers::default(), now: Time::ZERO }
+    }
+
+    fn finds(&mut self, like: NamedBrokers, addrs: impl Iterator<Item = usize>) -> (usize, Amiss) {
+        let found: Vec<Found> = addrs.map(|n| Found { addr: at(n), entry: 0, weight: 1 }).collect();
+        let (brokers, now) = (&self.brokers, self.now);
+        let known = |admission: Admission, settings: &BrokerSettings| {
+            if admission.new {
+                brokers.put(admission.broker, Broker::new(settings, 7, 1));
+            }
+            brokers.at(admission.broker)
+        };
+        let admit = |policy| self.pool.admit_broker(now, policy);
+        let (members, amiss) = take_in(&found, &[Like::Named(like)], admit, known);
+        self.pool.handle_members(now, S, &members);
+        (members.len(), amiss)
+    }
+}
+
+#[test]
+fn who_had_no_place_is_taken_in_when_the_same_set_is_looked_at_again_and_there_is_one() {
+    let mut bench = Bench::new();
+    assert_eq!(bench.finds(named("lan"), 0..PLACES_MAX), (PLACES_MAX, Amiss::default()));
+    let (members, amiss) = bench.finds(named("lan"), 3..PLACES_MAX + 2);
+    assert_eq!(members, PLACES_MAX - 3, "the places of those that have gone are not free yet");
+    assert_eq!(amiss.left_out, [at(PLACES_MAX), at(PLACES_MAX + 1)].into());
+    bench.now = bench.now + REUSED_AFTER;
+    assert_eq!(
+        bench.finds(named("lan"), 3..PLACES_MAX + 2),
+        (PLACES_MAX - 1, Amiss::default()),
+        "they are now"
+    );
+}
+
+#[test]
+fn a_broker_that_another_entry_has_named_otherwise_says_in_which_keys() {
+    let mut bench = Bench::new();
+    assert!(bench.finds(named("old"), 0..2).1.is_none());
+    let mut other = named("lan");
+    other.send_proxy = Some(ProxyVersion::V2);
+    other.policy.maxconn = Some(10);
+    let (members, amiss) = bench.finds(other, 1..3);
+    assert_eq!(members, 2, "it serves all the same");
+    let told: Vec<_> = amiss.differing.into_iter().collect();
+    let difference = Difference {
+        broker: format!("lan@{}", at(1)),
+        known: format!("old@{}", at(1)).as_str().into(),
+        keys: vec!["maxconn", "send_proxy"],
+    };
+    assert_eq!(told, [(at(1), difference)]);
+    let mut credentials = named("lan");
+    credentials.credentials =
+        Some(crate::settings::Credentials { username: "probe".into(), password: None });
+    let keys = |like: &NamedBrokers| named("old").broker(at(1)).differences(&like.broker(at(1)));
+    assert_eq!(keys(&credentials), ["check"]);
+    assert!(keys(&named("lan")).is_empty(), "a name is no difference");
+}
