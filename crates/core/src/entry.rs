@@ -35,18 +35,21 @@ mod order;
 mod place;
 mod roll;
 pub mod rush;
+mod seats;
 mod terms;
 
 pub use self::address::{Address, Host};
 pub use self::elsewhere::{Pattern, SENT_FOR, SENT_MAX, Sent};
 pub use self::networks::{Locality, NETWORKS_MAX, Networks, NetworksError, Prefix, PrefixError};
 pub use self::place::Place;
+pub use self::seats::represent;
 pub use self::terms::{
     Absence, Answer, Ask, Client, ENDPOINTS_MAX, Endpoint, Form, Judged, Located, PassedOver, Why,
 };
 
 use self::order::{Order, Origin};
 use self::roll::{Roll, Site, fits};
+use self::seats::seats;
 
 /// How long an answer may be kept when a change is near, or where none could be given.
 pub const TTL_NEAR: Duration = Duration::from_secs(5);
@@ -198,9 +201,9 @@ impl Entry {
             true => (usize::from(hedged), IPS_MAX),
         };
         ranked.extend(core::iter::from_fn(|| order.next()).take(others));
-        let each = if form.is_of_ips() { most / ranked.len() } else { most };
+        let each = self.each(&ranked, form, most, desperate);
         let mut endpoints: Vec<Endpoint> = Vec::new();
-        for (rank, (site, why)) in (0..).zip(&ranked) {
+        for ((rank, (site, why)), each) in (0..).zip(&ranked).zip(each) {
             let why = desperate.unwrap_or(*why);
             for address in pick(self.addresses(site, desperate), form, each, &mut order.rng) {
                 let again = form.is_of_ips() && is_named(&endpoints, address.ip());
@@ -215,6 +218,23 @@ impl Entry {
         };
         let near = desperate.is_some() || first.change_is_near() || roll.sites().any(awaited);
         Some((endpoints, near))
+    }
+
+    /// How many addresses each of these sites is named with.
+    fn each(
+        &self,
+        ranked: &[(&Site, Why)],
+        form: Form,
+        most: usize,
+        desperate: Option<Why>,
+    ) -> Vec<usize> {
+        if form.is_of_ips() {
+            return ranked.iter().map(|_| most / ranked.len()).collect();
+        }
+        let fit = |(site, _): &(&Site, Why)| {
+            self.addresses(site, desperate).iter().filter(|address| fits(form, address)).count()
+        };
+        seats(&ranked.iter().map(fit).collect::<Vec<_>>(), most)
     }
 }
 

@@ -15,11 +15,11 @@ mod tcp;
 mod udp;
 mod zone;
 
-pub use answer::{Answers, Outcome, Way, client};
+pub use answer::{Answers, Outcome, SRV_MAX, Way, client};
 pub use reply::Rcode;
 pub use server::{Server, StartError};
 pub use tcp::{CONNECTIONS_MAX, CONNECTIONS_NETWORK_MAX, IDLE, LIFETIME};
-pub use zone::label;
+pub use zone::{label, target};
 
 #[cfg(test)]
 mod tests;

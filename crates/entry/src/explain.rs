@@ -4,9 +4,12 @@
 
 use std::time::Duration;
 
-use isobar_core::entry::{Absence, Ask, Client, Endpoint, Form, Judged, Prefix};
+use isobar_core::entry::{
+    Absence, Ask, Client, Endpoint, Form, Judged, PassedOver, Prefix, represent,
+};
 use isobar_core::id::{ServiceId, SiteId};
 
+use crate::dns::SRV_MAX;
 use crate::geo::Geo;
 use crate::guide::{Guide, Snapshot};
 
@@ -29,7 +32,7 @@ pub struct Explained {
     pub located: bool,
 }
 
-/// Explains what a client of that network would be told of a service.
+/// Explains what a client of that network would be told of a service by DNS.
 pub fn explain(
     guide: &Guide,
     geo: Option<&Geo>,
@@ -41,7 +44,16 @@ pub fn explain(
     let located = geo.map(|geo| geo.locate(from.address()));
     let client = Client { network: Some(from), located };
     let ask = Ask { service, client, form, draw };
-    let (answer, judged) = snapshot.entry.explain(&ask);
+    let (mut answer, mut judged) = snapshot.entry.explain(&ask);
+    if let (Form::Plain | Form::Secure, Ok(endpoints)) = (form, &mut answer.endpoints) {
+        *endpoints = represent(endpoints, SRV_MAX).into_iter().cloned().collect();
+        for (site, judged) in &mut judged {
+            let is_named = endpoints.iter().any(|endpoint| endpoint.site == *site);
+            if matches!(judged, Judged::Named(..)) && !is_named {
+                *judged = Judged::PassedOver(PassedOver::Behind);
+            }
+        }
+    }
     let sites = judged.into_iter().map(|(site, judged)| (name(&snapshot, site), judged)).collect();
     Explained {
         generation: answer.generation,

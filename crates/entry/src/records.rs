@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use isobar_core::entry::{Address, Ask, Client, ENDPOINTS_MAX, Endpoint, Form, Host};
 
-use crate::dns::label;
+use crate::dns::target;
 use crate::explain::name;
 use crate::guide::Guide;
 use crate::settings::DnsSettings;
@@ -58,10 +58,7 @@ pub fn wanted(guide: &Guide, settings: &DnsSettings) -> (u64, Vec<Wanted>) {
             let owner = format!("{prefix}._tcp.{}.", entry.name);
             for Endpoint { site, rank, address: Address { host, port, .. }, .. } in endpoints {
                 let site = name(&snapshot, site);
-                let target = match &host {
-                    Host::Ip(ip) => format!("{}.{}.", label(*ip), settings.zone),
-                    Host::Name(host) => format!("{}.", host.trim_end_matches('.')),
-                };
+                let target = target(&host, &settings.zone);
                 let data = format!("{rank} 1 {port} {target}");
                 add(Wanted { name: owner.clone(), ttl, kind: "SRV", data, site: site.clone() });
                 if let Host::Ip(ip) = host {

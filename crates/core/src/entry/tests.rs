@@ -221,6 +221,13 @@ fn provisioning_names_every_port_of_every_site_up_to_a_limit() {
     town.says("nyc", |entrance| entrance.addresses = many);
     let endpoints = town.asks(ANYONE, Form::Endpoints).endpoints.unwrap();
     assert_eq!(endpoints.len(), ENDPOINTS_MAX);
+    let many = (0..64).map(|n| format!("10.9.7.{n}:1883"));
+    let many: Arc<[String]> = many.collect();
+    town.says("fra", |entrance| entrance.addresses = many);
+    let endpoints = town.asks(ANYONE, Form::Endpoints).endpoints.unwrap();
+    assert_eq!(endpoints.len(), ENDPOINTS_MAX);
+    assert_eq!(endpoints.iter().filter(|e| e.rank == 0).count(), 58, "a large site is not alone");
+    assert!((0..7).all(|rank| endpoints.iter().any(|e| e.rank == rank)));
 }
 
 #[test]

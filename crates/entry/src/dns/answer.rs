@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use isobar_core::entry::{
-    Absence, Address, Answer, Ask, Client, Endpoint, Form, Host, Prefix, TTL_NEAR,
+    Absence, Address, Answer, Ask, Client, Endpoint, Form, Host, Prefix, TTL_NEAR, represent,
 };
 
 use super::query::{CLASS_IN, Edns, Fault, PLAIN_MAX, Query, Subnet, kind};
@@ -21,8 +21,9 @@ use crate::settings::DnsSettings;
 
 /// How long the zone's own records may be kept, in seconds: who serves it changes seldom.
 const TTL_ZONE: u32 = 3_600;
-/// Hosts and ports in one answer: as many as fit a datagram with their addresses.
-const SRV_MAX: usize = 8;
+/// Hosts and ports in one answer: as many as fit a datagram with their addresses. Of each site that
+/// is named there is one, as far as that goes ([`represent`]).
+pub const SRV_MAX: usize = 8;
 const TCP_MAX: usize = 65_535;
 
 /// How a question came, and so how much of an answer it takes.
@@ -228,8 +229,8 @@ impl Reply<'_> {
     /// Hosts and ports by rank, and behind them the addresses of hosts that have no other name.
     fn hosts(&mut self, zone: &Zone, ttl: u32, endpoints: &[Endpoint]) {
         let mut name = Vec::new();
-        let endpoints = &endpoints[..endpoints.len().min(SRV_MAX)];
-        for Endpoint { rank, address: Address { host, port, .. }, .. } in endpoints {
+        let endpoints = represent(endpoints, SRV_MAX);
+        for Endpoint { rank, address: Address { host, port, .. }, .. } in &endpoints {
             match host {
                 Host::Ip(ip) => zone.host(*ip, &mut name),
                 Host::Name(text) => {

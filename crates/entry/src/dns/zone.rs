@@ -8,6 +8,7 @@
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use isobar_core::entry::Host;
 use isobar_core::id::ServiceId;
 
 use crate::guide::Guide;
@@ -148,6 +149,14 @@ pub fn wire(text: &str) -> Box<[u8]> {
     }
     wire.push(0);
     wire.into()
+}
+
+/// What an SRV record of that zone calls a host, with a dot at its end.
+pub fn target(host: &Host, zone: &str) -> String {
+    match host {
+        Host::Ip(ip) => format!("{}.{zone}.", label(*ip)),
+        Host::Name(name) => format!("{}.", name.trim_end_matches('.')),
+    }
 }
 
 /// `v4-203-0-113-10`, `v6-2001-db8-0-0-0-0-0-1`.

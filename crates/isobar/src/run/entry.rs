@@ -7,12 +7,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use isobar_admin::SiteHealth;
 use isobar_admin::view::dns::{Question, Record, Records, Site, Told};
-use isobar_core::entry::{Form, Host, Judged, PassedOver, Prefix};
+use isobar_core::entry::{Form, Judged, PassedOver, Prefix};
 use isobar_core::id::{ServiceId, SiteId};
 use isobar_core::outlook::Outlook;
 use isobar_core::policy::Ranking;
 use isobar_core::report::DnsReport;
-use isobar_entry::dns::{Server, StartError, label};
+use isobar_entry::dns::{Server, StartError, target};
 use isobar_entry::explain::{self, Explained};
 use isobar_entry::geo::{Geo, GeoError};
 use isobar_entry::records::{self, Wanted};
@@ -161,10 +161,7 @@ impl Door {
         let ttl_seconds = told.ttl.as_secs().max(1);
         let record = |endpoint: &isobar_core::entry::Endpoint| {
             let port = endpoint.address.port;
-            let host = match &endpoint.address.host {
-                Host::Ip(ip) => format!("{}.{zone}.", label(*ip)),
-                Host::Name(host) => format!("{host}."),
-            };
+            let host = target(&endpoint.address.host, zone);
             let ip = endpoint.address.ip().map(|ip| ip.to_string()).unwrap_or_default();
             let is_srv = kind == "SRV";
             let data = if is_srv { format!("{} 1 {port} {host}", endpoint.rank) } else { ip };

@@ -1,6 +1,10 @@
 //! What is answered for which type, name and moment.
 
+use isobar_core::entry::{Form, Host, Prefix};
+use isobar_core::id::ServiceId;
+
 use super::*;
+use crate::explain::explain;
 
 #[test]
 fn every_type_has_its_answer() {
@@ -65,6 +69,41 @@ fn srv_leads_to_ports_and_hosts_that_have_their_addresses() {
     let RData::SRV(first) = &told.answers[0].data else { panic!("{told}") };
     assert_eq!((first.port, first.target.to_ascii()), (8883, "v4-192-0-2-1.m.example.".into()));
     assert_eq!(told.answers.len(), 1);
+}
+
+#[test]
+fn of_a_large_site_srv_leaves_room_for_the_others_and_who_asks_is_shown_the_same() {
+    let mut desk = Desk::new();
+    desk.says(0, 0, |entrance| {
+        entrance.addresses = (1..=20).map(|n| format!("192.0.2.{}:1883", 100 + n)).collect();
+    });
+    let from: IpAddr = PEER.parse().unwrap();
+    let rank = |record: &Record| match &record.data {
+        RData::SRV(srv) => (srv.priority, srv.target.to_ascii()),
+        other => panic!("{other}"),
+    };
+    let told = desk.ask("_mqtt._tcp.m.example", kind::SRV);
+    let named: Vec<(u16, String)> = told.answers.iter().map(rank).collect();
+    let of = |rank| named.iter().filter(|(of, _)| *of == rank).count();
+    assert_eq!([of(0), of(1), of(2)], [6, 1, 1], "{named:?}");
+
+    let shown =
+        explain(&desk.guide, None, (ServiceId(0), Form::Plain), Prefix::host(from), desk.draws);
+    let shown: Vec<(u16, String)> = shown
+        .endpoints
+        .iter()
+        .map(|endpoint| (endpoint.rank, target(&endpoint.address.host, "m.example")))
+        .collect();
+    assert_eq!(shown, named, "of the same draw");
+}
+
+#[test]
+fn a_target_ends_with_one_dot() {
+    let name = |text: &str| target(&Host::Name(text.into()), "m.example");
+    assert_eq!(name("fra.example.com"), "fra.example.com.");
+    assert_eq!(name("fra.example.com."), "fra.example.com.");
+    let ip = Host::Ip("192.0.2.1".parse().unwrap());
+    assert_eq!(target(&ip, "m.example"), "v4-192-0-2-1.m.example.");
 }
 
 #[test]
