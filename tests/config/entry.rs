@@ -58,7 +58,7 @@ fn a_server_needs_an_address_a_zone_and_name_servers() {
 
 #[test]
 fn all_of_it_is_taken() {
-    let settings = entry(
+    let loaded = good(&with(
         "[entry]\nnetworks = [{ site = \"fra\", nets = [\"198.51.100.0/24\", \"2001:db8::/32\"] },\n\
          { location = [1.35, 103.82], nets = [\"10.0.0.0/8\"] }]\n\
          places = [{ site = \"nyc\", location = [40.71, -74.01] }]\n\
@@ -69,7 +69,10 @@ fn all_of_it_is_taken() {
          { name = \"m.example\", service = \"mqtt\" }]\n\
          limit = { per_prefix_per_second = 0 }\n\
          [entry.provision]\nbind = \"127.0.0.1:8443\"\nmqtt = true\nrate = 10",
-    );
+    ));
+    let told = messages(&loaded);
+    assert!(told.len() == 2 && told[0].starts_with("networks has no effect"), "{told:?}");
+    let settings = loaded.settings.entry;
     let policy = &settings.policy;
     assert_eq!((policy.ranking, policy.all_down), (Ranking::Failover, AllDown::ServFail));
     assert_eq!((policy.ttl, policy.order.len()), (Duration::from_secs(60), 2));
@@ -93,7 +96,8 @@ fn all_of_it_is_taken() {
 #[test]
 fn this_sites_place_is_location_also_in_a_file_that_all_nodes_share() {
     let file = |top: &str| {
-        let places = "[entry]\nplaces = [{ site = \"local\", location = [1.0, 2.0] }]";
+        let places = "[entry]\nplaces = [{ site = \"local\", location = [1.0, 2.0] }]\n\
+                      [entry.provision]\nbind = \"127.0.0.1:8443\"";
         with(places).replacen("maxconn", &format!("{top}maxconn"), 1)
     };
     let loaded = good(&file(""));
@@ -108,9 +112,44 @@ fn this_sites_place_is_location_also_in_a_file_that_all_nodes_share() {
 
 #[test]
 fn rules_hold_without_a_server() {
-    let settings = entry("[entry.dns]\npolicy = \"headroom\"\nttl = \"10s\"");
+    let rules = "[entry.dns]\npolicy = \"headroom\"\nttl = \"10s\"";
+    let settings = entry(&format!("{rules}\n[entry.provision]\nbind = \"127.0.0.1:8443\""));
     assert_eq!(settings.policy.ranking, Ranking::Headroom);
     assert_eq!((settings.policy.ttl, settings.dns), (Duration::from_secs(10), None));
+}
+
+/// No errors: who prepares a file may write down today what takes effect tomorrow.
+#[test]
+fn what_has_no_effect_is_remarked_on_where_it_stands() {
+    let zone = "[entry.dns]\nzone = \"m.example\"\n";
+    let ask = "[entry.provision]\nbind = \"127.0.0.1:8443\"\n";
+    let place = "places = [{ site = \"nyc\", location = [40.7, -74.0] }]\n";
+    for (lines, line, scope, words) in [
+        (format!("[entry]\n{place}"), 0, "[entry]", "nobody who tells clients where to go"),
+        ("[entry.dns]\nttl = \"10s\"\n".into(), 0, "[entry]", "nobody who tells clients"),
+        (
+            format!("[entry]\n{place}{zone}policy = \"headroom\""),
+            1,
+            "[entry]",
+            "places has no effect",
+        ),
+        (format!("{zone}policy = \"headroom\"\norder = [\"nyc\"]"), 3, "[entry.dns]", "order has"),
+        (format!("{zone}limit = {{ per_prefix_per_second = 9 }}"), 2, "[entry.dns]", "limit has"),
+        ("[resolver]\nservers = [\"192.0.2.53\"]".into(), 0, "[resolver]", "by address"),
+    ] {
+        let loaded = good(&with(&lines));
+        let [warning] = loaded.warnings.as_slice() else {
+            panic!("{lines}: {:#?}", loaded.warnings)
+        };
+        assert_eq!((warning.line, &*warning.scope), (Some(FIRST + line), scope), "{warning:#?}");
+        assert!(warning.message.contains(words) && !warning.help.is_empty(), "{warning:#?}");
+    }
+    let mqtt = format!("{ask}mqtt = true");
+    assert_eq!(messages(&good(&with(&mqtt))), Vec::<&str>::new());
+    let loaded =
+        good(&with(&mqtt).replacen("name = \"mqtt\"", "name = \"mqtt\"\nmode = \"tcp\"", 1));
+    let [told] = &messages(&loaded)[..] else { panic!("{:#?}", loaded.warnings) };
+    assert!(told.starts_with("mqtt has no effect: no service is in mode mqtt"), "{told}");
 }
 
 #[test]

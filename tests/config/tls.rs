@@ -66,7 +66,8 @@ fn a_table_becomes_what_it_says() {
 fn an_end_that_is_near_is_a_warning_and_one_that_is_past_an_error() {
     let folder = tempfile::tempdir().unwrap();
     certificate(folder.path(), 20);
-    let loaded = parse(folder.path(), &with_tls("")).unwrap();
+    let shown = "[entry.provision]\nbind = \"127.0.0.1:8443\"\ntls = \"edge\"\n";
+    let loaded = parse(folder.path(), &with_tls(shown)).unwrap();
     let [warning] = loaded.warnings.as_slice() else { panic!("{:#?}", loaded.warnings) };
     assert!(warning.message.starts_with("cert: ends on"), "{warning}");
     assert_eq!((warning.line, warning.scope.as_str()), (Some(TABLE + 1), "[tls.edge]"));
@@ -74,6 +75,17 @@ fn an_end_that_is_near_is_a_warning_and_one_that_is_past_an_error() {
     let findings = refused("ended", parse(folder.path(), &with_tls("")));
     assert!(findings[0].message.contains("is over since"), "{findings:#?}");
     assert_eq!(findings[0].line, Some(TABLE + 1));
+}
+
+#[test]
+fn a_certificate_that_nobody_shows_is_remarked_on() {
+    let folder = tempfile::tempdir().unwrap();
+    certificate(folder.path(), 100);
+    let loaded = parse(folder.path(), &with_tls("")).unwrap();
+    let [warning] = loaded.warnings.as_slice() else { panic!("{:#?}", loaded.warnings) };
+    assert_eq!((warning.line, warning.scope.as_str()), (Some(TABLE), "[tls.edge]"));
+    assert!(warning.message.contains("nobody shows this certificate"), "{warning}");
+    assert!(warning.help.contains("tls = \"edge\""), "{warning}");
 }
 
 #[test]

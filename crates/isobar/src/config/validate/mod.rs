@@ -10,6 +10,7 @@ mod broker;
 mod check;
 mod effect;
 mod entry;
+mod idle;
 mod listen;
 mod mesh;
 mod node;
@@ -92,6 +93,8 @@ pub(super) fn settings(
     for service in services.iter_mut().filter(|service| service.policy.mode == Mode::Mqtt) {
         service.reception.provision = answers;
     }
+    let made = idle::Made { services: &services, entry: &entry, mesh: mesh.as_ref() };
+    idle::warn(&mut v, file, &made);
     pool.refuse_loops(&mut v.report, &binds);
     if typed.is_empty() {
         let help = "add [[service]] with bind = [\"0.0.0.0:1883\"], and in it [[service.broker]] \
