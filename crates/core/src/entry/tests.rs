@@ -209,6 +209,23 @@ fn an_answer_for_dns_is_two_nodes_of_one_site_and_either_is_first() {
     assert_eq!(v6[0].address.ip().unwrap().to_string(), "2001:db8:ffff::1");
 }
 
+/// Which of a site's nodes are named is drawn, so that each is first as often; which site, is not.
+#[test]
+fn of_a_larger_site_two_nodes_are_drawn_and_the_site_stays() {
+    let mut town = Town::of(3, policy(Ranking::Nearest));
+    let five = (1..=5).map(|n| format!("192.0.2.{n}:1883")).collect();
+    town.says("fra", |entrance| entrance.addresses = five);
+    let mut first = [0; 5];
+    for _ in 0..1_000 {
+        let endpoints = town.asks(ANYONE, Form::V4).endpoints.unwrap();
+        assert_eq!(endpoints.len(), 2);
+        assert!(endpoints.iter().all(|e| town.name(e.site) == "fra"));
+        let ip = endpoints[0].address.ip().unwrap().to_string();
+        first[ip.rsplit('.').next().unwrap().parse::<usize>().unwrap() - 1] += 1;
+    }
+    assert!(first.iter().all(|n| (150..250).contains(n)), "{first:?}");
+}
+
 #[test]
 fn provisioning_names_every_port_of_every_site_up_to_a_limit() {
     let mut town = Town::of(7, policy(Ranking::Nearest));
