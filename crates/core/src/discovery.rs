@@ -51,7 +51,7 @@ pub struct Discovery {
     asks: BTreeMap<AskId, (Question, Time)>,
     last_ask: u64,
     /// What was said last, by service and by join.
-    members: Vec<Vec<Found>>,
+    members: Vec<(Vec<Found>, Vec<Found>)>,
     joins: Vec<Vec<SocketAddr>>,
     outputs: VecDeque<Output>,
     rng: Rng,
@@ -64,7 +64,7 @@ impl Discovery {
             watches: BTreeMap::new(),
             asks: BTreeMap::new(),
             last_ask: 0,
-            members: plan.services.iter().map(|_| Vec::new()).collect(),
+            members: plan.services.iter().map(|_| Default::default()).collect(),
             joins: plan.joins.iter().map(|_| Vec::new()).collect(),
             outputs: VecDeque::new(),
             rng: Rng::new(plan.seed),
@@ -213,11 +213,11 @@ impl Discovery {
     /// Says what is other than before.
     fn say(&mut self) {
         for s in 0..self.plan.services.len() {
-            let members = self.members_of(s);
-            if members != self.members[s] {
-                self.members[s].clone_from(&members);
-                let service = ServiceId(s as u16);
-                self.outputs.push_back(Output::Members { service, members });
+            let found = self.members_of(s);
+            if found != self.members[s] {
+                self.members[s].clone_from(&found);
+                let (service, (members, again)) = (ServiceId(s as u16), found);
+                self.outputs.push_back(Output::Members { service, members, again });
             }
         }
         for join in 0..self.plan.joins.len() {
@@ -230,20 +230,26 @@ impl Discovery {
         }
     }
 
-    /// A service's brokers, each once: the entry that comes first decides what it is.
-    fn members_of(&self, service: usize) -> Vec<Found> {
-        let (mut members, mut seen) = (Vec::new(), BTreeSet::new());
+    /// A service's brokers, each once: the entry that comes first decides what it is. Beside them,
+    /// what others would have it be.
+    fn members_of(&self, service: usize) -> (Vec<Found>, Vec<Found>) {
+        let (mut members, mut again, mut seen) = (Vec::new(), Vec::new(), BTreeSet::new());
         for (entry, typed) in self.plan.services[service].iter().enumerate() {
             for (addr, weight) in self.addresses(&typed.at) {
                 let is_own = typed.at.question().is_some() && self.plan.is_own(addr);
-                if is_own || members.len() >= TARGETS_MAX || !seen.insert(addr) {
+                let found = Found { addr, entry, weight: weight.unwrap_or(typed.weight) };
+                if is_own {
                     continue;
+                } else if seen.contains(&addr) {
+                    again.push(found);
+                } else if members.len() < TARGETS_MAX {
+                    seen.insert(addr);
+                    members.push(found);
                 }
-                let weight = weight.unwrap_or(typed.weight);
-                members.push(Found { addr, entry, weight });
             }
         }
-        members
+        again.truncate(TARGETS_MAX);
+        (members, again)
     }
 
     /// What a target stands for, ordered; with weights, where the records have them.

@@ -5,6 +5,7 @@
 
 mod amiss;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -28,7 +29,7 @@ use crate::resolver::Resolver;
 use crate::service::Service;
 use crate::settings::{BrokerSettings, JoinAddress, NamedBrokers, NodeSettings};
 
-use amiss::{Amiss, Difference};
+use amiss::Amiss;
 
 /// A node's names.
 #[derive(Debug)]
@@ -59,8 +60,11 @@ pub struct Finder {
     seed: u64,
     workers: usize,
     /// By service of the pool: its brokers, as they were found last, and what is amiss with them.
-    found: Vec<(Vec<Found>, Amiss)>,
+    found: Vec<(Twofold, Amiss)>,
 }
+
+/// Brokers of a service, and what other entries of it lead to once more.
+type Twofold = (Vec<Found>, Vec<Found>);
 
 impl Names {
     /// Every configured name, and how it stands.
@@ -159,7 +163,9 @@ impl Finder {
                         let resolver = self.resolver.clone();
                         asking.spawn(async move { (ask, resolver.ask(&question).await) });
                     }
-                    Output::Members { service, members } => self.members(service, members),
+                    Output::Members { service, members, again } => {
+                        self.members(service, (members, again));
+                    }
                     Output::Join { join, addrs } => self.joins.found(join, addrs),
                     Output::Notice(notice) => self.tell(notice),
                 }
@@ -180,7 +186,7 @@ impl Finder {
     }
 
     /// A service has these brokers from now on.
-    fn members(&mut self, id: ServiceId, found: Vec<Found>) {
+    fn members(&mut self, id: ServiceId, found: Twofold) {
         let Some(service) = self.services.get(id.index()).cloned() else { return };
         let (likes, seed, workers) = (&self.likes[id.index()], self.seed, self.workers);
         let known = |admission: Admission, settings: &BrokerSettings| {
@@ -190,7 +196,7 @@ impl Finder {
             service.broker(admission.broker)
         };
         let admit = |policy| service.pools.admit(policy);
-        let (members, amiss) = take_in(&found, likes, admit, known);
+        let (members, amiss) = take_in((&found.0, &found.1), likes, admit, known);
         let (left_out, differing) = (amiss.left_out.len() as u32, amiss.differing.len() as u32);
         service.counters.left_out.store(left_out, Ordering::Relaxed);
         service.counters.differing.store(differing, Ordering::Relaxed);
@@ -243,15 +249,16 @@ impl Finder {
     }
 }
 
-/// Finds brokers their places: who is a member, and what is amiss with the others.
+/// Finds brokers their places: who is a member, and what is amiss with the others. Whom other
+/// entries lead to once more is compared, and has its place already.
 fn take_in(
-    found: &[Found],
+    (found, again): (&[Found], &[Found]),
     likes: &[Like],
     mut admit: impl FnMut(BrokerPolicy) -> Option<Admission>,
     known: impl Fn(Admission, &BrokerSettings) -> Arc<Broker>,
 ) -> (Vec<Member>, Amiss) {
     let mut members = Vec::with_capacity(found.len());
-    let mut amiss = Amiss::default();
+    let (mut amiss, mut places) = (Amiss::default(), BTreeMap::new());
     for found in found {
         let settings = likes[found.entry].at(found.addr);
         let Some(admission) = admit(settings.policy.clone()) else {
@@ -259,12 +266,14 @@ fn take_in(
             continue;
         };
         let known = known(admission, &settings);
-        let keys = known.settings.differences(&settings);
-        if !keys.is_empty() {
-            let (broker, known) = (settings.policy.name, known.name.clone());
-            amiss.differing.insert(found.addr, Difference { broker, known, keys });
-        }
+        amiss.compare(&known, settings);
+        places.insert(found.addr, known);
         members.push(Member { broker: admission.broker, weight: found.weight });
+    }
+    for found in again {
+        if let Some(known) = places.get(&found.addr) {
+            amiss.compare(known, likes[found.entry].at(found.addr));
+        }
     }
     (members, amiss)
 }

@@ -234,6 +234,9 @@ pub enum Output {
         service: ServiceId,
         /// All of them, at most [`TARGETS_MAX`](super::TARGETS_MAX).
         members: Vec<Found>,
+        /// What other entries of it lead to that one of these stands for already: at most as many
+        /// again.
+        again: Vec<Found>,
     },
     /// A node to join is at one of these addresses from now on.
     Join {

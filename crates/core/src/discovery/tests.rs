@@ -83,7 +83,7 @@ impl Book {
                     assert_eq!(until, self.now + ASK_WITHIN);
                     self.asked.push((ask, question));
                 }
-                Output::Members { service, members } if service == S => {
+                Output::Members { service, members, .. } if service == S => {
                     let short = |found: &Found| {
                         let IpAddr::V4(ip) = found.addr.ip() else { panic!("{found:?}") };
                         let [_, _, high, low] = ip.octets();
@@ -417,6 +417,31 @@ fn a_host_with_both_families_is_one_host() {
         let members = members.expect("it has an address");
         assert_eq!(members.iter().map(|found| found.addr.ip()).collect::<Vec<_>>(), [wanted]);
     }
+}
+
+#[test]
+fn what_two_entries_lead_to_is_said_of_both() {
+    let entry = |name| Entry { at: named(name), weight: 1 };
+    let services = vec![vec![entry("a.lan"), entry("b.lan")]];
+    let mut core = Discovery::new(Plan { services, ..Plan::default() }, Time::ZERO);
+    let asked = core::iter::from_fn(|| core.poll_output()).collect::<Vec<_>>();
+    let mut said = Vec::new();
+    for output in asked {
+        let Output::Ask { ask, question, .. } = output else { panic!("{output:?}") };
+        let list: &[u16] = if question.name() == "a.lan" { &[1, 2] } else { &[2, 3] };
+        core.answered(Time::ZERO, ask, ips(list));
+        said.extend(core::iter::from_fn(|| core.poll_output()));
+    }
+    let last = said.into_iter().rev().find_map(|output| match output {
+        Output::Members { members, again, .. } => Some((members, again)),
+        _ => None,
+    });
+    let (members, again) = last.expect("there are some");
+    let short = |found: &[Found]| -> Vec<(usize, IpAddr)> {
+        found.iter().map(|found| (found.entry, found.addr.ip())).collect()
+    };
+    assert_eq!(short(&members), [(0, ip(1)), (0, ip(2)), (1, ip(3))]);
+    assert_eq!(short(&again), [(1, ip(2))]);
 }
 
 #[test]

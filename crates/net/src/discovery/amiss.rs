@@ -11,7 +11,9 @@ use std::sync::Arc;
 use isobar_core::pool::PLACES_MAX;
 use isobar_core::report::EventKind;
 
+use crate::dial::Broker;
 use crate::journal::{self, Journal};
+use crate::settings::BrokerSettings;
 
 /// One service's.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -36,6 +38,16 @@ pub(super) struct Difference {
 impl Amiss {
     pub(super) fn is_none(&self) -> bool {
         self.left_out.is_empty() && self.differing.is_empty()
+    }
+
+    /// Keeps in mind where a broker is not as an entry wants it.
+    pub(super) fn compare(&mut self, known: &Broker, wanted: BrokerSettings) {
+        let keys = known.settings.differences(&wanted);
+        if !keys.is_empty() {
+            let (broker, known) = (wanted.policy.name, known.name.clone());
+            let difference = Difference { broker, known, keys };
+            self.differing.entry(wanted.addr).or_insert(difference);
+        }
     }
 
     /// Says what is other than before. Of many brokers the log has each; the journal, which forgets,

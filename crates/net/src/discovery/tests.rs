@@ -6,6 +6,7 @@ use isobar_core::discovery::Families;
 use isobar_core::policy::{Balance, Mode, OnMarkedDown, ServicePolicy, SpillPolicy};
 use isobar_core::pool::{PLACES_MAX, Pool, REUSED_AFTER};
 
+use super::amiss::Difference;
 use super::*;
 use crate::brokers::Brokers;
 use crate::settings::ProxyVersion;
@@ -73,6 +74,16 @@ impl Bench {
     }
 
     fn finds(&mut self, like: NamedBrokers, addrs: impl Iterator<Item = usize>) -> (usize, Amiss) {
+        self.finds_again(like.clone(), addrs, (like, &[]))
+    }
+
+    /// The same, and by another entry of the same service those.
+    fn finds_again(
+        &mut self,
+        like: NamedBrokers,
+        addrs: impl Iterator<Item = usize>,
+        (other, again): (NamedBrokers, &[Found]),
+    ) -> (usize, Amiss) {
         let found: Vec<Found> = addrs.map(|n| Found { addr: at(n), entry: 0, weight: 1 }).collect();
         let (brokers, now) = (&self.brokers, self.now);
         let known = |admission: Admission, settings: &BrokerSettings| {
@@ -82,7 +93,8 @@ impl Bench {
             brokers.at(admission.broker)
         };
         let admit = |policy| self.pool.admit_broker(now, policy);
-        let (members, amiss) = take_in(&found, &[Like::Named(like)], admit, known);
+        let (members, amiss) =
+            take_in((&found, again), &[Like::Named(like), Like::Named(other)], admit, known);
         self.pool.handle_members(now, S, &members);
         (members.len(), amiss)
     }
@@ -125,4 +137,18 @@ fn a_broker_that_another_entry_has_named_otherwise_says_in_which_keys() {
     let keys = |like: &NamedBrokers| named("old").broker(at(1)).differences(&like.broker(at(1)));
     assert_eq!(keys(&credentials), ["check"]);
     assert!(keys(&named("lan")).is_empty(), "a name is no difference");
+}
+
+#[test]
+fn two_entries_of_one_service_that_lead_to_one_broker_are_compared_too() {
+    let mut bench = Bench::new();
+    let other = NamedBrokers { send_proxy: Some(ProxyVersion::V1), ..named("lan") };
+    let again = [Found { addr: at(1), entry: 1, weight: 1 }];
+    for _ in 0..2 {
+        let (members, amiss) = bench.finds_again(named("old"), 0..2, (other.clone(), &again));
+        assert_eq!((members, amiss.left_out.len()), (2, 0));
+        let Difference { broker, known, keys } = &amiss.differing[&at(1)];
+        assert_eq!((&**broker, &**known), (&*format!("lan@{}", at(1)), &*format!("old@{}", at(1))));
+        assert_eq!(*keys, ["send_proxy"]);
+    }
 }
