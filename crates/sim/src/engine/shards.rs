@@ -25,7 +25,7 @@ use self::gate::Gate;
 use super::wheel::{Key, Wheel};
 
 /// Events that are looked at ahead, together: about as many as a core can wait for at once.
-const SOON: usize = 8;
+const SOON: usize = 32;
 
 /// A part of a world.
 pub trait Shard: Send {
