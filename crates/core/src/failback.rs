@@ -6,10 +6,10 @@
 //! and not all through one door. Each must find room when it is back, so no more are called than
 //! home has beside a little to spare, those counted who are on their way.
 //!
-//! Whom one of home's own brokers has turned away will be turned away again while nothing changes, though
-//! home seems to have room: such a broker is fuller than anybody here knows, or does not like that client.
-//! It is called after a minute, and whoever comes back then makes the next wait twice as long, up to
-//! an hour; else a client would go back and forth for ever.
+//! Whom one of home's own brokers has turned away will be turned away again while nothing changes,
+//! though home seems to have room: such a broker is fuller than anybody here knows, or does not like
+//! that client. It is called after a minute. Where a broker turns somebody away after such a call, the
+//! next are called after twice as long, up to an hour; else a client would go back and forth for ever.
 
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use core::time::Duration;
@@ -37,18 +37,19 @@ const SPARE: u32 = 20;
 pub(crate) struct Failback {
     rate: u32,
     bucket: Bucket,
-    /// By the serial of their passage.
-    away: BTreeMap<u64, FlowId>,
+    /// By the serial of their passage; whom a broker of home has turned away, with until when it
+    /// stays.
+    away: BTreeMap<u64, (FlowId, Option<Time>)>,
     uncalled: BTreeSet<u64>,
     /// Who was called, and when. Bounded by the rate, a minute's worth.
     called: VecDeque<(Time, u64)>,
     /// When those were called who may be on their way.
     coming: VecDeque<Time>,
-    /// Those whom a broker of home has turned away, and until when they stay.
+    /// Those of them who stay for now, by when that is over.
     turned_away: BTreeSet<(Time, u64)>,
     wait: Duration,
     last_turned_away: Time,
-    /// One of them was called since.
+    /// One whom a broker had turned away was called since then.
     retried: bool,
     well_since: Option<Time>,
 }
@@ -75,8 +76,8 @@ impl Failback {
         if self.rate == 0 {
             return;
         }
-        self.away.insert(serial, flow);
         if !turned_away {
+            self.away.insert(serial, (flow, None));
             self.uncalled.insert(serial);
             return;
         }
@@ -86,12 +87,16 @@ impl Failback {
             self.wait = (self.wait * 2).min(TURNED_AWAY_LAST);
         }
         (self.retried, self.last_turned_away) = (false, now);
-        self.turned_away.insert((now + self.wait, serial));
+        let until = now + self.wait;
+        self.away.insert(serial, (flow, Some(until)));
+        self.turned_away.insert((until, serial));
     }
 
     /// Its flow has ended.
     pub(crate) fn ended(&mut self, serial: u64) {
-        self.away.remove(&serial);
+        if let Some((_, Some(until))) = self.away.remove(&serial) {
+            self.turned_away.remove(&(until, serial));
+        }
         self.uncalled.remove(&serial);
     }
 
@@ -115,10 +120,7 @@ impl Failback {
             && until <= now
         {
             self.turned_away.pop_first();
-            if self.away.contains_key(&serial) {
-                self.uncalled.insert(serial);
-                self.retried = true;
-            }
+            self.uncalled.insert(serial);
         }
         match room > capacity / SPARE {
             true => self.well_since = self.well_since.or(Some(now)),
@@ -136,7 +138,9 @@ impl Failback {
         let serial = self.uncalled.pop_first()?;
         self.called.push_back((now, serial));
         self.coming.push_back(now);
-        self.away.get(&serial).copied()
+        let (flow, stayed) = *self.away.get(&serial)?;
+        self.retried |= stayed.is_some();
+        Some(flow)
     }
 
     /// When time alone lets another one come.
@@ -262,6 +266,31 @@ mod tests {
         now += 5 * 3_600_000;
         failback.went(21, FlowId(21), true, at(now));
         assert_eq!(run(&mut failback, 90, now, now + 61_000), [(now + 60_000, FlowId(21))]);
+    }
+
+    /// Clients come and are turned away for an hour in which home is never well: nobody was called,
+    /// and nothing says that who is called then will be turned away again.
+    #[test]
+    fn who_is_turned_away_while_nobody_is_called_makes_nobody_wait_longer() {
+        let mut failback = Failback::new(10, at(0));
+        for minute in 0..60 {
+            failback.went(minute, FlowId(minute), true, at(minute * 60_000));
+            assert_eq!(run(&mut failback, 0, minute * 60_000, minute * 60_000 + 59_999), []);
+        }
+        assert_eq!(failback.wait, TURNED_AWAY_FIRST);
+        let called = run(&mut failback, 90, 3_600_000, 3_650_000);
+        assert_eq!(called.len(), 60);
+    }
+
+    #[test]
+    fn who_has_ended_leaves_nothing_behind() {
+        let mut failback = Failback::new(10, at(0));
+        for n in 0..1_000 {
+            failback.went(n, FlowId(n), true, at(n));
+            failback.ended(n);
+        }
+        assert!(failback.is_idle());
+        assert_eq!(failback.turned_away.len(), 0);
     }
 
     #[test]

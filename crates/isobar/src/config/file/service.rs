@@ -234,8 +234,8 @@ pub struct Spill {
     pub accept_per_second: Option<Placed<i64>>,
 
     /// Carried flows brought home per second, once there is room again; 0 leaves them where they
-    /// are until they end. Whom a broker here turns away is called after a minute, and each time
-    /// after twice as long, up to an hour.
+    /// are until they end. Whom a broker here turned away is called after a minute; where one still
+    /// turns clients away then, after twice as long each time, up to an hour.
     #[schemars(extend("default" = bounds::SPILL_FAILBACK.default_text(),
         "x-limits" = bounds::SPILL_FAILBACK.limits_text()))]
     pub failback_per_second: Option<Placed<i64>>,
