@@ -25,7 +25,7 @@ pub const GONE_AFTER: Duration = Duration::from_secs(3);
 /// As many places are found lost as were missing all the time for this long: longer than two
 /// words in a row take to come, of which one may be lost itself.
 const LOST_AFTER: Duration = Duration::from_millis(2_500);
-/// The last few are found lost when nobody's places have changed for this long.
+/// The last few are found lost when nobody's places and flows have changed for this long.
 const QUIET_FOR: Duration = Duration::from_secs(5);
 /// Places are found held twice when that has been so for this long. To give some up that were not
 /// is no harm: they are lost then.
@@ -254,7 +254,7 @@ impl Share {
             self.over_since = None;
         }
         // Fewer than one for each cannot be divided: who has least takes them.
-        let (is_quiet, has_least) = (self.is_quiet(now), self.has_least(flows));
+        let (is_quiet, has_least) = (self.is_quiet(flows, now), self.has_least(flows));
         if held == max || held < max && max - held < nodes && !has_least {
             self.lost = None;
             return;
@@ -296,10 +296,12 @@ impl Share {
         self.own = self.own.min(part);
     }
 
-    /// Nobody has given or taken a place for so long that none can be on its way.
-    fn is_quiet(&mut self, now: Time) -> bool {
-        let held = self.others.iter().fold(u64::from(self.own), |all, other| {
-            all.wrapping_mul(0x0001_0000_0000_01b3) ^ u64::from(other.share)
+    /// Nobody has given or taken a place, and no flow has come or gone, for so long that nothing can be
+    /// on its way and all know the same.
+    fn is_quiet(&mut self, flows: u32, now: Time) -> bool {
+        let of = |share: u32, flows: u32| u64::from(share) << 32 | u64::from(flows);
+        let held = self.others.iter().fold(of(self.own, flows), |all, other| {
+            all.wrapping_mul(0x0001_0000_0000_01b3) ^ of(other.share, other.flows)
         });
         if self.quiet.1 != held {
             self.quiet = (now, held);
@@ -307,8 +309,8 @@ impl Share {
         now >= self.quiet.0 + QUIET_FOR
     }
 
-    /// Nobody has as few places as we, or as few flows on as many: seen alike by all, once their words
-    /// have come. Where two are alike, nobody does.
+    /// Nobody has as few places as we, or as few flows on as many: seen alike by all, once all is quiet.
+    /// Where two are alike, nobody does.
     fn has_least(&self, flows: u32) -> bool {
         let mine = (self.own, flows);
         self.others.iter().all(|other| mine < (other.share, other.flows))

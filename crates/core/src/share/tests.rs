@@ -179,6 +179,23 @@ fn a_message_that_was_lost_costs_places_for_a_moment_only() {
     assert_eq!((a.limit(), b.limit()), (Some(60), Some(40)));
 }
 
+/// Each would see the other's older, larger count, and hold itself for the one with the least.
+#[test]
+fn nobody_takes_the_last_place_while_flows_come_and_go() {
+    let (mut share_a, mut share_b) = (Share::alone(Some(21)), Share::alone(Some(21)));
+    share_a.hear(BROKER, &[says(B, 1, 100, 10)], 100, at(0));
+    share_b.hear(BROKER, &[says(A, 1, 100, 10)], 100, at(0));
+    for share in [&mut share_a, &mut share_b] {
+        share.own = 10;
+    }
+    for step in 1..40 {
+        let (flows, now) = (100 - step, at(200 * u64::from(step)));
+        share_a.hear(BROKER, &[says(B, u64::from(step) + 1, flows + 1, 10)], flows, now);
+        share_b.hear(BROKER, &[says(A, u64::from(step) + 1, flows + 1, 10)], flows, now);
+    }
+    assert_eq!((share_a.limit(), share_b.limit()), (Some(10), Some(10)));
+}
+
 #[test]
 fn the_last_place_that_nobody_has_goes_to_whoever_has_least() {
     let run = |max, (mine, own), (theirs, share)| {
