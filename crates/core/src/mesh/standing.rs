@@ -28,6 +28,9 @@ pub(super) const SIBLING_SILENT: Duration = Duration::from_millis(600);
 pub(super) const UNVOUCHED: Duration = Duration::from_secs(3);
 /// Ears of a sibling that it does not tell of any longer.
 const EAR_HOLDS: Duration = Duration::from_secs(2);
+/// For so long a site that is known by name alone may be the witness whom there is to ask: then it
+/// would have spoken.
+const NAMED: Duration = Duration::from_secs(60);
 /// A link that hears within this time tells the truth about its site's nodes.
 const FRESH: Duration = Duration::from_millis(400);
 
@@ -325,7 +328,8 @@ impl Mesh {
         if !doubted.is_empty() {
             return self.bury(now, site, &doubted, Reason::ToldBySibling);
         }
-        let alone = self.others(now).1 <= 1 && !self.is_another_named(site);
+        let named = quiet < NAMED && self.is_another_named(site);
+        let alone = self.others(now).1 <= 1 && !named;
         let reason = if alone { Reason::Unwitnessed } else { Reason::Witnessed };
         let gone = if alone {
             hearing.least.min(quiet) >= DEAD_UNWITNESSED

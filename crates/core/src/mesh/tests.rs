@@ -540,5 +540,8 @@ fn who_knows_of_a_third_site_does_not_judge_the_other_without_it() {
         let dead = standings(&node).contains(&Standing::Dead);
         assert_eq!(dead, third != Some("near"), "{third:?}");
         assert_eq!(*standings(&node).last().unwrap() == Standing::Suspect, !dead);
+        node.pass(ms(51_000));
+        let dead = standings(&node).contains(&Standing::Dead);
+        assert!(dead, "{third:?}: who has not spoken for a minute is no witness");
     }
 }
