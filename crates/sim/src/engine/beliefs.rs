@@ -9,8 +9,8 @@
 //! A verdict is false that is passed on a site which has been well all the time for [`FAIR`]: what
 //! a node has not heard lately it cannot know, a cut that ends just before the verdict leaves that
 //! right by all that could be heard, and a process that has just started has to be found again. Nor is
-//! it false where there was nobody to ask: the node holds all others dead, and its site does not reach
-//! that one either. To avoid a site is false only where one's own site reaches it as well.
+//! it false where there was nobody to ask: the node has held all others dead before, and its site does
+//! not reach that one either. To avoid a site is false only where one's own site reaches it as well.
 //!
 //! Beliefs are known to the moment; truth changes by strikes, and else is looked at ten times a
 //! second.
@@ -137,7 +137,7 @@ impl Beliefs {
         turns: &[Turn],
     ) {
         self.see(truth, changed);
-        turns.iter().for_each(|turn| self.turned(turn, truth));
+        turns.iter().for_each(|turn| self.turned(turn, truth, turns));
         self.close(truth);
         for (number, site) in truth.iter().enumerate() {
             self.weigh(number, site, now);
@@ -205,7 +205,7 @@ impl Beliefs {
         }
     }
 
-    fn turned(&mut self, turn: &Turn, truth: &[SiteTruth]) {
+    fn turned(&mut self, turn: &Turn, truth: &[SiteTruth], turns: &[Turn]) {
         let Turn { at, by, site, from, to, left } = *turn;
         for &index in &self.open {
             let detection = &mut self.detections[index];
@@ -233,7 +233,9 @@ impl Beliefs {
         let held = &truth[usize::from(by.site)].held[usize::from(by.node)];
         let is_dead = |(other, held): (usize, &Option<Standing>)| {
             let asked = other != usize::from(by.site) && other != usize::from(site);
-            !asked || *held == Some(Standing::Dead)
+            // Verdicts that are passed together do not bear each other out.
+            let before = |turn: &Turn| turn.by != by || usize::from(turn.site) != other;
+            !asked || *held == Some(Standing::Dead) && turns.iter().all(before)
         };
         let is_alone = !reaches && held.iter().enumerate().all(is_dead);
         let own = &mut self.past[usize::from(by.site)];

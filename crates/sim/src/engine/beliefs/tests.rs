@@ -29,16 +29,18 @@ fn truth(through: [bool; 2], second: Standing) -> Vec<SiteTruth> {
 #[test]
 fn a_verdict_is_false_where_somebody_could_have_been_asked() {
     let by = NodeAt { site: 0, node: 0 };
-    let false_dead = |through, second| {
+    let false_dead = |through, second, on: &[SiteNo]| {
         let truth = truth(through, second);
         let mut beliefs = Beliefs::new(&truth);
         beliefs.look(secs(10), secs(10), &truth, &[]);
         let (from, to) = (Some(Standing::Suspect), Standing::Dead);
-        let turn = Turn { at: secs(20), by, site: 2, from, to, left: false };
-        beliefs.look(secs(20), secs(10), &truth, &[turn]);
+        let turn = |&site| Turn { at: secs(20), by, site, from, to, left: false };
+        let turns: Vec<Turn> = on.iter().map(turn).collect();
+        beliefs.look(secs(20), secs(10), &truth, &turns);
         beliefs.scenes[0].false_dead
     };
-    assert_eq!(false_dead([false, false], Standing::Reachable), 1);
-    assert_eq!(false_dead([false, true], Standing::Dead), 1, "its own site reaches it");
-    assert_eq!(false_dead([false, false], Standing::Dead), 0);
+    assert_eq!(false_dead([false, false], Standing::Reachable, &[2]), 1);
+    assert_eq!(false_dead([false, true], Standing::Dead, &[2]), 1, "its own site reaches it");
+    assert_eq!(false_dead([false, false], Standing::Dead, &[2]), 0);
+    assert_eq!(false_dead([false, false], Standing::Dead, &[1, 2]), 2, "both at once");
 }

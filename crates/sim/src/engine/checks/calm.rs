@@ -142,8 +142,6 @@ pub(crate) struct Calm {
     healed: Duration,
     converged: bool,
     served: bool,
-    /// Everyone was, but for those who were called home.
-    but_for_called: bool,
     judged: [bool; 3],
     mark: Option<Mark>,
     homecoming: Homecoming,
@@ -170,7 +168,6 @@ impl Calm {
             healed: drill.clients.arrive,
             converged: false,
             served: false,
-            but_for_called: false,
             judged: [false; 3],
             mark: None,
             homecoming: Homecoming::default(),
@@ -202,7 +199,7 @@ impl Calm {
     fn heals(&mut self, now: Duration) {
         self.healed = self.healed.max(now);
         (self.converged, self.served, self.judged, self.mark) = (false, false, [false; 3], None);
-        (self.but_for_called, self.homecoming) = (false, Homecoming::default());
+        self.homecoming = Homecoming::default();
     }
 
     /// How things stand.
@@ -279,13 +276,14 @@ impl Calm {
         let comes_home = self.homecoming.look(scene, self.on_its_way);
         let allowed = if self.comes_and_goes { hundredth + 10 } else { 0 };
         self.served |= unserved <= allowed;
-        self.but_for_called |= unserved <= allowed + comes_home;
         if since < self.recovery {
             return;
         }
         if !self.judged[1] {
             self.judged[1] = true;
-            let served = self.served || self.but_for_called && self.homecoming.is_all();
+            // Once nobody is called any more, all must be there.
+            let but_for_called = unserved <= allowed + comes_home && self.homecoming.is_all();
+            let served = self.served || but_for_called;
             if self.keepalive && !served {
                 let recovery = self.recovery;
                 self.found.note_at(scene.at, Check::ServesAll, || {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use isobar_core::id::{PeerId, SiteId};
+use isobar_core::id::{BrokerId, PeerId, SiteId};
 use isobar_core::mesh::Mesh;
 use isobar_core::outlook::Standing;
 use isobar_core::pool::Rejection;
@@ -77,13 +77,18 @@ impl Region {
             let began = life.pool.began.max(BEGIN);
             now.since(began) > SETTLES && life.mesh.as_ref().is_some_and(hears_siblings)
         });
-        let apart = self.nodes.iter().enumerate().any(|(number, node)| {
+        let apart = self.nodes.iter().any(|node| {
             let meets = node.missed_until > Time::ZERO && now.since(node.missed_until) < MEETS;
-            // One that has begun meanwhile does not even know of it.
-            let is_gone = self.is_stopped(number) && now.since(node.stopped_at) >= GONE_AFTER;
-            node.life.is_none() || meets || is_gone
+            node.life.is_none() || meets
         });
-        if hear && !apart {
+        // What one holds that has stood still for so long, the others have shared out.
+        let gone = self.nodes.iter().enumerate().filter(|(number, node)| {
+            self.is_stopped(*number) && now.since(node.stopped_at) >= GONE_AFTER
+        });
+        let (id, gone) = (BrokerId(broker as u16), gone.filter_map(|(_, node)| node.life.as_ref()));
+        let gone: u32 = gone.map(|life| life.pool.glance(id, now).active).sum();
+        let placed = placed - gone.min(placed);
+        if hear && !apart && placed > most {
             self.accuse(Check::Limits, || {
                 format!("{placed} placed on broker {}, which takes {most}", broker + 1)
             });

@@ -59,6 +59,13 @@ fn who_is_called_home_is_on_its_way_and_who_is_called_for_ever_is_not() {
     let all = end() as u32;
     assert_eq!(found(end(), 2_000, called(all)), []);
     assert_eq!(found(end(), 2_000, called(all / 2)), [Check::ServesAll]);
+    // The last one is called in good time, and one is not served all the same.
+    let over = |at: u64| {
+        let mut scene = called(all)(at);
+        scene.sites[0].flow.came_home = at.min(end() - 100);
+        scene
+    };
+    assert_eq!(found(end(), 2_000, over), [Check::ServesAll]);
     let two = |at| Scene { sites: vec![scene(at, 40).sites.remove(0)], ..called(all)(at) };
     assert_eq!(found(end(), 2_000, two), [Check::ServesAll], "nobody has called these");
 }

@@ -130,7 +130,7 @@ fn a_broker_that_siblings_have_filled_twice_is_found() {
 /// What one holds that stands still is shared out, by who began meanwhile too.
 #[test]
 fn what_one_that_stands_still_holds_is_shared_out() {
-    let found = |restarts: bool, after: u64| {
+    let found = |restarts: bool, after: u64, placed: u32| {
         let mut planet = Planet::new(&drill(200), 1, 2);
         planet.run_until(secs(30));
         planet.strikes(1, 0, Blow::Node(0, Ill::Paused));
@@ -141,11 +141,12 @@ fn what_one_that_stands_still_holds_is_shared_out() {
             planet.strikes(1, 1, Blow::Lift);
         }
         planet.run_until(secs(30 + after));
-        planet.region_mut(1).checks_site_limit(0, 41, 40);
+        planet.region_mut(1).checks_site_limit(0, placed, 40);
         found(&mut planet)
     };
-    assert_eq!(found(false, 15), []);
-    assert_eq!(found(true, 15), []);
+    assert_eq!(found(false, 15, 41), [], "they do not hear each other");
+    assert_eq!(found(true, 15, 41), []);
+    assert_eq!(found(true, 15, 81), [Check::Limits], "it does not hold so many");
 }
 
 #[test]
