@@ -67,7 +67,7 @@ pub enum Reloaded {
     /// They do not belong together; what was in force stays so.
     Kept(Vec<TlsError>),
     /// They belong together and have not begun; what was in force stays so until then.
-    Next(TlsError),
+    Next(Validity),
 }
 
 /// A table in figures.
@@ -120,9 +120,10 @@ impl Certificates {
         (state.stale, state.next) = (None, None);
         let material = match (found, ahead) {
             (Ok(material), None) => material,
-            (Ok(material), Some(why)) => {
-                state.next = Some(material.certificate.validity);
-                return Reloaded::Next(why);
+            (Ok(material), Some(_)) => {
+                let validity = material.certificate.validity;
+                state.next = Some(validity);
+                return Reloaded::Next(validity);
             }
             (Err(mut errors), ahead) => {
                 errors.extend(ahead);

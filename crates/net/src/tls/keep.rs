@@ -87,7 +87,10 @@ impl Kept {
             }
             Reloaded::Same if asked => tracing::info!(table, "tls: the files say what they said"),
             Reloaded::Same => {}
-            Reloaded::Next(why) => tracing::info!("tls: kept until it begins: {why}"),
+            Reloaded::Next(validity) => {
+                let begins = validity.begins();
+                tracing::warn!(table, %begins, "tls: {AHEAD}");
+            }
             Reloaded::Kept(_) if !told => {
                 self.doubtful = true;
                 return;
@@ -116,6 +119,8 @@ impl Kept {
     }
 }
 
+const AHEAD: &str = "a certificate has not begun, and the old one is shown until it does: \
+                     a restart before it begins fails";
 const ENDS: &str = "a certificate ends, and clients will refuse it: renew it";
 
 impl Certificates {
