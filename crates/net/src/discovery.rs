@@ -6,14 +6,16 @@
 mod amiss;
 
 use std::collections::BTreeMap;
+use std::mem;
 use std::net::SocketAddr;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 use isobar_core::discovery::{
     Answer, AskId, Discovery, Entry, Found, NameFigures, Notice, Output, Plan, Target,
 };
-use isobar_core::id::ServiceId;
+use isobar_core::id::{BrokerId, ServiceId};
 use isobar_core::policy::{BrokerPolicy, Member};
 use isobar_core::pool::Admission;
 use isobar_core::report::EventKind;
@@ -30,6 +32,9 @@ use crate::service::Service;
 use crate::settings::{BrokerSettings, JoinAddress, NamedBrokers, NodeSettings};
 
 use amiss::Amiss;
+
+/// Who has no place is tried again at most this often.
+const TRY_EVERY: Duration = Duration::from_secs(1);
 
 /// A node's names.
 #[derive(Debug)]
@@ -59,12 +64,25 @@ pub struct Finder {
     journal: Arc<Journal>,
     seed: u64,
     workers: usize,
-    /// By service of the pool: its brokers, as they were found last, and what is amiss with them.
-    found: Vec<(Twofold, Amiss)>,
+    /// By service of the pool: its brokers, as they were found last.
+    taken: Vec<Taken>,
+    /// When those without a place were tried last.
+    tried: Time,
 }
 
 /// Brokers of a service, and what other entries of it lead to once more.
 type Twofold = (Vec<Found>, Vec<Found>);
+
+/// The places that brokers have, by address.
+type Places = BTreeMap<SocketAddr, BrokerId>;
+
+/// What became of brokers that were found.
+#[derive(Debug, Default)]
+struct Taken {
+    found: Twofold,
+    members: Vec<Member>,
+    amiss: Amiss,
+}
 
 impl Names {
     /// Every configured name, and how it stands.
@@ -130,7 +148,8 @@ impl Finder {
         let core = Mutex::new(Discovery::new(plan, clock.now()));
         Some(Finder {
             names: Arc::new(Names { core, clock }),
-            found: likes.iter().map(|_| Default::default()).collect(),
+            taken: likes.iter().map(|_| Taken::default()).collect(),
+            tried: clock.now(),
             likes,
             services: services.to_vec(),
             joins,
@@ -164,7 +183,7 @@ impl Finder {
                         asking.spawn(async move { (ask, resolver.ask(&question).await) });
                     }
                     Output::Members { service, members, again } => {
-                        self.members(service, (members, again));
+                        self.members(service, (members, again), &Places::new());
                     }
                     Output::Join { join, addrs } => self.joins.found(join, addrs),
                     Output::Notice(notice) => self.tell(notice),
@@ -173,8 +192,9 @@ impl Finder {
             tokio::select! {
                 Some(done) = asking.join_next() => match done {
                     Ok((ask, answer)) => {
-                        self.names.core().answered(clock.now(), ask, answer);
-                        self.try_again();
+                        let now = clock.now();
+                        self.names.core().answered(now, ask, answer);
+                        self.try_again(now);
                     }
                     // Core gives up waiting for it.
                     Err(error) => tracing::error!(%error, "a lookup panicked"),
@@ -185,8 +205,8 @@ impl Finder {
         }
     }
 
-    /// A service has these brokers from now on.
-    fn members(&mut self, id: ServiceId, found: Twofold) {
+    /// A service has these brokers from now on. Those that `had` places keep them.
+    fn members(&mut self, id: ServiceId, found: Twofold, had: &Places) {
         let Some(service) = self.services.get(id.index()).cloned() else { return };
         let (likes, seed, workers) = (&self.likes[id.index()], self.seed, self.workers);
         let known = |admission: Admission, settings: &BrokerSettings| {
@@ -196,22 +216,29 @@ impl Finder {
             service.broker(admission.broker)
         };
         let admit = |policy| service.pools.admit(policy);
-        let (members, amiss) = take_in((&found.0, &found.1), likes, admit, known);
+        let (members, amiss) = take_in((&found.0, &found.1), likes, had, admit, known);
         let (left_out, differing) = (amiss.left_out.len() as u32, amiss.differing.len() as u32);
         service.counters.left_out.store(left_out, Ordering::Relaxed);
         service.counters.differing.store(differing, Ordering::Relaxed);
-        let before = &mut self.found[id.index()];
-        amiss.tell(&before.1, &service.name, &self.journal);
-        *before = (found, amiss);
+        let before = &mut self.taken[id.index()];
+        amiss.tell(&before.amiss, &service.name, &self.journal);
         service.pools.handle_members(id, &members);
+        *before = Taken { found, members, amiss };
     }
 
-    /// Who had no place may have one by now, and who differed may not differ any longer.
-    fn try_again(&mut self) {
-        for at in 0..self.found.len() {
-            let (found, amiss) = &self.found[at];
-            if !amiss.is_none() {
-                self.members(ServiceId(at as u16), found.clone());
+    /// Who had no place may have one by now. The others need no second look: what a broker is stays
+    /// as it is for as long as a service has it.
+    fn try_again(&mut self, now: Time) {
+        if now < self.tried + TRY_EVERY {
+            return;
+        }
+        for at in 0..self.taken.len() {
+            let taken = &mut self.taken[at];
+            if !taken.amiss.left_out.is_empty() {
+                self.tried = now;
+                let had = taken.places();
+                let found = mem::take(&mut taken.found);
+                self.members(ServiceId(at as u16), found, &had);
             }
         }
     }
@@ -249,11 +276,21 @@ impl Finder {
     }
 }
 
+impl Taken {
+    /// Who has a place, and which.
+    fn places(&self) -> Places {
+        let with_place = |found: &&Found| !self.amiss.left_out.contains(&found.addr);
+        let addrs = self.found.0.iter().filter(with_place).map(|found| found.addr);
+        addrs.zip(self.members.iter().map(|member| member.broker)).collect()
+    }
+}
+
 /// Finds brokers their places: who is a member, and what is amiss with the others. Whom other
-/// entries lead to once more is compared, and has its place already.
+/// entries lead to once more is compared, and has its place already; so have those that `had` one.
 fn take_in(
     (found, again): (&[Found], &[Found]),
     likes: &[Like],
+    had: &Places,
     mut admit: impl FnMut(BrokerPolicy) -> Option<Admission>,
     known: impl Fn(Admission, &BrokerSettings) -> Arc<Broker>,
 ) -> (Vec<Member>, Amiss) {
@@ -261,7 +298,8 @@ fn take_in(
     let (mut amiss, mut places) = (Amiss::default(), BTreeMap::new());
     for found in found {
         let settings = likes[found.entry].at(found.addr);
-        let Some(admission) = admit(settings.policy.clone()) else {
+        let kept = had.get(&found.addr).map(|&broker| Admission { broker, new: false });
+        let Some(admission) = kept.or_else(|| admit(settings.policy.clone())) else {
             amiss.left_out.insert(found.addr);
             continue;
         };

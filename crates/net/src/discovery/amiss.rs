@@ -2,7 +2,7 @@
 //!
 //! Any name may lead anywhere, so two entries that differ may lead to one broker, and more brokers
 //! may be found than a node has places for. Neither ends anything: who named a broker first decides
-//! what it is, and who has no place is asked again with every answer.
+//! what it is, and who has no place is tried again as answers come.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -36,10 +36,6 @@ pub(super) struct Difference {
 }
 
 impl Amiss {
-    pub(super) fn is_none(&self) -> bool {
-        self.left_out.is_empty() && self.differing.is_empty()
-    }
-
     /// Keeps in mind where a broker is not as an entry wants it.
     pub(super) fn compare(&mut self, known: &Broker, wanted: BrokerSettings) {
         let keys = known.settings.differences(&wanted);
@@ -85,7 +81,7 @@ impl Amiss {
             tracing::error!(
                 service,
                 left_out,
-                "no place for so many brokers: name fewer; they are tried again with each answer"
+                "no place for so many brokers: name fewer; they are tried again as answers come"
             );
             let reason = format!("{left_out} have no place: a node has {PLACES_MAX}; name fewer");
             note(format!("{service}/*"), "left_out", reason);

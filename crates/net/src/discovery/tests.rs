@@ -65,12 +65,16 @@ struct Bench {
     pool: Pool,
     brokers: Brokers,
     now: Time,
+    taken: Taken,
+    /// How often the pool was asked for a place.
+    asked: usize,
 }
 
 impl Bench {
     fn new() -> Bench {
         let pool = Pool::new(Vec::new(), vec![service()], 7, Time::ZERO);
-        Bench { pool, brokers: Brokers::default(), now: Time::ZERO }
+        let (brokers, taken) = (Brokers::default(), Taken::default());
+        Bench { pool, brokers, now: Time::ZERO, taken, asked: 0 }
     }
 
     fn finds(&mut self, like: NamedBrokers, addrs: impl Iterator<Item = usize>) -> (usize, Amiss) {
@@ -84,7 +88,19 @@ impl Bench {
         addrs: impl Iterator<Item = usize>,
         (other, again): (NamedBrokers, &[Found]),
     ) -> (usize, Amiss) {
-        let found: Vec<Found> = addrs.map(|n| Found { addr: at(n), entry: 0, weight: 1 }).collect();
+        let found = addrs.map(|n| Found { addr: at(n), entry: 0, weight: 1 }).collect();
+        let likes = [Like::Named(like), Like::Named(other)];
+        self.take_in((found, again.to_vec()), &likes, &Places::new())
+    }
+
+    /// The same set once more: who has a place keeps it.
+    fn tries_again(&mut self, like: NamedBrokers) -> (usize, Amiss) {
+        let had = self.taken.places();
+        let found = mem::take(&mut self.taken.found);
+        self.take_in(found, &[Like::Named(like)], &had)
+    }
+
+    fn take_in(&mut self, found: Twofold, likes: &[Like], had: &Places) -> (usize, Amiss) {
         let (brokers, now) = (&self.brokers, self.now);
         let known = |admission: Admission, settings: &BrokerSettings| {
             if admission.new {
@@ -92,11 +108,14 @@ impl Bench {
             }
             brokers.at(admission.broker)
         };
-        let admit = |policy| self.pool.admit_broker(now, policy);
-        let (members, amiss) =
-            take_in((&found, again), &[Like::Named(like), Like::Named(other)], admit, known);
+        let admit = |policy| {
+            self.asked += 1;
+            self.pool.admit_broker(now, policy)
+        };
+        let (members, amiss) = take_in((&found.0, &found.1), likes, had, admit, known);
         self.pool.handle_members(now, S, &members);
-        (members.len(), amiss)
+        self.taken = Taken { found, members, amiss };
+        (self.taken.members.len(), self.taken.amiss.clone())
     }
 }
 
@@ -107,18 +126,20 @@ fn who_had_no_place_is_taken_in_when_the_same_set_is_looked_at_again_and_there_i
     let (members, amiss) = bench.finds(named("lan"), 3..PLACES_MAX + 2);
     assert_eq!(members, PLACES_MAX - 3, "the places of those that have gone are not free yet");
     assert_eq!(amiss.left_out, [at(PLACES_MAX), at(PLACES_MAX + 1)].into());
+    let (before, asked) = (bench.taken.places(), bench.asked);
     bench.now = bench.now + REUSED_AFTER;
-    assert_eq!(
-        bench.finds(named("lan"), 3..PLACES_MAX + 2),
-        (PLACES_MAX - 1, Amiss::default()),
-        "they are now"
-    );
+    let again = bench.tries_again(named("lan"));
+    assert_eq!(again, (PLACES_MAX - 1, Amiss::default()), "they are now");
+    assert_eq!(bench.asked - asked, 2, "for those without a place alone");
+    let places = bench.taken.places();
+    assert!(before.iter().all(|(addr, broker)| places.get(addr) == Some(broker)));
+    assert!((3..PLACES_MAX + 2).all(|n| bench.brokers.at(places[&at(n)]).addr == at(n)));
 }
 
 #[test]
 fn a_broker_that_another_entry_has_named_otherwise_says_in_which_keys() {
     let mut bench = Bench::new();
-    assert!(bench.finds(named("old"), 0..2).1.is_none());
+    assert_eq!(bench.finds(named("old"), 0..2), (2, Amiss::default()));
     let mut other = named("lan");
     other.send_proxy = Some(ProxyVersion::V2);
     other.policy.maxconn = Some(10);
