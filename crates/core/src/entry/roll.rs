@@ -1,8 +1,9 @@
 //! Which sites may be named for one service, and which not, and why?
 //!
 //! Made anew from each word of the mesh; what is remembered from word to word is that a site was
-//! full, so that it does not flap in and out of answers by its last place, and which sites were
-//! good when last any was.
+//! full, so that it does not flap in and out of answers by its last place while another has more
+//! room, and which sites were good when last any was. Where all are nearly full, none has more, and
+//! a site may come and go by one place.
 
 use alloc::string::String;
 use alloc::sync::Arc;
@@ -144,8 +145,8 @@ impl Roll {
         } else {
             self.renew(entrances, names, policy);
         }
-        // Where the others have no more than that, a little room is as good as theirs. Else a site whose
-        // limit is known by trial alone would stay out: nobody would come and try it upwards.
+        // Where the others have no more than that, a little room is as good as theirs. Else a site
+        // whose limit is known by trial alone would stay out: nobody would come and try it upwards.
         let open = self.sites.iter().filter(|site| site.barred().is_none());
         if let Some(most) = open.map(|site| site.free).max() {
             for site in self.sites.iter_mut().filter(|site| site.free >= most) {

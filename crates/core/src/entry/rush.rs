@@ -77,7 +77,8 @@ impl Rush {
         }
     }
 
-    /// Somebody at `address` asks. Whether it may be answered; it counts as come either way.
+    /// Somebody at `address` asks. Whether it may be answered. Answered or not, it counts as come;
+    /// but beyond its network's part it counts as refused, there alone.
     pub fn enter(&mut self, address: IpAddr, now: Time) -> bool {
         let part = self.part();
         let prefix = self.watched(network_of(address), part, now);

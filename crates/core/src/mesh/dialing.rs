@@ -2,7 +2,8 @@
 //!
 //! A failed try waits 0.2 to 1.5 s, with jitter: so little that a healed partition is whole again
 //! within seconds. Introduced peers are names and addresses, nothing else; one that cannot be
-//! reached three times is forgotten until it is introduced again, unless no other site is left.
+//! reached three times is forgotten until it is introduced again. It is kept while we hear no other
+//! site: no link to one stands, or those that do have been silent for a second (`HEARD`).
 
 use alloc::collections::BTreeMap;
 use alloc::string::String;
