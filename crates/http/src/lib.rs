@@ -45,9 +45,9 @@ pub type Stopped = watch::Receiver<()>;
 /// After an accept that failed for want of descriptors or memory.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Accepts on `listener` until `shutdown` is done, at most `connections` at a time, and then waits for
-/// those that run. `meet` says what becomes of a connection; where it says nothing, it is closed.
-/// `who` stands in front of log lines. Dropping the future ends everything at once.
+/// Accepts on `listener` until `shutdown` is done, at most `connections` at a time, and then waits
+/// for those that run. `meet` says what becomes of a connection; where it says nothing, it is
+/// closed. `who` stands in front of log lines. Dropping the future ends everything at once.
 ///
 /// # Errors
 /// Only when the listener itself is broken. Failures of single connections, and a lack of

@@ -1,11 +1,12 @@
 //! Whom should this node have links to, and whom must it dial for that?
 //!
 //! Within a site everyone. Between two sites three links, or one for each pair of nodes where
-//! there are fewer pairs: chosen by rendezvous hash, which both sides compute alike from names, with
-//! as many different nodes at both ends as there are. The lower identity dials; the other waits three
-//! seconds and then dials too, so that a node behind a NAT is reached from where it can be. A process that
-//! has just begun does not wait: those who have a link to the one before it see no need to dial. Data connections: to two nodes in
-//! each of the three nearest sites with room, by whoever would send there.
+//! there are fewer pairs: chosen by rendezvous hash, which both sides compute alike from names,
+//! with as many different nodes at both ends as there are. The lower identity dials; the other
+//! waits three seconds and then dials too, so that a node behind a NAT is reached from where it can
+//! be. A process that has just begun does not wait: those who have a link to the one before it see
+//! no need to dial. Data connections: to two nodes in each of the three nearest sites with room, by
+//! whoever would send there.
 
 use alloc::collections::BTreeMap;
 use alloc::string::{String, ToString};

@@ -2,11 +2,11 @@
 //!
 //! Before it connects, each time, a client asks the resolver of its region for the name. It tries
 //! the addresses in the order of the answer, the next one where nobody listens, and comes back with
-//! a new question after a pause. Each client of the fleet writes a letter a second, at QoS 1, to the
-//! client that lives half the fleet away, and reports what it hears. It loses patience where nothing
-//! acknowledges a letter, connects again, and sends that letter again: what a decent device does. A
-//! newcomer asks and connects once, and must be let in. A stranger connects straight to a broker,
-//! past the node, and takes a place there.
+//! a new question after a pause. Each client of the fleet writes a letter a second, at QoS 1, to
+//! the client that lives half the fleet away, and reports what it hears. It loses patience where
+//! nothing acknowledges a letter, connects again, and sends that letter again: what a decent device
+//! does. A newcomer asks and connects once, and must be let in. A stranger connects straight to a
+//! broker, past the node, and takes a place there.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -63,7 +63,8 @@ impl Fleet {
         (number + self.size / 2 / regions * regions) % self.size
     }
 
-    /// Asks for the name, and connects to the first address of the answer at which somebody listens.
+    /// Asks for the name, and connects to the first address of the answer at which somebody
+    /// listens.
     async fn arrive(
         &self,
         region: usize,

@@ -1,8 +1,8 @@
 //! How the demo's clients find a site: by one name, for which the nodes answer.
 //!
 //! A region is where some of the clients live. They share a resolver, as the customers of one
-//! provider do: it asks the nodes' DNS servers, from an address by which the nodes know where it is,
-//! and keeps an answer for as long as the answer says. A client is given its region and nothing
+//! provider do: it asks the nodes' DNS servers, from an address by which the nodes know where it
+//! is, and keeps an answer for as long as the answer says. A client is given its region and nothing
 //! else: it connects by a [`Lead`], which is only had from an answer.
 //!
 //! What the regions are told is written down here too, and asked for often enough that a resolver

@@ -46,8 +46,8 @@ impl Amiss {
         }
     }
 
-    /// Says what is other than before. Of many brokers the log has each; the journal, which forgets,
-    /// has one event.
+    /// Says what is other than before. Of many brokers the log has each; the journal, which
+    /// forgets, has one event.
     pub(super) fn tell(&self, before: &Amiss, service: &str, journal: &Journal) {
         let note = |name: String, is, reason| {
             let kind = EventKind::Broker;
