@@ -16,7 +16,7 @@ use super::verdict::{self, Seen};
 use super::{FRA, NAMES, NYC, SIN, SITES, Sites};
 use crate::demo::failure::Failure;
 use crate::demo::fleet::{self, Fleet};
-use crate::demo::ledger::{Act, Ledger, Party};
+use crate::demo::ledger::{Act, Ledger, Party, percentile};
 use crate::demo::names::NAME;
 use crate::demo::node;
 use crate::demo::screen::Screen;
@@ -55,6 +55,8 @@ pub(in crate::demo) struct Play<'a> {
     told: Vec<Vec<usize>>,
     reports: [Option<Report>; SITES],
     act: Act,
+    /// The round trip to `nyc` that `fra` measures in the full act, by looks.
+    nyc_rtts: Vec<Duration>,
     seen: Seen,
 }
 
@@ -89,6 +91,7 @@ impl<'a> Play<'a> {
             told: vec![Vec::new(); SITES],
             reports: Default::default(),
             act: Act::Arrival,
+            nyc_rtts: Vec::new(),
             seen,
         }
     }
@@ -167,6 +170,7 @@ impl<'a> Play<'a> {
         let first = self.party(FRA, false);
         let newcomers = fleet::newcomers(&self.fleet, first, free + beyond, over);
         self.all_told(Act::Full, free + beyond).await;
+        self.seen.nyc_rtt = percentile(&self.nyc_rtts, 50);
         let (late, _) = self.late(FRA, free + beyond).await;
         self.pause(4).await;
         self.tell_visits(Act::Full);

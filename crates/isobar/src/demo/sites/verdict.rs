@@ -33,8 +33,8 @@ pub(super) struct Seen {
     pub(super) lost_by_cut: u64,
     /// Places left before the site was filled.
     pub(super) free: usize,
-    /// The longest round trip to `nyc` that `fra` measured meanwhile.
-    pub(super) nyc_rtt: Duration,
+    /// The median of the round trips to `nyc` that `fra` measured until all newcomers had places.
+    pub(super) nyc_rtt: Option<Duration>,
     /// Clients on the brokers that were killed, by their own account.
     pub(super) on_killed: usize,
     /// Flows carried from there afterwards.
@@ -172,7 +172,22 @@ fn full(ledger: &Ledger, seen: &Seen) -> Vec<Check> {
     let (came, late) = parted(ledger.visits(Act::Full));
     let (home, nearest) = (count(&came, FRA), count(&came, NYC));
     let (beyond, led) = (came.len() - home, led(&came));
-    let is_near = seen.nyc_rtt < SAME_RING;
+    let is_near = seen.nyc_rtt.is_some_and(|rtt| rtt < SAME_RING);
+    let to_nyc = match seen.nyc_rtt {
+        Some(rtt) if is_near => {
+            format!("{nearest} to nyc, the nearest ({} ms away by fra's measure)", rtt.as_millis())
+        }
+        Some(rtt) => format!(
+            "{nearest} to nyc; whether these are most was not judged: fra measured it {} ms away, \
+             and from {} ms on sites may count as equally near",
+            rtt.as_millis(),
+            SAME_RING.as_millis()
+        ),
+        None => format!(
+            "{nearest} to nyc; whether these are most was not judged: fra did not measure how far \
+             it is"
+        ),
+    };
     vec![
         all_in(Act::Full, ledger, seen.free + 2 * seen.newcomers),
         Check {
@@ -181,11 +196,9 @@ fn full(ledger: &Ledger, seen: &Seen) -> Vec<Check> {
                 && (nearest * 2 > beyond || !is_near),
             promise: format!(
                 "full: {home} filled the {} places of fra, and only the {beyond} beyond went \
-                 elsewhere: {} carried, {led} led by the name; {nearest} to nyc, the nearest \
-                 ({} ms away by fra's measure)",
+                 elsewhere: {} carried, {led} led by the name; {to_nyc}",
                 seen.free,
-                beyond.saturating_sub(led),
-                seen.nyc_rtt.as_millis()
+                beyond.saturating_sub(led)
             ),
         },
         led_past("full", &late, FRA, seen.newcomers),

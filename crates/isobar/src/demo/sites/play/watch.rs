@@ -49,7 +49,7 @@ impl<'a> Play<'a> {
             if let Some(report) = report {
                 self.tell_news(site, &report);
                 if site == FRA && self.act == Act::Full {
-                    self.seen.nyc_rtt = self.seen.nyc_rtt.max(rtt(&report, NAMES[NYC]));
+                    self.nyc_rtts.extend(rtt(&report, NAMES[NYC]));
                 }
                 self.reports[site] = Some(report);
             }
@@ -110,8 +110,8 @@ impl<'a> Play<'a> {
 }
 
 /// What that node measures as the round trip to a site.
-fn rtt(report: &Report, site: &str) -> Duration {
-    let sites = report.mesh.iter().flat_map(|mesh| &mesh.sites);
-    let seconds = sites.filter(|of| of.name == site).find_map(|of| of.rtt_seconds);
-    Duration::from_secs_f64(seconds.unwrap_or(0.0).max(0.0))
+fn rtt(report: &Report, site: &str) -> Option<Duration> {
+    let mut sites = report.mesh.iter().flat_map(|mesh| &mesh.sites);
+    let seconds = sites.find(|of| of.name == site)?.rtt_seconds?;
+    Duration::try_from_secs_f64(seconds).ok()
 }
