@@ -42,7 +42,7 @@ pub trait Shard: Send {
 
     /// Looks at what events that come soon ([`Agenda::soon`]) are about, so that all of it is on its
     /// way from memory at once: one that is waited for at a time is most of a large world's time.
-    /// Called once in [`SOON`] events; makes no difference to anything else.
+    /// Called once in as many events; makes no difference to anything else.
     fn foresees(&self) {}
 
     /// A letter was handed over: what happens when its time has come.
