@@ -326,8 +326,7 @@ impl Share {
     /// Whether more places could be of use with so many flows, and nobody is asked yet: for most
     /// brokers the answer is no, and then nothing else has to be looked at.
     pub(crate) fn may_want(&self, flows: u32) -> bool {
-        let ahead = (self.own / 8).max(2);
-        let enough = flows.saturating_add(ahead) < self.own;
+        let enough = flows.saturating_add(ahead(self.own)) < self.own;
         let is_all_ours = self.max.is_none_or(|max| self.own >= max);
         !enough && !is_all_ours && self.asked.is_none() && !self.others.is_empty()
     }
@@ -343,7 +342,15 @@ impl Share {
         }
         let may_give = self.living().filter(|other| other.may_give(now));
         let richest = may_give.max_by_key(|other| other.spare())?;
-        let (peer, spare) = (richest.peer, richest.spare());
+        let (peer, mut spare) = (richest.peer, richest.spare());
+        if !waits && spare / 2 <= ahead(richest.share) {
+            // It would ask for them again: what goes back and forth is always on its way, and that
+            // looks lost.
+            spare = spare.saturating_sub(self.own.saturating_sub(flows)) / 2;
+        }
+        if spare == 0 {
+            return None;
+        }
         (self.ask_at, self.asked) = (now + ASK_EVERY, Some((peer, now + ANSWER_WITHIN)));
         Some((peer, (max / 8).max(2).max(waiting).max(pace).min(spare)))
     }
@@ -378,6 +385,11 @@ impl Share {
     fn living(&self) -> impl Iterator<Item = &Other> {
         self.others.iter().filter(|other| other.gone.is_none())
     }
+}
+
+/// With no more than this to spare of so many, more are asked for.
+fn ahead(own: u32) -> u32 {
+    (own / 8).max(2)
 }
 
 #[cfg(test)]
