@@ -6,7 +6,7 @@
 //! goes in few packets. Nothing here knows addresses' meaning, sockets or bytes.
 //!
 //! Read on: `greet` (links come and go, two processes with one identity), `hear` (what messages
-//! do), `talk` (what is said when), `detector` and `standing` (is a site gone?), `topology`
+//! do), `talk` (what is said when), `detector`, `standing` and `verdict` (is a site gone?), `topology`
 //! (whom to dial), `view` (what services read), `entrance` (where clients may be told to go), `siblings` (what the nodes of a site share),
 //! `digest` (why order does not matter).
 
@@ -53,6 +53,7 @@ mod talk;
 mod terms;
 mod topology;
 mod up;
+mod verdict;
 mod view;
 
 pub use self::link::LINKS_MAX;

@@ -23,6 +23,7 @@
 //!
 //! Drills on real processes (`drill::live`) use the same brokers, nodes, guards and network.
 
+mod act;
 mod bridge;
 mod broker;
 pub(crate) mod brokers;

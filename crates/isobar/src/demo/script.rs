@@ -11,10 +11,11 @@ use rustix::process::Signal;
 use tokio::sync::watch;
 use tokio::time::sleep;
 
+use super::act::Act;
 use super::brokers::Brokers;
 use super::failure::Failure;
 use super::fleet::{self, Fleet};
-use super::ledger::{Act, Ledger, Party};
+use super::ledger::{Ledger, Party};
 use super::names::{NAME, Names};
 use super::node::{self, Node};
 use super::screen::{self, Fault, Screen, Standing};

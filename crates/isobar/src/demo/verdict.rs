@@ -5,8 +5,9 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use super::act::Act;
 use super::fleet::Fleet;
-use super::ledger::{Act, Figures, Ledger, percentile};
+use super::ledger::{Figures, Ledger, percentile};
 use super::names::NAME;
 use super::script::Seen;
 

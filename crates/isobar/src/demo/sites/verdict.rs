@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use super::site::BROKERS;
 use super::{FRA, NAMES, NYC, SITES, rtt, site_of};
+use crate::demo::act::Act;
 use crate::demo::fleet::Fleet;
-use crate::demo::ledger::{Act, Figures, Ledger, Visit};
+use crate::demo::ledger::{Figures, Ledger, Visit};
 use crate::demo::verdict::{Check, bitten, by_name, spread, table, told};
 
 const ACTS: [Act; 7] =

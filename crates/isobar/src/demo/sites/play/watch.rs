@@ -7,7 +7,7 @@ use isobar_admin::view::Report;
 use tokio::time::sleep;
 
 use super::Play;
-use crate::demo::ledger::Act;
+use crate::demo::act::Act;
 use crate::demo::node;
 use crate::demo::screen;
 use crate::demo::sites::events::Stands;
