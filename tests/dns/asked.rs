@@ -33,6 +33,10 @@ async fn what_a_client_would_be_told_is_explained_site_by_site() {
     assert_eq!((text(&json, "/sites/0/site"), text(&json, "/records/0/data")), ("test".into(), ip));
     let (ok, told) = isobar(node.admin, &["dns", "ask", "x.example", "--from", "203.0.113.20"]);
     assert!(!ok && told.contains(ZONE), "{told}");
+    for wrong in ["203.0.113.256", "203.0.113.0/33", "fra"] {
+        let (ok, told) = isobar(node.admin, &["dns", "ask", ZONE, "--from", wrong]);
+        assert!(!ok && told.contains("such as 203.0.113.20"), "{told}");
+    }
 }
 
 #[tokio::test]

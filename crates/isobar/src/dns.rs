@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::process::ExitCode;
 
 use isobar_admin::view::dns::{Record, Records, Told};
+use isobar_core::entry::Prefix;
 
 use crate::status::{StatusArgs, StatusError, ask, print, token};
 
@@ -24,8 +25,8 @@ pub struct AskArgs {
     #[arg(value_name = "NAME")]
     name: String,
     /// Where the client is: its address or its network.
-    #[arg(long, value_name = "ADDR[/BITS]")]
-    from: String,
+    #[arg(long, value_name = "ADDR[/BITS]", value_parser = network)]
+    from: Prefix,
     /// The type of the records: A, AAAA or SRV.
     #[arg(long = "type", value_name = "TYPE", default_value = "A")]
     kind: String,
@@ -52,12 +53,17 @@ fn records(node: &StatusArgs) -> Result<String, StatusError> {
 impl AskArgs {
     fn run(&self) -> Result<String, StatusError> {
         let token = token(self.node.token_file.as_ref())?;
-        let words = [("name", &self.name), ("from", &self.from), ("type", &self.kind)];
+        let from = self.from.to_string();
+        let words = [("name", &self.name), ("from", &from), ("type", &self.kind)];
         let words = words.map(|(key, word)| format!("{key}={}", escaped(word)));
         let path = format!("/v1/dns/ask?{}", words.join("&"));
         let (body, told) = ask::<Told>(&self.node.admin, token.as_deref(), &path)?;
         Ok(if self.node.is_json() { body + "\n" } else { explained(&told) })
     }
+}
+
+fn network(text: &str) -> Result<Prefix, &'static str> {
+    text.parse().map_err(|_| "an address or a network, such as 203.0.113.20 or 2001:db8::/48")
 }
 
 /// A word of a query, as a URL has it.
