@@ -7,6 +7,7 @@
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
+use core::num::NonZeroU64;
 
 use crate::id::{BrokerId, ClientKey, FlowId};
 use crate::pool::Carried;
@@ -19,7 +20,17 @@ const LOOK: usize = 16;
 
 /// A place in the room; given back by leaving or by being granted.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
-pub struct Ticket(pub u64);
+pub struct Ticket(NonZeroU64);
+
+impl Ticket {
+    const FIRST: Ticket = Ticket(NonZeroU64::MIN);
+    const LAST: Ticket = Ticket(NonZeroU64::MAX);
+
+    /// How many were given out in its room up to it.
+    pub fn number(self) -> u64 {
+        self.0.get()
+    }
+}
 
 /// One who waits.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -48,7 +59,8 @@ pub(crate) struct WaitingRoom {
     new: BTreeSet<Ticket>,
     /// Retries, for whom some will not.
     choosy: BTreeSet<Ticket>,
-    last: u64,
+    /// Tickets so far.
+    given: u64,
     max: usize,
 }
 
@@ -66,8 +78,8 @@ impl WaitingRoom {
         if self.waiters.len() >= ROOM {
             return None;
         }
-        self.last += 1;
-        let ticket = Ticket(self.last);
+        let ticket = Ticket(NonZeroU64::MIN.saturating_add(self.given));
+        self.given += 1;
         self.sit(ticket, waiter, bound);
         Some(ticket)
     }
@@ -97,7 +109,7 @@ impl WaitingRoom {
     /// The oldest new flow and the oldest retry of those who wait for `broker` alone.
     pub(crate) fn oldest_bound(&self, broker: BrokerId) -> impl Iterator<Item = (Ticket, &Waiter)> {
         [false, true].into_iter().filter_map(move |retry| {
-            let of_this = (broker, retry, Ticket(0))..=(broker, retry, Ticket(u64::MAX));
+            let of_this = (broker, retry, Ticket::FIRST)..=(broker, retry, Ticket::LAST);
             let (_, _, ticket) = self.bound.range(of_this).next()?;
             Some((*ticket, &self.waiters[ticket].0))
         })
@@ -105,7 +117,7 @@ impl WaitingRoom {
 
     /// All who wait for `broker` alone, oldest first.
     pub(crate) fn all_bound(&self, broker: BrokerId) -> Vec<Ticket> {
-        let of_this = (broker, false, Ticket(0))..=(broker, true, Ticket(u64::MAX));
+        let of_this = (broker, false, Ticket::FIRST)..=(broker, true, Ticket::LAST);
         let mut tickets: Vec<Ticket> =
             self.bound.range(of_this).map(|(_, _, ticket)| *ticket).collect();
         tickets.sort_unstable();

@@ -200,7 +200,7 @@ impl World {
 
     /// The pool's word to one who waits is on its way.
     pub(crate) fn post(&mut self, flow: FlowId, ticket: Ticket, word: Result<Token, Rejection>) {
-        let delay = self.chance.below(MAIL_NANOS, flow.0, Purpose::Mail, ticket.0);
+        let delay = self.chance.below(MAIL_NANOS, flow.0, Purpose::Mail, ticket.number());
         self.agenda.push(self.now + Duration::from_nanos(delay), Event::Mail(flow, ticket, word));
     }
 

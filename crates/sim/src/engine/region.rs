@@ -25,6 +25,7 @@ pub(crate) mod place;
 mod probe;
 mod scene;
 mod serve;
+mod stack;
 pub(crate) mod stall;
 pub(crate) mod terms;
 mod tunnel;
@@ -389,11 +390,17 @@ impl Shard for Region {
         }
     }
 
-    fn foresees(&self) {
+    fn foresees(&self) -> usize {
+        let mut seen = 0;
         for event in self.agenda.soon() {
+            seen += 1;
             match event {
-                Event::Client(no, _) | Event::Knock { no, .. } | Event::Reply { no, .. } => {
+                Event::Client(no, _) | Event::Knock { no, .. } => {
                     black_box(self.clients.get(no as usize).map(|client| client.turn));
+                }
+                Event::Reply { no, slot, .. } => {
+                    black_box(self.clients.get(no as usize).map(|client| client.turn));
+                    self.seats.foresees(slot);
                 }
                 Event::Opens(seat) | Event::Late(seat) | Event::Ends(seat) => {
                     self.seats.foresees(seat.slot);
@@ -412,6 +419,7 @@ impl Shard for Region {
                 _ => {}
             }
         }
+        seen
     }
 
     fn unpack(&mut self, letter: Letter) -> Event {

@@ -42,8 +42,11 @@ pub trait Shard: Send {
 
     /// Looks at what events that come soon ([`Agenda::soon`]) are about, so that all of it is on its
     /// way from memory at once: one that is waited for at a time is most of a large world's time.
-    /// Called once in as many events; makes no difference to anything else.
-    fn foresees(&self) {}
+    /// Returns how many it has looked at, and is asked again after as many; makes no difference to
+    /// anything else.
+    fn foresees(&self) -> usize {
+        SOON
+    }
 
     /// A letter was handed over: what happens when its time has come.
     fn unpack(&mut self, letter: Self::Letter) -> Self::Event;
@@ -265,11 +268,12 @@ impl<'a, S: Shard> Field<'a, S> {
     fn live(&self, number: usize, last: Time, letters: &mut Vec<Posted<S::Letter>>) {
         let mut shard = held(&self.shards[number]);
         let mut foreseen = 0;
-        while let Some((now, event)) = shard.agenda().next(last) {
+        loop {
             if foreseen == 0 {
-                foreseen = SOON;
-                shard.foresees();
+                shard.agenda().wheel.comes(last);
+                foreseen = shard.foresees().max(1);
             }
+            let Some((now, event)) = shard.agenda().next(last) else { break };
             foreseen -= 1;
             shard.happens(now, event);
         }

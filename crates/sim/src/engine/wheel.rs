@@ -19,12 +19,13 @@ use std::collections::BinaryHeap;
 
 use isobar_core::time::Time;
 
-/// A tick is 2^16 ns, about 65 us.
-const TICK_BITS: u32 = 16;
+/// A tick is 2^20 ns, about 1 ms: so long that a region with much to do has a few dozen events in it,
+/// which are looked at together ([`Wheel::soon`]).
+const TICK_BITS: u32 = 20;
 /// Slots of a hand are 2^8.
 const HAND_BITS: u32 = 8;
 const SLOTS: usize = 1 << HAND_BITS;
-/// 16 + 6 x 8 bits: every time there is has a slot.
+/// 20 + 6 x 8 bits: every time there is has a slot.
 const HANDS: usize = 6;
 /// Events in a chunk: the most that a slot with one event wastes.
 const CHUNK: usize = 32;
@@ -213,30 +214,29 @@ impl<E: Copy> Wheel<E> {
 
     /// The next event not after `end`, with its time and key.
     pub fn pop(&mut self, end: Time) -> Option<(Time, Key, E)> {
-        loop {
-            let ready = self.ready.last().map(Entry::rank);
-            let late = self.late.peek().map(|Reverse(late)| late.0.rank());
-            let from_ready = match (ready, late) {
-                (None, None) => {
-                    if !self.turn(end.0) {
-                        return None;
-                    }
-                    continue;
-                }
-                (Some(ready), Some(late)) => ready < late,
-                (ready, _) => ready.is_some(),
-            };
-            let rank = if from_ready { ready } else { late }?;
-            if rank.0 > end.0 {
-                return None;
-            }
-            let entry = match from_ready {
-                true => self.ready.pop(),
-                false => self.late.pop().map(|Reverse(late)| late.0),
-            }?;
-            (self.len, self.passed) = (self.len - 1, rank);
-            return Some((Time(entry.at), entry.key, entry.event));
+        self.comes(end);
+        let ready = self.ready.last().map(Entry::rank);
+        let late = self.late.peek().map(|Reverse(late)| late.0.rank());
+        let from_ready = match (ready, late) {
+            (Some(ready), Some(late)) => ready < late,
+            (ready, _) => ready.is_some(),
+        };
+        let rank = if from_ready { ready } else { late }?;
+        if rank.0 > end.0 {
+            return None;
         }
+        let entry = match from_ready {
+            true => self.ready.pop(),
+            false => self.late.pop().map(|Reverse(late)| late.0),
+        }?;
+        (self.len, self.passed) = (self.len - 1, rank);
+        Some((Time(entry.at), entry.key, entry.event))
+    }
+
+    /// Goes on to the tick of the next event, if nothing is left of the one that runs, and as far as
+    /// slots begin by `end`.
+    pub fn comes(&mut self, end: Time) {
+        while self.ready.is_empty() && self.late.is_empty() && self.turn(end.0) {}
     }
 
     /// Some of the events that come next: those that were due in this tick before it began.

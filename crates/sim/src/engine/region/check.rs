@@ -245,7 +245,7 @@ impl Region {
             let (node, token) = match sitter {
                 Sitter::Opens(task) => (task.node, &task.token),
                 Sitter::Holds(held) => (held.node, &held.token),
-                Sitter::Nobody(_) | Sitter::Busy => return,
+                Sitter::Knocks { .. } | Sitter::Nobody(_) | Sitter::Busy => return,
             };
             if let Some(token) = token {
                 hands[usize::from(node)][token.broker().index()] += 1;

@@ -1,11 +1,12 @@
 //! Drives flows at their own site, up to their commit and beyond.
 
 mod answers;
+mod comes;
 mod ends;
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use isobar_core::flow::{Action, Answer, Ask, Event as Fact, Flow, Opening, Step};
+use isobar_core::flow::{Action, Answer, Ask, Event as Fact, Opening, Step};
 use isobar_core::fullness::Evidence;
 use isobar_core::id::ClientKey;
 use isobar_core::pool::{Carried, Outcome, Placement, Request};
@@ -13,11 +14,10 @@ use isobar_core::retry::{Failure, Level};
 use isobar_core::spill::{Abroad, Crossing};
 use isobar_core::time::Time;
 
-use super::client::{gclient, is_of};
-use super::mesh::Machine;
-use super::place::{NOWHERE, Seat, Sitter, Task, Who, Whose};
+use super::client::is_of;
+use super::place::{Seat, Sitter, Task, Whose};
 use super::serve::flow_id;
-use super::terms::{Event, Reply};
+use super::terms::Event;
 use super::wires::Owner;
 use super::{Region, S, class};
 use crate::drill::Clients;
@@ -38,64 +38,6 @@ enum Then {
 }
 
 impl Region {
-    /// A client's SYN reaches a node.
-    pub(super) fn knocks(&mut self, who: Who, node: usize) {
-        self.comes_to_site();
-        match self.nodes[node].machine {
-            Machine::Vanished => return,
-            Machine::Dead => return self.reply(who, node, Reply::Closed, NOWHERE),
-            Machine::Up if self.turns_away(node) => {
-                return self.reply(who, node, Reply::Closed, NOWHERE);
-            }
-            Machine::Up => {}
-        }
-        self.flow.flows += 1;
-        let client = gclient(usize::from(who.site), who.no);
-        let flow = Flow::new(&self.policy, self.now());
-        let seat = self.task(Whose::Client(who), client, node, flow);
-        if usize::from(who.site) == self.me {
-            let client = &mut self.clients[who.no as usize];
-            if client.turn == who.turn {
-                client.seat = seat.slot;
-            }
-        } else {
-            self.strangers.insert(who, seat.slot);
-        }
-        self.tell(seat, Fact::Accepted);
-    }
-
-    pub(super) fn task(&mut self, whose: Whose, client: u64, node: usize, mut flow: Flow) -> Seat {
-        flow.set_rules(self.plan.rules);
-        let task = Task {
-            whose,
-            client,
-            no: None,
-            node: node as u8,
-            flow,
-            token: None,
-            passage: None,
-            ticket: None,
-            conn: None,
-            tunnel: (0, 0),
-            road: NOWHERE,
-            attempts: 0,
-            rejected: None,
-            until: Time::NEVER,
-            armed: Time::NEVER,
-        };
-        self.seats.sit(Sitter::Opens(Box::new(task)))
-    }
-
-    /// Its CONNECT has come: a round trip after its SYN.
-    pub(super) fn opens(&mut self, seat: Seat) {
-        let client = match self.seats.at(seat).map(|chair| &chair.sitter) {
-            Some(Sitter::Opens(task)) => task.client,
-            _ => return,
-        };
-        let opening = self.opening(client);
-        self.tell(seat, Fact::Opened(opening));
-    }
-
     /// Its deadline has come, if it has not been put off.
     pub(super) fn late(&mut self, seat: Seat) {
         let now = self.now();
@@ -191,6 +133,7 @@ impl Region {
 
     /// Tells a flow before its commit what happened, and does what it says, and what follows.
     pub(super) fn tell(&mut self, seat: Seat, fact: Fact) {
+        self.grows(seat);
         let Some(chair) = self.seats.at(seat) else { return };
         if !matches!(chair.sitter, Sitter::Opens(_)) {
             return;
@@ -257,18 +200,7 @@ impl Region {
             self.recall(seat, task, told);
         }
         match step.action {
-            Action::ReadOpening { .. } => {
-                let way = match task.whose {
-                    Whose::Client(who) => self.client_way(usize::from(who.site)) * 2,
-                    Whose::Carried(..) => unreachable!("its CONNECT comes with it"),
-                };
-                let slow = self.nodes[node].slow;
-                let Some(chair) = self.seats.at(seat) else { return Then::Over };
-                chair.steps += 1;
-                let key = Key::new(class::OPENS, seat.slot, chair.steps);
-                self.agenda.push(now + way + slow, key, Event::Opens(seat));
-                Then::Waits
-            }
+            Action::ReadOpening { .. } => unreachable!("that is asked where it is let in"),
             Action::Place(ask) => Then::At(self.place(seat, task, ask)),
             Action::Wait { .. } | Action::Pause { .. } => Then::Waits,
             Action::Connect { .. } => {

@@ -22,6 +22,7 @@ use super::dns::door;
 use super::links::Link;
 use super::probe::Probe;
 use super::serve::broker_key;
+use super::stack::Stack;
 use super::terms::Event;
 use super::{Region, S};
 use crate::drill::Lie;
@@ -84,7 +85,7 @@ pub(crate) struct Life {
     /// At this look it has been told what there is.
     pub(super) entry_hears: bool,
     /// Places of clients of this region on brokers of this site. Those of one broker are alike.
-    pub(super) stacks: Vec<Vec<Token>>,
+    pub(super) stacks: Vec<Stack<Token>>,
     pub(super) probes: Vec<[Probe; 3]>,
     pub(super) tick: Time,
     pub(super) beat: Time,
@@ -125,7 +126,7 @@ impl Node {
             standings: Vec::new(),
             entry,
             entry_hears: false,
-            stacks: (0..brokers).map(|_| Vec::new()).collect(),
+            stacks: (0..brokers).map(|_| Stack::new()).collect(),
             probes: vec![[Probe::default(); 3]; brokers],
             tick: Time::NEVER,
             beat: Time::NEVER,

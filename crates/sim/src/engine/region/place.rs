@@ -1,6 +1,6 @@
 //! Seats: the flows of a region's nodes that need more than their client's 24 bytes.
 //!
-//! A flow sits here from its accept to its commit, and afterwards only where it is more than a
+//! A flow sits here from its accept to its commit, as little more than a name until its CONNECT comes, and afterwards only where it is more than a
 //! client of this region on a broker of this site: then client and broker are all there is to know.
 
 use isobar_core::flow::Flow;
@@ -95,10 +95,32 @@ pub(crate) struct Held {
 #[derive(Debug)]
 pub(crate) enum Sitter {
     Nobody(u32),
+    /// Has been accepted at a node then, and its CONNECT is on the way.
+    Knocks {
+        node: u8,
+        who: Who,
+        since: Time,
+    },
     /// Its task is being told something.
     Busy,
     Opens(Box<Task>),
     Holds(Box<Held>),
+}
+
+impl Sitter {
+    /// The node that it is a flow of.
+    pub(crate) fn node(&self) -> Option<u8> {
+        match self {
+            Sitter::Knocks { node, .. } => Some(*node),
+            Sitter::Opens(task) => Some(task.node),
+            Sitter::Holds(held) => Some(held.node),
+            Sitter::Nobody(_) | Sitter::Busy => None,
+        }
+    }
+
+    pub(crate) fn is_of(&self, node: usize) -> bool {
+        self.node().map(usize::from) == Some(node)
+    }
 }
 
 #[derive(Debug)]
@@ -143,12 +165,8 @@ impl Seats {
 
     /// Looks at who sits there.
     pub(crate) fn foresees(&self, slot: u32) {
-        let sitter = self.chairs.get(slot as usize).map(|chair| &chair.sitter);
-        std::hint::black_box(match sitter {
-            Some(Sitter::Opens(task)) => task.node,
-            Some(Sitter::Holds(held)) => held.node,
-            Some(Sitter::Nobody(_) | Sitter::Busy) | None => 0,
-        });
+        let chair = self.chairs.get(slot as usize);
+        std::hint::black_box(chair.and_then(|chair| chair.sitter.node()));
     }
 
     /// Who sits there, if it is still the same.
@@ -166,11 +184,7 @@ impl Seats {
     /// The node that it is a seat of.
     pub(crate) fn node_of(&self, seat: Seat) -> Option<u8> {
         let chair = self.chairs.get(seat.slot as usize).filter(|chair| chair.life == seat.life)?;
-        match &chair.sitter {
-            Sitter::Opens(task) => Some(task.node),
-            Sitter::Holds(held) => Some(held.node),
-            Sitter::Nobody(_) | Sitter::Busy => None,
-        }
+        chair.sitter.node()
     }
 
     pub(crate) fn rise(&mut self, seat: Seat) -> Option<Sitter> {
@@ -227,7 +241,7 @@ mod tests {
     /// Millions of them wait at once, where everyone comes back.
     #[test]
     fn a_flow_in_the_making_is_small() {
-        assert!(size_of::<Task>() <= 328, "{} bytes", size_of::<Task>());
-        assert_eq!(size_of::<Chair>(), 24);
+        assert!(size_of::<Task>() <= 320, "{} bytes", size_of::<Task>());
+        assert_eq!(size_of::<Chair>(), 32);
     }
 }

@@ -112,6 +112,7 @@ impl Region {
         let (whose, node, tunnel) = match self.seats.at(seat).map(|chair| &chair.sitter) {
             Some(Sitter::Holds(held)) => (held.whose, held.node, held.tunnel.0),
             Some(Sitter::Opens(task)) => (task.whose, task.node, task.tunnel.0),
+            Some(Sitter::Knocks { node, who, .. }) => (Whose::Client(*who), *node, 0),
             _ => return,
         };
         match whose {

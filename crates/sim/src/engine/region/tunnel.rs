@@ -170,7 +170,7 @@ impl Region {
                 let on_it = (usize::from(held.node), held.road) == (node, road);
                 on_it && (held.passage.is_some() || is_carried(&held.whose))
             }
-            Sitter::Nobody(_) | Sitter::Busy => false,
+            Sitter::Knocks { .. } | Sitter::Nobody(_) | Sitter::Busy => false,
         };
         for seat in self.seats.find(with) {
             match self.seats.at(seat).map(|chair| &chair.sitter) {

@@ -10,6 +10,7 @@ use isobar_core::time::Time;
 use super::super::Region;
 use super::super::mesh::Machine;
 use super::super::place::{NOWHERE, Sitter, Who};
+use super::super::stack::Stack;
 use super::super::stall::Mark;
 use super::super::terms::{Event, Reply};
 use super::Harm;
@@ -109,23 +110,16 @@ impl Region {
 
     fn is_empty(&self, node: usize) -> bool {
         let Some(life) = &self.nodes[node].life else { return true };
-        let holds = |sitter: &Sitter| match sitter {
-            Sitter::Opens(task) => usize::from(task.node) == node,
-            Sitter::Holds(held) => usize::from(held.node) == node,
-            Sitter::Nobody(_) | Sitter::Busy => false,
-        };
-        life.stacks.iter().all(Vec::is_empty) && !self.seats.has(holds)
+        life.stacks.iter().all(Stack::is_empty) && !self.seats.has(|sitter| sitter.is_of(node))
     }
 
     /// Every flow of a node is told that it ends.
     fn ends_flows(&mut self, node: usize) {
-        for seat in self.seats.find(|sitter| match sitter {
-            Sitter::Opens(task) => usize::from(task.node) == node,
-            Sitter::Holds(held) => usize::from(held.node) == node,
-            Sitter::Nobody(_) | Sitter::Busy => false,
-        }) {
+        for seat in self.seats.find(|sitter| sitter.is_of(node)) {
             match self.seats.at(seat).map(|chair| &chair.sitter) {
-                Some(Sitter::Opens(_)) => self.tell(seat, isobar_core::flow::Event::Stopped),
+                Some(Sitter::Opens(_) | Sitter::Knocks { .. }) => {
+                    self.tell(seat, isobar_core::flow::Event::Stopped)
+                }
                 _ => self.ends(seat),
             }
         }

@@ -107,11 +107,7 @@ impl Region {
         for event in knocks {
             self.is_left(node, event, how);
         }
-        let all = self.seats.find(|sitter| match sitter {
-            Sitter::Opens(task) => usize::from(task.node) == node,
-            Sitter::Holds(held) => usize::from(held.node) == node,
-            Sitter::Nobody(_) | Sitter::Busy => false,
-        });
+        let all = self.seats.find(|sitter| sitter.is_of(node));
         for seat in all {
             self.marks_seat(seat, Mark::Struck);
             match self.seats.rise(seat) {
@@ -133,6 +129,9 @@ impl Region {
                     if let Whose::Client(who) = task.whose {
                         self.reply(who, node, Reply::Closed, NOWHERE);
                     }
+                }
+                Some(Sitter::Knocks { who, .. }) if how == Death::Rst => {
+                    self.reply(who, node, Reply::Closed, NOWHERE);
                 }
                 _ => {}
             }

@@ -50,6 +50,9 @@ impl Region {
             Some(Sitter::Opens(task)) if task.whose == Whose::Client(who) => {
                 self.tell(seat, Fact::ClientGone);
             }
+            Some(Sitter::Knocks { who: of, .. }) if *of == who => {
+                self.tell(seat, Fact::ClientGone);
+            }
             Some(Sitter::Holds(held)) if held.whose == Whose::Client(who) => self.ends(seat),
             _ => {}
         }
