@@ -5,8 +5,9 @@
 //! is all the backpressure there is. Ends are not acted on here: they are told to core's
 //! `Committed`, which decides what each side shall see.
 
+mod half;
+
 use std::future::{Future, poll_fn};
-use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -16,11 +17,12 @@ use isobar_core::committed::{Close, Committed, End, Farewell, QUIET_WITHIN};
 use isobar_core::ending::Ending;
 use isobar_core::id::ClientKey;
 use isobar_core::policy::Mode;
-use isobar_wire::mqtt::cursor::{Cursor, Direction, Seen};
+use isobar_wire::mqtt::cursor::{Direction, Seen};
 use isobar_wire::mqtt::{Protocol, say};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, ReadBuf};
 use tokio::time::Sleep;
 
+use self::half::Half;
 use crate::buffer;
 use crate::counters::add_alone;
 use crate::dial::{Broker, Upstream};
@@ -33,24 +35,6 @@ use crate::story::Story;
 const TURNS: usize = 16;
 /// A flow that is to end waits this long for a place between two packets.
 const BOUNDARY_WAIT: Duration = Duration::from_secs(1);
-
-/// One direction's state.
-#[derive(Debug)]
-struct Half {
-    /// Read and not yet written. Not read further while there is any.
-    kept: Option<Box<Kept>>,
-    bytes: u64,
-    /// The destination takes no more.
-    dead: bool,
-    cursor: Cursor,
-}
-
-/// Bytes on their way, written up to `at`.
-#[derive(Debug)]
-struct Kept {
-    bytes: Vec<u8>,
-    at: usize,
-}
 
 /// A committed flow.
 #[derive(Debug)]
@@ -403,49 +387,6 @@ fn meaning(direction: Direction, came: Came, both: bool, told: bool) -> Option<E
         (Direction::FromBroker, Came::SourceFailed) => Some(End::BrokerError),
         (Direction::FromClient, Came::DestinationFailed) => both.then_some(End::BrokerError),
         (Direction::FromBroker, Came::DestinationFailed) => both.then_some(End::ClientError),
-    }
-}
-
-impl Half {
-    fn new(direction: Direction) -> Half {
-        Half { kept: None, bytes: 0, dead: false, cursor: Cursor::new(direction) }
-    }
-
-    /// Writes as much as goes now, keeps the rest.
-    fn poll_write(&mut self, to: &mut Leg, bytes: &[u8], cx: &mut Context<'_>) -> io::Result<()> {
-        let mut at = 0;
-        while at < bytes.len() {
-            match Pin::new(&mut *to).poll_write(cx, &bytes[at..]) {
-                Poll::Ready(Ok(0)) => return Err(io::ErrorKind::WriteZero.into()),
-                Poll::Ready(Ok(n)) => at += n,
-                Poll::Ready(Err(error)) => return Err(error),
-                Poll::Pending => {
-                    self.keep(bytes[at..].to_vec());
-                    break;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn keep(&mut self, bytes: Vec<u8>) {
-        if !bytes.is_empty() {
-            self.kept = Some(Box::new(Kept { bytes, at: 0 }));
-        }
-    }
-
-    /// Writes what is kept, to its end.
-    fn poll_kept(&mut self, to: &mut Leg, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let Some(kept) = &mut self.kept else { return Poll::Ready(Ok(())) };
-        while kept.at < kept.bytes.len() {
-            match ready!(Pin::new(&mut *to).poll_write(cx, &kept.bytes[kept.at..])) {
-                Ok(0) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                Ok(n) => kept.at += n,
-                Err(error) => return Poll::Ready(Err(error)),
-            }
-        }
-        self.kept = None;
-        Poll::Ready(Ok(()))
     }
 }
 

@@ -4,7 +4,7 @@ use isobar_admin::human::{self, Outlook};
 use isobar_admin::view::Counted;
 use isobar_admin::view::mesh::{Mesh, Site, SiteService};
 
-use super::{one_line, push_rows};
+use super::table::{one_line, push_rows};
 
 const HEADER: [&str; 14] = [
     "SITE", "STANDING", "NEWS", "RTT", "LOSS", "NODES", "FLOWS", "CAPACITY", "HEADROOM", "SENT",

@@ -7,6 +7,8 @@ use std::sync::Arc;
 use isobar_admin::Admin;
 use isobar_core::report::NodeReport;
 
+use isobar_admin::view::Report;
+
 use super::*;
 
 /// Runs `ask` with the address of an admin server.
