@@ -78,8 +78,8 @@ impl WaitingRoom {
         if self.waiters.len() >= ROOM {
             return None;
         }
-        let ticket = Ticket(NonZeroU64::MIN.saturating_add(self.given));
         self.given += 1;
+        let ticket = Ticket(NonZeroU64::new(self.given).expect("one at least was given"));
         self.sit(ticket, waiter, bound);
         Some(ticket)
     }

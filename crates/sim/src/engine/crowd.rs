@@ -45,6 +45,8 @@ pub(crate) enum Trait {
     Deaf = 32,
     /// It has been served once: it knows the address of the node that it spoke to then.
     Known = 64,
+    /// The node that it knocked at has vanished, and its welcome may be on its way still.
+    Orphan = 256,
 }
 
 /// What a client's last try came to.

@@ -42,8 +42,8 @@ pub trait Shard: Send {
 
     /// Looks at what events that come soon ([`Agenda::soon`]) are about, so that all of it is on its
     /// way from memory at once: one that is waited for at a time is most of a large world's time.
-    /// Returns how many it has looked at, and is asked again after as many; makes no difference to
-    /// anything else.
+    /// Returns how many it has looked at, and is asked again after as many, at least one; makes no
+    /// difference to anything else. Who looks at nothing is best asked seldom.
     fn foresees(&self) -> usize {
         SOON
     }
@@ -270,8 +270,9 @@ impl<'a, S: Shard> Field<'a, S> {
         let mut foreseen = 0;
         loop {
             if foreseen == 0 {
-                shard.agenda().wheel.comes(last);
-                foreseen = shard.foresees().max(1);
+                let wheel = &mut shard.agenda().wheel;
+                let comes = wheel.comes(last) && wheel.not_before() <= last;
+                foreseen = if comes { shard.foresees().max(1) } else { 1 };
             }
             let Some((now, event)) = shard.agenda().next(last) else { break };
             foreseen -= 1;

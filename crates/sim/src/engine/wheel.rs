@@ -19,8 +19,8 @@ use std::collections::BinaryHeap;
 
 use isobar_core::time::Time;
 
-/// A tick is 2^20 ns, about 1 ms: so long that a region with much to do has a few dozen events in it,
-/// which are looked at together ([`Wheel::soon`]).
+/// A tick is 2^20 ns, about 1 ms: so long that a region with much to do has a hundred events in it,
+/// which can be looked at together ([`Wheel::soon`]).
 const TICK_BITS: u32 = 20;
 /// Slots of a hand are 2^8.
 const HAND_BITS: u32 = 8;
@@ -234,9 +234,14 @@ impl<E: Copy> Wheel<E> {
     }
 
     /// Goes on to the tick of the next event, if nothing is left of the one that runs, and as far as
-    /// slots begin by `end`.
-    pub fn comes(&mut self, end: Time) {
-        while self.ready.is_empty() && self.late.is_empty() && self.turn(end.0) {}
+    /// slots begin by `end`. Whether there is an event to come out then, perhaps after `end`.
+    pub fn comes(&mut self, end: Time) -> bool {
+        while self.ready.is_empty() && self.late.is_empty() {
+            if !self.turn(end.0) {
+                return false;
+            }
+        }
+        true
     }
 
     /// Some of the events that come next: those that were due in this tick before it began.
@@ -324,7 +329,9 @@ mod tests {
     #[test]
     fn by_time_and_then_by_key() {
         let mut wheel = Wheel::new();
-        for (at, key) in [(5, 9), (5, 2), (1 << 40, 1), (70_000, 3), (u64::MAX, 7), (5, 4)] {
+        for (at, key) in
+            [(5, 9), (5, 2), (1 << 50, 1), (1 << TICK_BITS | 5, 3), (u64::MAX, 7), (5, 4)]
+        {
             wheel.push(Time(at), Key(key), key);
         }
         let end = Time::NEVER;
@@ -359,14 +366,14 @@ mod tests {
     fn memory_follows_what_is_pending() {
         let mut wheel = Wheel::new();
         for n in 0..100_000u64 {
-            wheel.push(Time(n * 1_000_000), Key(n), n as u32);
+            wheel.push(Time((n * 15) << TICK_BITS), Key(n), n as u32);
         }
         let each = wheel.bytes() / wheel.len();
         assert!(each <= 24 + 4 + 4, "{each} bytes a pending event of 4");
         let before = wheel.bytes();
         for n in 100_000..400_000u64 {
             wheel.pop(Time::NEVER);
-            wheel.push(Time(n * 1_000_000), Key(n), n as u32);
+            wheel.push(Time((n * 15) << TICK_BITS), Key(n), n as u32);
         }
         assert!(wheel.bytes() <= before * 5 / 4, "chunks are used again");
     }
@@ -374,21 +381,34 @@ mod tests {
     #[derive(Clone, Copy, Debug)]
     enum Op {
         Push(u64),
-        Pop(u64),
+        /// What is due within so long, after a look at what comes or without.
+        Pop(u64, bool),
     }
 
     /// Near and far, in the same tick and hours away.
     fn op() -> impl Strategy<Value = Op> {
         let span = prop_oneof![
             Just(0u64),
-            0..1u64 << 16,
-            0..1u64 << 24,
-            0..1u64 << 33,
-            0..1u64 << 45,
+            0..1u64 << TICK_BITS,
+            0..1u64 << (TICK_BITS + 8),
+            0..1u64 << (TICK_BITS + 17),
+            0..1u64 << (TICK_BITS + 29),
             0..1u64 << 60
         ];
-        let pop = prop_oneof![0..1u64 << 18, 0..1u64 << 30, 0..1u64 << 46];
-        prop_oneof![3 => span.prop_map(Op::Push), 2 => pop.prop_map(Op::Pop)]
+        let within = prop_oneof![
+            0..1u64 << (TICK_BITS + 2),
+            0..1u64 << (TICK_BITS + 14),
+            0..1u64 << (TICK_BITS + 30)
+        ];
+        let pop = (within, any::<bool>()).prop_map(|(within, looks)| Op::Pop(within, looks));
+        prop_oneof![3 => span.prop_map(Op::Push), 2 => pop]
+    }
+
+    impl Wheel<usize> {
+        /// Whether it came while its tick ran.
+        fn is_late(&self, event: usize) -> bool {
+            self.late.iter().any(|Reverse(late)| late.0.event == event)
+        }
     }
 
     proptest! {
@@ -405,8 +425,20 @@ mod tests {
                         wheel.push(Time(at), key, n);
                         map.insert((at, key), n);
                     }
-                    Op::Pop(within) => {
+                    Op::Pop(within, looks) => {
                         let end = now.saturating_add(within);
+                        let due = map.first_key_value().map(|((at, _), _)| *at);
+                        if looks {
+                            // What is looked at is what comes out next, of what was there.
+                            let comes = wheel.comes(Time(end));
+                            prop_assert!(comes || due.is_none_or(|due| due > end));
+                            prop_assert!(wheel.tick << TICK_BITS <= end.max(now));
+                            let soon: Vec<usize> = wheel.soon(3).collect();
+                            let next = map.values().copied();
+                            let next: Vec<usize> =
+                                next.filter(|event| !wheel.is_late(*event)).take(soon.len()).collect();
+                            prop_assert_eq!(soon, next);
+                        }
                         while let Some(entry) = map.first_entry().filter(|e| e.key().0 <= end) {
                             prop_assert!(wheel.not_before().0 <= entry.key().0);
                             let ((at, key), event) = entry.remove_entry();

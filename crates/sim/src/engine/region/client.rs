@@ -11,6 +11,7 @@ use isobar_core::time::Time;
 
 use super::dns::Door;
 use super::place::{NOWHERE, Who};
+use super::stall::Mark;
 use super::terms::{Event, Letter, Reply};
 use super::{Region, class};
 use crate::drill::Backoff;
@@ -301,6 +302,7 @@ impl Region {
         (client.site, client.node, client.seat) = (door.site, door.node, NOWHERE);
         (client.flow, client.opened) = (client.turn, micros(now));
         client.set(Trait::Deaf, false);
+        client.set(Trait::Orphan, false);
         let who = Who { site: self.me as u16, no, turn: client.turn };
         self.is_patient(who, now);
         self.client_says(no, usize::from(door.site), Letter::Knock(who, door.node));
@@ -341,7 +343,7 @@ impl Region {
 
     fn welcomed(&mut self, no: u32, by: u16, slot: u32) {
         let (now, before) = (self.now(), self.stand(no));
-        let ms = self.ms(now);
+        let (ms, turn) = (self.ms(now), self.clients[no as usize].flow);
         let client = &mut self.clients[no as usize];
         client.by = by;
         let bereft = client.is(Trait::Bereft).then_some((client.lost_at, client.noticed));
@@ -367,6 +369,9 @@ impl Region {
         } else {
             // By this the far node knows whom a ping or a farewell is from.
             self.clients[no as usize].seat = slot;
+        }
+        if self.clients[no as usize].is(Trait::Orphan) {
+            self.marked_in_turn(Who { site: self.me as u16, no, turn }, Mark::Lost);
         }
     }
 }

@@ -133,13 +133,14 @@ impl Region {
 
     /// Tells a flow before its commit what happened, and does what it says, and what follows.
     pub(super) fn tell(&mut self, seat: Seat, fact: Fact) {
-        self.grows(seat);
         let Some(chair) = self.seats.at(seat) else { return };
-        if !matches!(chair.sitter, Sitter::Opens(_)) {
-            return;
-        }
-        let Sitter::Opens(mut task) = std::mem::replace(&mut chair.sitter, Sitter::Busy) else {
-            return;
+        let mut task = match std::mem::replace(&mut chair.sitter, Sitter::Busy) {
+            Sitter::Opens(task) => task,
+            Sitter::Knocks { node, who, since } => self.made(node, who, since),
+            other => {
+                chair.sitter = other;
+                return;
+            }
         };
         let (now, node) = (self.now(), usize::from(task.node));
         self.dirty |= 1 << node;
@@ -200,7 +201,9 @@ impl Region {
             self.recall(seat, task, told);
         }
         match step.action {
-            Action::ReadOpening { .. } => unreachable!("that is asked where it is let in"),
+            Action::ReadOpening { .. } => {
+                unreachable!("it was told of its accept when it was made")
+            }
             Action::Place(ask) => Then::At(self.place(seat, task, ask)),
             Action::Wait { .. } | Action::Pause { .. } => Then::Waits,
             Action::Connect { .. } => {

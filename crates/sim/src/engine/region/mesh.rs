@@ -126,7 +126,7 @@ impl Node {
             standings: Vec::new(),
             entry,
             entry_hears: false,
-            stacks: (0..brokers).map(|_| Stack::new()).collect(),
+            stacks: (0..brokers).map(|_| Stack::default()).collect(),
             probes: vec![[Probe::default(); 3]; brokers],
             tick: Time::NEVER,
             beat: Time::NEVER,

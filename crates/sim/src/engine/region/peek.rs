@@ -1,11 +1,14 @@
 //! What tests see of a region beside its scene.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use isobar_core::mesh::Purpose;
 use isobar_core::outlook::Standing;
 
+use super::place::{NOWHERE, Sitter, Who, Whose};
 use super::{Region, S};
+use crate::engine::crowd::Client;
 
 impl Region {
     /// The round trip that a node's mesh was told of its link to that node, if it has one.
@@ -38,6 +41,46 @@ impl Region {
     /// In which incarnation a node speaks, without the bits that it draws: milliseconds.
     pub(crate) fn incarnation(&self, node: usize) -> u64 {
         self.nodes[node].life.as_ref().unwrap().mesh.as_ref().unwrap().incarnation() >> 16
+    }
+
+    /// Flows whose CONNECT is on its way to a node.
+    pub(crate) fn knocking(&self, node: usize) -> usize {
+        let mut knocking = 0;
+        self.seats.each(|sitter| {
+            let knocks = matches!(sitter, Sitter::Knocks { .. }) && sitter.is_at(node);
+            knocking += usize::from(knocks);
+        });
+        knocking
+    }
+
+    /// Clients who are served by a node of this site, as it seems, that knows nothing of them.
+    pub(crate) fn forgotten(&self) -> usize {
+        let mut known = BTreeSet::new();
+        self.seats.each(|sitter| {
+            if let Sitter::Holds(held) = sitter
+                && let Whose::Client(who) = held.whose
+            {
+                known.insert(who);
+            }
+        });
+        let me = self.me as u16;
+        let here = |no: u32, client: &Client| {
+            let who = Who { site: me, no, turn: client.flow };
+            client.is_served()
+                && client.site == me
+                && client.seat != NOWHERE
+                && !known.contains(&who)
+        };
+        (0..).zip(&self.clients).filter(|(no, client)| here(*no, client)).count()
+    }
+
+    /// What clients' last tries came to, by label, of those who are not connected.
+    pub(crate) fn unserved(&self) -> BTreeMap<&'static str, usize> {
+        let mut counts = BTreeMap::new();
+        for client in self.clients.iter().filter(|client| !client.is_connected()) {
+            *counts.entry(client.last.label(true)).or_default() += 1;
+        }
+        counts
     }
 
     /// Connections of a broker that outsiders hold.

@@ -1,7 +1,8 @@
-//! Seats: the flows of a region's nodes that need more than their client's 24 bytes.
+//! Seats: the flows of a region's nodes that need more than their client's 32 bytes.
 //!
-//! A flow sits here from its accept to its commit, as little more than a name until its CONNECT comes, and afterwards only where it is more than a
-//! client of this region on a broker of this site: then client and broker are all there is to know.
+//! A flow sits here from its accept to its commit, as little more than a name until its CONNECT
+//! comes, and afterwards only where it is more than a client of this region on a broker of this
+//! site: then client and broker are all there is to know.
 
 use isobar_core::flow::Flow;
 use isobar_core::pool::{Rejection, Token};
@@ -95,10 +96,11 @@ pub(crate) struct Held {
 #[derive(Debug)]
 pub(crate) enum Sitter {
     Nobody(u32),
-    /// Has been accepted at a node then, and its CONNECT is on the way.
+    /// It has been accepted, and its CONNECT is on the way.
     Knocks {
         node: u8,
         who: Who,
+        /// When it was accepted.
         since: Time,
     },
     /// Its task is being told something.
@@ -118,7 +120,7 @@ impl Sitter {
         }
     }
 
-    pub(crate) fn is_of(&self, node: usize) -> bool {
+    pub(crate) fn is_at(&self, node: usize) -> bool {
         self.node().map(usize::from) == Some(node)
     }
 }

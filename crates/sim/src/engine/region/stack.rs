@@ -11,11 +11,13 @@ pub(crate) struct Stack<T> {
     chunks: Vec<Vec<T>>,
 }
 
-impl<T> Stack<T> {
-    pub(crate) fn new() -> Stack<T> {
+impl<T> Default for Stack<T> {
+    fn default() -> Stack<T> {
         Stack { chunks: Vec::new() }
     }
+}
 
+impl<T> Stack<T> {
     pub(crate) fn push(&mut self, one: T) {
         match self.chunks.last_mut() {
             Some(chunk) if chunk.len() < CHUNK => chunk.push(one),
@@ -63,7 +65,7 @@ mod tests {
     #[test]
     fn what_is_put_down_comes_back_and_takes_no_room_then() {
         for many in [0, 1, CHUNK, CHUNK + 1, 3 * CHUNK - 1] {
-            let mut stack = Stack::new();
+            let mut stack = Stack::default();
             assert!(stack.is_empty());
             (0..many).for_each(|n| stack.push(n));
             assert_eq!((stack.len(), stack.is_empty()), (many, many == 0));
@@ -73,7 +75,7 @@ mod tests {
             }
             assert!(stack.pop().is_none() && stack.chunks.is_empty());
         }
-        let mut stack = Stack::new();
+        let mut stack = Stack::default();
         (0..100).for_each(|n| stack.push(n));
         assert!(stack.into_iter().eq(0..100));
     }

@@ -143,10 +143,13 @@ impl Region {
         if client.flow != who.turn {
             return;
         }
-        if client.is_connected() {
-            self.marked(who.no, mark);
-        } else if mark == Mark::Struck {
-            self.affects(who.no);
+        match mark {
+            _ if client.is_connected() => self.marked(who.no, mark),
+            Mark::Struck => self.affects(who.no),
+            Mark::Lost if client.mood == Mood::Opening => {
+                self.clients[who.no as usize].set(Trait::Orphan, true);
+            }
+            _ => {}
         }
     }
 

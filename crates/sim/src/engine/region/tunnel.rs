@@ -47,7 +47,7 @@ impl Region {
         if let Err(reason) = flow.carried(hop, left, now) {
             return self.declines(node, far, (tunnel, road), reason);
         }
-        let seat = self.task(Whose::Carried(far, leased), client, node, flow);
+        let seat = self.seats_carried((far, leased), client, node, flow);
         if let Some(Sitter::Opens(task)) = self.seats.at(seat).map(|chair| &mut chair.sitter) {
             (task.tunnel, task.road) = ((tunnel, far.node), road);
         }

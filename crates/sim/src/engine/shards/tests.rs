@@ -7,7 +7,7 @@ use isobar_core::time::Time;
 
 use super::super::draw::{Draws, Purpose};
 use super::super::wheel::Key;
-use super::{Agenda, Shard, Shards};
+use super::{Agenda, SOON, Shard, Shards};
 
 /// Mean service time.
 const SERVICE: Duration = Duration::from_millis(10);
@@ -45,6 +45,8 @@ struct Queue {
     /// Sums of number x time in ns, and of sojourns, with their count, a batch each.
     area: [u128; BATCHES],
     stays: [(u128, u64); BATCHES],
+    /// How many events it says that it has looked at.
+    foresees: usize,
 }
 
 impl Queue {
@@ -125,6 +127,10 @@ impl Shard for Queue {
         }
     }
 
+    fn foresees(&self) -> usize {
+        self.foresees
+    }
+
     fn unpack(&mut self, (): ()) -> Event {
         Event::Comes
     }
@@ -152,6 +158,7 @@ fn network(queues: usize, percent: u64, customers: u32, seed: u64) -> Shards<Que
             since: Time::ZERO,
             area: [0; BATCHES],
             stays: [(0, 0); BATCHES],
+            foresees: SOON,
         }
     });
     Shards::new(shards.collect(), WAY)
@@ -195,9 +202,10 @@ fn queues_are_as_long_as_theory_says() {
 }
 
 #[test]
-fn threads_do_not_matter() {
-    let hash = |threads: usize, pieces: u64| {
+fn neither_threads_nor_looks_ahead_matter() {
+    let hash = |threads: usize, pieces: u64, foresees: usize| {
         let mut shards = network(10, 80, 500, 3);
+        shards.all_mut().iter_mut().for_each(|queue| queue.foresees = foresees);
         let until = shards.all()[0].until;
         for piece in 1..=pieces {
             shards.run(Time(until.0 / pieces * piece), threads);
@@ -205,9 +213,10 @@ fn threads_do_not_matter() {
         shards.run(until, threads);
         (shards.hash(), shards.happened())
     };
-    let one = hash(1, 1);
-    for (threads, pieces) in [(2, 1), (3, 1), (1, 7), (2, 3)] {
-        assert_eq!(hash(threads, pieces), one, "{threads} threads, {pieces} pieces");
+    let one = hash(1, 1, SOON);
+    for (threads, pieces, foresees) in [(2, 1, 0), (3, 1, 1), (1, 7, 7), (2, 3, SOON)] {
+        let found = hash(threads, pieces, foresees);
+        assert_eq!(found, one, "{threads} threads, {pieces} pieces, {foresees} at a time");
     }
     // Pinned, so that debug and release, and machines, are held to the same.
     assert_eq!(one, (13_866_805_311_731_033_535, 9_612));

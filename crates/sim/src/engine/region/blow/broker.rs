@@ -2,7 +2,6 @@
 
 use super::super::Region;
 use super::super::place::{NOWHERE, Sitter, Who};
-use super::super::stack::Stack;
 use super::super::stall::Mark;
 use super::super::terms::{Event, Reply};
 use super::super::wires::ONE_WAY;
@@ -171,7 +170,7 @@ impl Region {
         let now = self.now();
         for node in 0..self.nodes.len() {
             let Some(life) = &mut self.nodes[node].life else { continue };
-            for token in std::mem::replace(&mut life.stacks[usize::from(broker)], Stack::new()) {
+            for token in std::mem::take(&mut life.stacks[usize::from(broker)]) {
                 life.pool.release(now, token);
             }
             self.dirty |= 1 << node;

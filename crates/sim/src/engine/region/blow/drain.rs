@@ -110,12 +110,12 @@ impl Region {
 
     fn is_empty(&self, node: usize) -> bool {
         let Some(life) = &self.nodes[node].life else { return true };
-        life.stacks.iter().all(Stack::is_empty) && !self.seats.has(|sitter| sitter.is_of(node))
+        life.stacks.iter().all(Stack::is_empty) && !self.seats.has(|sitter| sitter.is_at(node))
     }
 
     /// Every flow of a node is told that it ends.
     fn ends_flows(&mut self, node: usize) {
-        for seat in self.seats.find(|sitter| sitter.is_of(node)) {
+        for seat in self.seats.find(|sitter| sitter.is_at(node)) {
             match self.seats.at(seat).map(|chair| &chair.sitter) {
                 Some(Sitter::Opens(_) | Sitter::Knocks { .. }) => {
                     self.tell(seat, isobar_core::flow::Event::Stopped)

@@ -107,7 +107,7 @@ impl Region {
         for event in knocks {
             self.is_left(node, event, how);
         }
-        let all = self.seats.find(|sitter| sitter.is_of(node));
+        let all = self.seats.find(|sitter| sitter.is_at(node));
         for seat in all {
             self.marks_seat(seat, Mark::Struck);
             match self.seats.rise(seat) {

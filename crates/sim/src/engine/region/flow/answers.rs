@@ -79,9 +79,14 @@ impl Region {
     pub(in super::super) fn settles(&mut self, no: u32, slot: u32) {
         self.clients[no as usize].seat = slot;
         let Some(seat) = self.seats.seat_of(slot) else { return };
+        let who = Who { site: self.me as u16, no, turn: self.clients[no as usize].flow };
         let Some(Sitter::Holds(held)) = self.seats.at(seat).map(|chair| &mut chair.sitter) else {
             return;
         };
+        // Where its node has vanished meanwhile, another may sit there.
+        if held.whose != Whose::Client(who) {
+            return;
+        }
         let node = usize::from(held.node);
         if let Some(token) = held.token.take() {
             let broker = token.broker();

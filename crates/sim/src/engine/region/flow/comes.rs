@@ -2,15 +2,15 @@
 //!
 //! Where everyone comes back at once, millions are accepted in one moment, and most of them are
 //! turned away as soon as their CONNECT is there. Until then nothing is decided, so such a flow is
-//! kept as who it is of and since when, and made from that once more is to be known of it. Clients
-//! here send their CONNECT a round trip after their SYN, and nobody waits for longer.
+//! kept as who it is of and since when; its task is made when it is first told something. Clients
+//! here always send their CONNECT, a round trip after their SYN, so the opening's deadline is not kept.
 
 use isobar_core::flow::{Action, Event as Fact, Flow};
 use isobar_core::time::Time;
 
 use super::super::client::gclient;
 use super::super::mesh::Machine;
-use super::super::place::{NOWHERE, Seat, Sitter, Task, Who, Whose};
+use super::super::place::{Far, NOWHERE, Seat, Sitter, Task, Who, Whose};
 use super::super::terms::{Event, Reply};
 use super::super::{Region, class};
 use crate::engine::wheel::Key;
@@ -38,28 +38,10 @@ impl Region {
         } else {
             self.strangers.insert(who, seat.slot);
         }
-        match self.accepted(since) {
-            (_, true) => self.awaits_connect(seat, node, who),
-            (_, false) => self.tell(seat, Fact::Accepted),
-        }
-    }
-
-    /// A flow accepted then, and whether its CONNECT is waited for; if not, it has been told nothing.
-    fn accepted(&self, since: Time) -> (Flow, bool) {
-        let new = || {
-            let mut flow = Flow::new(&self.policy, since);
-            flow.set_rules(self.plan.rules);
-            flow
-        };
-        let mut flow = new();
-        match flow.next(&self.policy, Fact::Accepted, since).action {
-            Action::ReadOpening { .. } => (flow, true),
-            _ => (new(), false),
-        }
+        self.awaits_connect(seat, node, who);
     }
 
     fn awaits_connect(&mut self, seat: Seat, node: usize, who: Who) {
-        self.dirty |= 1 << node;
         let way = self.client_way(usize::from(who.site)) * 2 + self.nodes[node].slow;
         let Some(chair) = self.seats.at(seat) else { return };
         chair.steps += 1;
@@ -69,37 +51,34 @@ impl Region {
 
     /// Its CONNECT has come.
     pub(in super::super) fn opens(&mut self, seat: Seat) {
-        let client = match self.seats.at(seat).map(|chair| &chair.sitter) {
-            Some(Sitter::Knocks { who, .. }) => gclient(usize::from(who.site), who.no),
-            Some(Sitter::Opens(task)) => task.client,
-            _ => return,
+        let Some(&Sitter::Knocks { who, .. }) = self.seats.at(seat).map(|chair| &chair.sitter)
+        else {
+            return;
         };
-        let opening = self.opening(client);
+        let opening = self.opening(gclient(usize::from(who.site), who.no));
         self.tell(seat, Fact::Opened(opening));
     }
 
-    /// One whose CONNECT was waited for is made a whole flow.
-    pub(super) fn grows(&mut self, seat: Seat) {
-        let Some(chair) = self.seats.at(seat) else { return };
-        let Sitter::Knocks { node, who, since } = chair.sitter else { return };
-        let (flow, _) = self.accepted(since);
+    /// The task of a flow whose CONNECT was waited for.
+    pub(super) fn made(&self, node: u8, who: Who, since: Time) -> Box<Task> {
+        let mut flow = Flow::new(&self.policy, since);
+        flow.set_rules(self.plan.rules);
+        let step = flow.next(&self.policy, Fact::Accepted, since);
+        let reads = matches!(step.action, Action::ReadOpening { .. });
+        assert!(reads, "services of drills read the CONNECT first");
         let client = gclient(usize::from(who.site), who.no);
-        let task = new_task(Whose::Client(who), client, node, flow);
-        if let Some(chair) = self.seats.at(seat) {
-            chair.sitter = Sitter::Opens(Box::new(task));
-        }
+        Box::new(new_task(Whose::Client(who), client, node, flow))
     }
 
     /// A flow that has come by tunnel, with its CONNECT.
-    pub(in super::super) fn task(
+    pub(in super::super) fn seats_carried(
         &mut self,
-        whose: Whose,
+        (far, leased): (Far, bool),
         client: u64,
         node: usize,
-        mut flow: Flow,
+        flow: Flow,
     ) -> Seat {
-        flow.set_rules(self.plan.rules);
-        let task = new_task(whose, client, node as u8, flow);
+        let task = new_task(Whose::Carried(far, leased), client, node as u8, flow);
         self.seats.sit(Sitter::Opens(Box::new(task)))
     }
 }
@@ -123,3 +102,6 @@ fn new_task(whose: Whose, client: u64, node: u8, flow: Flow) -> Task {
         armed: Time::NEVER,
     }
 }
+
+#[cfg(test)]
+mod tests;
