@@ -168,6 +168,33 @@ fn reports_are_there_whole_or_not_at_all() {
 }
 
 #[test]
+fn no_report_replaces_a_drill() {
+    let folder = folder(&[("a.toml", HOLDS), ("b.toml", HOLDS)]);
+    let here = folder.path();
+    std::os::unix::fs::symlink("a.toml", here.join("link.json")).unwrap();
+    let whole = here.join("a.toml");
+    for (args, expected) in [
+        (vec!["a.toml", "--json", "a.toml"], "a.toml: --json would replace a drill"),
+        (vec!["a.toml", "--html", "x.html", "--json", "a.toml"], "for example --json a.json"),
+        (vec!["a.toml", "--junit", "./a.toml"], "for example --junit ./a.xml"),
+        (vec!["a.toml", "--html", whole.to_str().unwrap()], "--html would replace a drill"),
+        (vec!["./a.toml", "--html", "link.json"], "link.json: --html would replace a drill"),
+        (vec!["link.json", "--json", "a.toml"], "--json would replace a drill"),
+        (vec![".", "--json", "b.toml"], "b.toml: --json would replace a drill"),
+        (vec!["a.toml", "--json", "x", "--html", "./x"], "two reports in one file"),
+    ] {
+        let output = isobar(here, &[&["run"], args.as_slice()].concat());
+        assert_eq!((code(&output), said(&output).as_str()), (3, ""), "{args:?}: {output:?}");
+        assert!(complained(&output).contains(expected), "{args:?}: {output:?}");
+    }
+    for name in ["a.toml", "b.toml"] {
+        assert_eq!(fs::read_to_string(here.join(name)).unwrap(), drill(HOLDS), "{name}");
+    }
+    assert_eq!(fs::read_dir(here).unwrap().count(), 3, "nothing is left half made");
+    assert_eq!(code(&isobar(here, &["run", "a.toml", "--json", "b.json"])), 0);
+}
+
+#[test]
 fn a_run_is_made_again_from_its_record_alone() {
     let folder = folder(&[("a.toml", HOLDS)]);
     let here = folder.path();

@@ -24,7 +24,7 @@ impl Output {
         let said =
             |error: io::Error| format!("{}: cannot be written: {}", place.display(), say(&error));
         // What a link points to is replaced, not the link.
-        let target = fs::canonicalize(place).unwrap_or_else(|_| place.to_owned());
+        let target = target(place);
         if let Ok(there) = fs::metadata(&target) {
             if there.is_dir() {
                 return Err(format!("{}: cannot be written: it is a folder", place.display()));
@@ -69,6 +69,16 @@ impl Drop for Output {
             let _ = fs::remove_file(beside);
         }
     }
+}
+
+/// Where a file written to `place` would stand, whatever links and dots lead there.
+pub(super) fn target(place: &Path) -> PathBuf {
+    let new = || {
+        let folder = place.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let folder = fs::canonicalize(folder.unwrap_or(Path::new("."))).ok()?;
+        Some(folder.join(place.file_name()?))
+    };
+    fs::canonicalize(place).ok().or_else(new).unwrap_or_else(|| place.to_owned())
 }
 
 fn say(error: &io::Error) -> String {

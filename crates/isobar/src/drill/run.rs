@@ -11,7 +11,7 @@ use super::exit::{CODES, Exit};
 use super::files::{self, DrillFile};
 use super::interrupt::Interrupt;
 use super::options::{SeedArgs, ThreadArgs, share};
-use super::output::Output;
+use super::output::{self, Output};
 use super::progress::ProgressLine;
 use super::report;
 use super::world::{self, Unfinished, Watch};
@@ -88,7 +88,7 @@ pub fn run(args: &Args) -> ExitCode {
             return Exit::Failed.code();
         }
     };
-    let papers = match Papers::begin(args) {
+    let papers = match Papers::begin(args, &drills) {
         Ok(papers) => papers,
         Err(wrong) => {
             tell(&format!("error: {wrong}\n"));
@@ -269,14 +269,8 @@ struct Papers {
 }
 
 impl Papers {
-    fn begin(args: &Args) -> Result<Papers, String> {
-        let paths: Vec<&PathBuf> =
-            [&args.html, &args.junit, &args.json].into_iter().flatten().collect();
-        for (place, path) in paths.iter().enumerate() {
-            if paths[..place].contains(path) {
-                return Err(format!("{}: two reports in one file", path.display()));
-            }
-        }
+    fn begin(args: &Args, drills: &[DrillFile]) -> Result<Papers, String> {
+        refuse_to_replace(args, drills)?;
         let begin =
             |path: &Option<PathBuf>| path.as_ref().map(|path| Output::begin(path)).transpose();
         Ok(Papers {
@@ -298,4 +292,28 @@ impl Papers {
         std::io::stdout().flush().ok();
         json.and(junit).and(html)
     }
+}
+
+/// No report may take the place of a drill, nor of another report.
+fn refuse_to_replace(args: &Args, drills: &[DrillFile]) -> Result<(), String> {
+    let reports = [("html", &args.html), ("junit", &args.junit), ("json", &args.json)];
+    let drills: Vec<PathBuf> = drills.iter().map(|file| output::target(&file.path)).collect();
+    let mut taken: Vec<PathBuf> = Vec::new();
+    for (option, path) in reports {
+        let Some(path) = path else { continue };
+        let target = output::target(path);
+        if drills.contains(&target) {
+            return Err(format!(
+                "{}: --{option} would replace a drill that is to be run: name another file, for \
+                 example --{option} {}",
+                path.display(),
+                path.with_extension(if option == "junit" { "xml" } else { option }).display()
+            ));
+        }
+        if taken.contains(&target) {
+            return Err(format!("{}: two reports in one file", path.display()));
+        }
+        taken.push(target);
+    }
+    Ok(())
 }
