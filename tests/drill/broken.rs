@@ -128,6 +128,27 @@ const WORLD: &[Case] = &[
     ),
     (
         BROKER,
+        "broker = { connect_rate = \"60000/min\" }",
+        6,
+        "must be 1/s to 1_000_000/s",
+        "write \"1000/s\"",
+    ),
+    (
+        BROKER,
+        "broker = { connect_rate = \"100/min\" }",
+        6,
+        "must be 1/s to 1_000_000/s",
+        "for example \"5000/s\"",
+    ),
+    (
+        BROKER,
+        "broker = { connect_rate = \"0\" }",
+        6,
+        "must be 1/s to 1_000_000/s",
+        "for example \"5000/s\"",
+    ),
+    (
+        BROKER,
         "broker = { connect_rate = 1000 }",
         6,
         "broker.connect_rate = 1000: must be a rate",
@@ -180,6 +201,20 @@ const WORLD: &[Case] = &[
         "there are [[site]] tables as well",
         "remove one of the two",
     ),
+    (
+        BROKER,
+        "[policy]\nspill = false",
+        7,
+        "policy.spill = false: must be a table",
+        "write spill = { enabled = false }",
+    ),
+    (
+        BROKER,
+        "[policy]\nspill = \"off\"",
+        7,
+        "must be a table",
+        "spill = { enabled = true } or spill = { enabled = false }",
+    ),
 ];
 
 const FAULTS: &[Case] = &[
@@ -222,6 +257,7 @@ const FAULTS: &[Case] = &[
         "known here: site",
     ),
     (ON, "on = \"broker:fra/0\"", 11, "`0` is no number", "count from 1"),
+    (ON, "on = \"broker:fra/3..1\"", 11, "the range runs backwards", "write \"broker:fra/1..3\""),
     (ON, "on = \"ten\"", 11, "no selector", "selectors look like"),
     (T, "", 7, "when?", "t = \"2m\""),
     (T, "t = \"5m\"", 9, "the drill ends at 5m", "make it earlier"),
@@ -259,6 +295,8 @@ const FAULTS: &[Case] = &[
         "for = \"…\"",
     ),
     (NAME, "name = \"a b\"", 8, "must be 1 to 64", "\"a-b\""),
+    (NAME, "name = \"Über (alt)\"", 8, "must be 1 to 64", "for example \"Ueber-alt\""),
+    (NAME, "name = \"東京\"", 8, "must be 1 to 64", "for example \"plant-1\""),
 ];
 
 const EXPECTATIONS: &[Case] = &[
@@ -279,6 +317,27 @@ const EXPECTATIONS: &[Case] = &[
     ),
     (RECOVER, "recover = \"affected.served_ratio\"", 15, "no comparison", "a value"),
     (RECOVER, "recover = \"affected.served_ratio = 0.99\"", 15, "= is no comparison", "=="),
+    (
+        RECOVER,
+        "recover = \"affected.served_ratio => 0.99\"",
+        15,
+        "`=>` is no comparison",
+        "write \"affected.served_ratio >= 0.99\"",
+    ),
+    (
+        RECOVER,
+        "recover = \"affected.served_ratio >= 0.99 and all.served >= 1\"",
+        15,
+        "an [[expect]] takes one comparison",
+        "write an [[expect]] for each",
+    ),
+    (
+        WITHIN,
+        "within = \"30s\"\n[[stop]]\nwhen = \"all.served >= 1 && all.served <= 5\"",
+        18,
+        "a [[stop]] takes one comparison",
+        "choose one",
+    ),
     (RECOVER, "recover = \"affected.served_ratio >= 99\"", 15, "is never above 1", "0.99 or 99%"),
     (
         RECOVER,
@@ -330,6 +389,28 @@ const EXPECTATIONS: &[Case] = &[
         17,
         "at 10m, and the drill ends at 5m",
         "make it earlier",
+    ),
+    (
+        WITHIN,
+        "within = \"30s\"\nfrom = \"2m\"\nuntil = \"1m\"",
+        18,
+        "until = \"1m\": at 1m, before from, which is at 2m",
+        "make it later",
+    ),
+    (
+        WITHIN,
+        "within = \"30s\"\nuntil = \"30s\"",
+        17,
+        "at 30s, before the first fault, which is at 1m",
+        "make it later",
+    ),
+    (
+        RECOVER,
+        "sustain = \"all.served >= 1\"\nfrom = \"lost\"\nuntil = \"1m\"\n[[expect]]\n\
+         recover = \"all.served_ratio >= 1\"",
+        17,
+        "at 1m, not after from, which is at 1m",
+        "make it later",
     ),
     (
         WITHIN,
@@ -451,6 +532,55 @@ fn one_run_finds_all_there_is_to_find() {
     let findings = refused(&text, parse(&text));
     let lines: Vec<_> = findings.iter().map(|finding| finding.line.unwrap()).collect();
     assert_eq!(lines, [4, 12, 17], "{findings:#?}");
+}
+
+#[test]
+fn a_remedy_says_what_is_so_without_the_key() {
+    const FLAPS: &str = "do = \"link.flap\"\nperiod = \"1ms\"\non = \"link:*<->*\"";
+    const WORLD: &str = "sites = 4\nbroker = { maxconn = 1000 }";
+    for (good, bad, remedy) in [
+        ("sites = 4", "sites = -4", "the least is 1"),
+        ("sites = 4", "sites = 500", "the most is 120"),
+        ("duration = \"5m\"", "duration = \"0s\"", "the least is 1s"),
+        ("within = \"30s\"", "within = \"0s\"", "the least is 1ms"),
+        ("do = \"broker.crash\"\non = \"broker:fra/1\"", FLAPS, "the least is 10ms"),
+        (
+            "for = \"1m\"",
+            "for = \"0s\"",
+            "the least is 1ms; without for it lasts to the end of the drill",
+        ),
+        (
+            "for = \"1m\"",
+            "every = \"0s\"",
+            "the least is 1ms; without every it comes to all at once",
+        ),
+        ("maxconn = 1000", "maxconn = 0", "the least is 1; leave the key out for no limit"),
+        (
+            WORLD,
+            "nodes_per_site = 3\n[[site]]\ncity = \"fra\"\nnodes = 0",
+            "the least is 1; without the key it is 3",
+        ),
+        (
+            WORLD,
+            "broker = { maxconn = 5 }\n[[site]]\ncity = \"fra\"\nbroker = { maxconn = 0 }",
+            "the least is 1; without the key it is 5",
+        ),
+    ] {
+        let findings = refused(bad, parse(&BASE.replacen(good, bad, 1)));
+        assert_eq!((findings.len(), findings[0].help.as_str()), (1, remedy), "{findings:#?}");
+    }
+}
+
+#[test]
+fn a_city_is_known_by_its_name_too() {
+    for city in ["Frankfurt", "FRANKFURT", "FRA"] {
+        let sites = format!("[[site]]\ncity = \"{city}\"\n[mesh]");
+        let text = BASE.replacen("[mesh]\nsites = 4", &sites, 1);
+        let findings = refused(city, parse(&text));
+        assert_eq!((findings.len(), findings[0].line), (1, Some(5)), "{findings:#?}");
+        assert!(findings[0].message.contains("unknown city; did you mean `fra`?"), "{findings:#?}");
+        assert_eq!(findings[0].help, "Frankfurt is city = \"fra\"");
+    }
 }
 
 #[test]

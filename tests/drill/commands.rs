@@ -131,6 +131,26 @@ fn wrong_usage_is_2_as_everywhere() {
 }
 
 #[test]
+fn what_is_no_drill_or_no_seed_is_told_in_its_words() {
+    let folder = folder(&[("a.toml", HOLDS)]);
+    for command in ["check", "capacity"] {
+        let output = isobar(folder.path(), &[command, "."]);
+        assert_eq!(code(&output), 3, "{output:?}");
+        assert!(complained(&output).contains("name a drill file in it"), "{output:?}");
+    }
+    for args in [
+        vec!["run", "a.toml", "--seed", "abc"],
+        vec!["capacity", "a.toml", "--seed", "1.5"],
+        vec!["replay", "a.toml", "--seed=-1"],
+        vec!["explore", "--seed", "x"],
+    ] {
+        let output = isobar(folder.path(), &args);
+        assert_eq!(code(&output), 2, "{args:?}");
+        assert!(complained(&output).contains("a seed is a whole number"), "{output:?}");
+    }
+}
+
+#[test]
 fn reports_are_there_whole_or_not_at_all() {
     let folder = folder(&[("a.toml", HOLDS), ("b.toml", FAILS)]);
     let here = folder.path();

@@ -18,7 +18,7 @@ use isobar_sim::rehearsal::record::{Outcome, Record};
 
 use super::exit::Exit;
 use super::interrupt::Interrupt;
-use super::options::{ThreadArgs, read_count};
+use super::options::{ThreadArgs, read_count, read_seed};
 use super::output::Output;
 use super::progress::ProgressLine;
 use super::world::{self, Unfinished, Watch};
@@ -48,7 +48,7 @@ pub struct Args {
     pub scenarios: Option<NonZeroU32>,
 
     /// The first scenario's seed, from which they count; without it, one that the clock gives.
-    #[arg(long, value_name = "S")]
+    #[arg(long, value_name = "S", value_parser = read_seed)]
     pub seed: Option<u64>,
 
     /// Where failures are kept, as drills.

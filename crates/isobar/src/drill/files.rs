@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 
 use isobar_sim::drill::Drill;
 
-use crate::config::source;
 use crate::config::{ConfigError, Finding};
 
 /// A drill, with the file it stands in.
@@ -44,7 +43,7 @@ pub(super) fn load_all(paths: &[PathBuf]) -> Result<Vec<DrillFile>, Vec<ConfigEr
 
 /// Reads one.
 pub(super) fn load(path: &Path) -> Result<DrillFile, ConfigError> {
-    let text = source::read(path, super::HELP)?;
+    let text = super::read(path)?;
     let loaded = super::parse(path, &text)?;
     Ok(DrillFile { path: path.to_owned(), text, drill: loaded.drill, warnings: loaded.warnings })
 }

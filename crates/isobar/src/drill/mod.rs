@@ -105,15 +105,37 @@ const DIALECT: Dialect = Dialect {
 
 /// Reads and validates the drill at `path`.
 pub fn load(path: &Path) -> Result<Loaded, ConfigError> {
-    let text = source::read(path, HELP)?;
+    let text = read(path)?;
     parse(path, &text)
+}
+
+fn read(path: &Path) -> Result<String, ConfigError> {
+    if path.is_dir() {
+        let help = "name a drill file in it; folders are for drill run";
+        return Err(Finding::whole_file(path, "is a directory", help).into());
+    }
+    source::read(path, HELP)
 }
 
 /// Validates `text` as if it stood in the file at `path`.
 pub fn parse(path: &Path, text: &str) -> Result<Loaded, ConfigError> {
     let source = Source::new(path, text);
-    let file: file::File = typed::parse(&source, &DIALECT)?;
+    let file: file::File = typed::parse(&source, &DIALECT).map_err(with_a_switch)?;
     validate::drill(&file, &source)
+}
+
+/// `spill` is a table with a switch in it: who types the switch alone is told where it is.
+fn with_a_switch(mut error: ConfigError) -> ConfigError {
+    for finding in &mut error.findings {
+        let Some(typed) = finding.message.strip_prefix("policy.spill = ") else { continue };
+        finding.help = match typed.split_once(':') {
+            Some((switch @ ("false" | "true"), _)) => {
+                format!("write spill = {{ enabled = {switch} }}")
+            }
+            _ => "write spill = { enabled = true } or spill = { enabled = false }".to_owned(),
+        };
+    }
+    error
 }
 
 /// To standard output. Whoever reads it may have gone away; that says nothing about the drills.

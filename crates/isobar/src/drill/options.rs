@@ -14,7 +14,7 @@ const LARGE: u64 = 1_000_000;
 #[derive(Clone, Debug, clap::Args)]
 pub struct SeedArgs {
     /// Run with this seed only.
-    #[arg(long, value_name = "N", conflicts_with = "seeds")]
+    #[arg(long, value_name = "N", conflicts_with = "seeds", value_parser = read_seed)]
     pub seed: Option<u64>,
 
     /// Run with each of these seeds, as in 1..20, instead of those that the drill names.
@@ -57,6 +57,11 @@ impl ThreadArgs {
 pub(super) fn share(threads: usize, runs: usize, drills: &[&Drill]) -> (usize, usize) {
     let is_large = drills.iter().any(|drill| drill.topology.clients() > LARGE);
     if runs <= 1 || is_large { (1, threads) } else { (threads.min(runs), 1) }
+}
+
+/// Reads one seed.
+pub(super) fn read_seed(text: &str) -> Result<u64, String> {
+    text.trim().parse().map_err(|_| format!("a seed is a whole number, 0 to {}", u64::MAX))
 }
 
 /// Reads `1..20`, or `7` for one.

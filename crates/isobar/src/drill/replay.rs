@@ -8,7 +8,7 @@ use isobar_sim::rehearsal::record::Record;
 use super::exit::Exit;
 use super::files::{self, DrillFile};
 use super::interrupt::Interrupt;
-use super::options::ThreadArgs;
+use super::options::{ThreadArgs, read_seed};
 use super::progress::ProgressLine;
 use super::world::{self, Unfinished, Watch};
 use super::{report, saved, say, tell};
@@ -31,7 +31,7 @@ pub struct Args {
     pub file: PathBuf,
 
     /// The run with this seed; without it, the only one in the file, or the drill's first.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = read_seed)]
     pub seed: Option<u64>,
 
     /// The run of this drill, where the file has several.

@@ -49,7 +49,13 @@ pub(super) fn read(v: &mut Validation<'_>, file: &File) -> drill::Clients {
         patience: time(v, "patience", &clients.patience, bounds::PATIENCE),
         access: time(v, "access", &clients.access, bounds::ACCESS),
         arrive: time(v, "arrive", &clients.arrive, bounds::ARRIVE),
-        stay: v.report.duration_given(&scope, "clients.stay", stay, bounds::STAY),
+        stay: v.time(
+            &scope,
+            "clients.stay",
+            stay,
+            bounds::STAY,
+            "without the key they stay for ever",
+        ),
         away: time(v, "away", &clients.away, bounds::AWAY),
     }
 }

@@ -3,11 +3,11 @@
 use isobar_sim::drill::metric::{BrokerMetric, ClientMetric, Known, SiteMetric, Unit, Whose};
 use isobar_sim::drill::quantity::MILLION;
 use isobar_sim::drill::{
-    Bound, Check, Expectation, Fault, Kind, Metric, Selector, Stop, Target, times,
+    Bound, Check, Expectation, Fault, Kind, Metric, Moment, Selector, Stop, Target, times,
 };
 
 use super::{Validation, moments};
-use crate::config::finding::{Finding, Scope, member_name};
+use crate::config::finding::{Finding, Refusal, Scope, member_name};
 use crate::config::placed::Placed;
 use crate::drill::bounds::{self, EXPECTATIONS_MAX};
 use crate::drill::file::{Expect, File};
@@ -48,7 +48,7 @@ fn expectation_name(
     before: &[Expectation],
 ) -> String {
     let standard = format!("expect-{}", index + 1);
-    let Some(name) = v.report.name(scope, "name", typed.name.as_ref()) else { return standard };
+    let Some(name) = v.name(scope, "name", typed.name.as_ref()) else { return standard };
     let at = typed.name.as_ref().map_or(scope.at.clone(), |name| name.at.clone());
     let help = format!("give it another: name = \"{name}-2\"");
     if before.iter().any(|other| other.name == name) {
@@ -104,7 +104,7 @@ fn kind(
     typed: &Expect,
     faults: &[Fault],
 ) -> Option<Kind> {
-    let within = v.report.duration_given(scope, "within", typed.within.as_ref(), bounds::WITHIN);
+    let within = v.time(scope, "within", typed.within.as_ref(), bounds::WITHIN, "");
     if let Some(typed) = typed.within.as_ref().filter(|_| key != "recover") {
         let help = "remove it, or use recover";
         v.refuse(scope, "within", &typed.at, format!("{key} gives no time"), help);
@@ -125,6 +125,9 @@ fn kind(
         return None;
     }
     let (from, until) = (from.flatten(), until.flatten());
+    if refuses_the_end_before_the_beginning(v, scope, key, typed, faults, [&from, &until]) {
+        return None;
+    }
     if key == "sustain" {
         return Some(Kind::Sustain { from, until });
     }
@@ -158,6 +161,58 @@ fn kind(
     Some(Kind::Recover { within, from, until })
 }
 
+/// Whether `until` comes before that from which on it is looked, as far as that is known.
+fn refuses_the_end_before_the_beginning(
+    v: &mut Validation<'_>,
+    scope: &Scope,
+    key: &str,
+    typed: &Expect,
+    faults: &[Fault],
+    [from, until]: [&Option<Moment>; 2],
+) -> bool {
+    let topology = v.topology.as_ref();
+    let known = |moment: &Moment| times::of(moment, faults, topology);
+    let (begins, what) = match from {
+        Some(from) => (known(from), "from"),
+        None if key == "recover" => (times::first(faults, topology), "the first fault"),
+        None => return false,
+    };
+    let (Some(begins), Some(ends), Some(typed)) =
+        (begins, until.as_ref().and_then(known), &typed.until)
+    else {
+        return false;
+    };
+    if ends > begins {
+        return false;
+    }
+    let how = if ends < begins { "before" } else { "not after" };
+    let problem = format!(
+        "at {}, {how} {what}, which is at {}",
+        moments::shown(ends),
+        moments::shown(begins)
+    );
+    v.refuse(scope, "until", &typed.at, problem, "make it later");
+    true
+}
+
+/// What is meant, where a comparison cannot be read and it is clear why.
+fn misread(key: &str, text: &str) -> Option<Refusal> {
+    let has = |words: [&str; 2]| words.iter().any(|word| text.contains(word));
+    let (both, either) = (has([" and ", "&&"]), has([" or ", "||"]));
+    if both || either {
+        // All expectations must hold; any stop ends the drill.
+        let (table, splits) =
+            if key == "when" { ("a [[stop]]", !both) } else { ("an [[expect]]", !either) };
+        let help = if splits { format!("write {table} for each") } else { "choose one".to_owned() };
+        return Some(Refusal::new(format!("{table} takes one comparison"), help));
+    }
+    [("=>", ">="), ("=<", "<=")].iter().find_map(|(wrong, right)| {
+        let (metric, value) = text.split_once(wrong)?;
+        let help = format!("write \"{} {right} {}\"", metric.trim(), value.trim());
+        Some(Refusal::new(format!("`{wrong}` is no comparison"), help))
+    })
+}
+
 fn bound(
     v: &mut Validation<'_>,
     scope: &Scope,
@@ -165,7 +220,12 @@ fn bound(
     typed: &Placed<String>,
     faults: &[Fault],
 ) -> Option<Bound> {
-    let bound = v.accept(scope, key, &typed.at, Bound::parse(&typed.value))?;
+    let read = Bound::parse(&typed.value);
+    if let Some(refusal) = misread(key, &typed.value).filter(|_| read.is_err()) {
+        v.report.refuse(scope, key, &typed.at, refusal);
+        return None;
+    }
+    let bound = v.accept(scope, key, &typed.at, read)?;
     let metric = bound.metric;
     if bound.value > u64::from(MILLION) && is_part_of_a_whole(metric) {
         let value = Unit::Ratio.show(bound.value);
@@ -221,7 +281,7 @@ fn of(
     metric: Metric,
 ) -> Option<Selector> {
     let typed = typed?;
-    let selector = v.accept(scope, "of", &typed.at, Selector::parse(&typed.value, None))?;
+    let selector = v.selector(scope, "of", typed, None)?;
     if selector.draw.is_some() {
         let help = "name them: what is measured of some drawn ones says nothing";
         v.refuse(scope, "of", &typed.at, "a draw", help);

@@ -33,7 +33,7 @@ pub(super) fn read(v: &mut Validation<'_>, file: &File) -> Vec<Fault> {
 }
 
 fn fault_name(v: &mut Validation<'_>, scope: &Scope, at: &At, before: &[Fault]) -> Option<String> {
-    let name = v.report.name(scope, "name", at.name.as_ref())?;
+    let name = v.name(scope, "name", at.name.as_ref())?;
     let typed = at.name.as_ref()?;
     if before.iter().any(|fault| fault.name.as_ref() == Some(&name)) {
         let help = format!("give it another: name = \"{name}-2\"");
@@ -54,8 +54,10 @@ fn fault(
     let moment = moment(v, scope, at, before);
     let doc = which(v, scope, at);
     let on = target(v, scope, at, doc);
-    let lasts = v.report.duration_given(scope, "for", at.lasts.as_ref(), bounds::FOR);
-    let every = v.report.duration_given(scope, "every", at.every.as_ref(), bounds::EVERY);
+    let to_the_end = "without for it lasts to the end of the drill";
+    let lasts = v.time(scope, "for", at.lasts.as_ref(), bounds::FOR, to_the_end);
+    let at_once = "without every it comes to all at once";
+    let every = v.time(scope, "every", at.every.as_ref(), bounds::EVERY, at_once);
     let deed = doc.map_or(Deed::LinkCut, |doc| {
         refuse_what_it_does_not_take(v, scope, at, doc);
         deed(v, scope, at, doc)
@@ -91,7 +93,7 @@ fn moment(v: &mut Validation<'_>, scope: &Scope, at: &At, before: &[Fault]) -> O
         }
         (Some(t), None) => {
             let limits = bounds::T;
-            let time = v.report.duration_given(scope, "t", Some(t), limits)?;
+            let time = v.time(scope, "t", Some(t), limits, "")?;
             if let Some(end) = v.duration.filter(|end| time >= *end) {
                 let problem = format!("the drill ends at {}", moments::shown(end));
                 let help = "make it earlier, or the drill longer";
@@ -138,7 +140,7 @@ fn target(
         return None;
     };
     let default = doc.map(|doc| doc.target);
-    let selector = v.accept(scope, "on", &typed.at, Selector::parse(&typed.value, default))?;
+    let selector = v.selector(scope, "on", typed, default)?;
     if let Some(doc) = doc.filter(|doc| doc.target != selector.target()) {
         let problem = format!(
             "{} befalls a {}, not a {}",
@@ -231,7 +233,7 @@ fn deed(v: &mut Validation<'_>, scope: &Scope, at: &At, doc: &DeedDoc) -> Deed {
                 key: &str,
                 typed: &Option<Placed<TimeText>>,
                 limits: Bounds<Duration>| {
-        v.report.duration_given(scope, key, typed.as_ref(), limits).unwrap_or(limits.min)
+        v.time(scope, key, typed.as_ref(), limits, "").unwrap_or(limits.min)
     };
     let death = if how == "silent" { Death::Silent } else { Death::Rst };
     match doc.word {
@@ -254,7 +256,13 @@ fn deed(v: &mut Validation<'_>, scope: &Scope, at: &At, doc: &DeedDoc) -> Deed {
         "link.cut" => Deed::LinkCut,
         "link.flap" => Deed::LinkFlap(time(v, "period", &at.period, bounds::PERIOD)),
         "link.loss" => {
-            let burst = v.report.duration_given(scope, "burst", at.burst.as_ref(), bounds::BURST);
+            let burst = v.time(
+                scope,
+                "burst",
+                at.burst.as_ref(),
+                bounds::BURST,
+                "without burst each is lost by itself",
+            );
             let loss = v.ppm(scope, "loss", at.loss.as_ref()).unwrap_or(0);
             if let Some(typed) = at.loss.as_ref().filter(|_| loss == 0) {
                 v.refuse(scope, "loss", &typed.at, "no loss at all", "for example \"20%\"");
@@ -266,8 +274,7 @@ fn deed(v: &mut Validation<'_>, scope: &Scope, at: &At, doc: &DeedDoc) -> Deed {
             Deed::ClockStep { by: time(v, "step", &at.step, bounds::STEP), back: how == "back" }
         }
         "clients.surge" => {
-            let clients =
-                v.report.count_given(scope, "clients", at.clients.as_ref(), bounds::SURGE);
+            let clients = v.count(scope, "clients", at.clients.as_ref(), bounds::SURGE, "");
             let over = v.report.duration(scope, "over", at.over.as_ref(), bounds::OVER);
             Deed::ClientsSurge { clients: clients.unwrap_or(0), over }
         }

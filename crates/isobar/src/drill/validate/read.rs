@@ -1,16 +1,17 @@
 //! Reading one value of a drill, beside what a configuration's values are read with.
 
 use std::ops::Range;
+use std::time::Duration;
 
-use isobar_sim::drill::{Misread, quantity};
+use isobar_sim::drill::{Misread, Selector, Target, quantity};
 
 use super::Validation;
-use crate::config::bounds::Bounds;
-use crate::config::file::{Quantity, ShareText};
+use crate::config::bounds::{Bounds, NAME_MAX, Shown};
+use crate::config::file::{Quantity, ShareText, TimeText};
 use crate::config::finding::{Refusal, Scope};
 use crate::config::placed::Placed;
 use crate::config::typed::nearest;
-use crate::config::units::show_count;
+use crate::config::units::{self, show_count};
 
 /// Known words told at most.
 const KNOWN_MAX: usize = 24;
@@ -72,6 +73,97 @@ impl Validation<'_> {
         }
     }
 
+    /// A name of the file's alphabet; `None` if absent or refused.
+    pub(super) fn name(
+        &mut self,
+        scope: &Scope,
+        key: &str,
+        typed: Option<&Placed<String>>,
+    ) -> Option<String> {
+        let before = self.report.errors.len();
+        let name = self.report.name(scope, key, typed);
+        let typed = typed.filter(|typed| !typed.value.is_empty());
+        if let (Some(typed), Some(error)) = (typed, self.report.errors.get_mut(before)) {
+            error.help = format!("for example \"{}\"", usable(&typed.value));
+        }
+        name
+    }
+
+    /// A whole number that has no default of its own; `absent` says what is so without it, if it
+    /// may be left out.
+    pub(super) fn count(
+        &mut self,
+        scope: &Scope,
+        key: &str,
+        typed: Option<&Placed<i64>>,
+        bounds: Bounds<u32>,
+        absent: &str,
+    ) -> Option<u32> {
+        let typed = typed?;
+        let (least, most) = (i64::from(bounds.min), i64::from(bounds.max));
+        if !(least..=most).contains(&typed.value) {
+            self.refuse_beyond(scope, key, &typed.at, bounds, typed.value < least, absent);
+            return None;
+        }
+        u32::try_from(typed.value).ok()
+    }
+
+    /// A duration that has no default of its own, likewise.
+    pub(super) fn time(
+        &mut self,
+        scope: &Scope,
+        key: &str,
+        typed: Option<&Placed<TimeText>>,
+        bounds: Bounds<Duration>,
+        absent: &str,
+    ) -> Option<Duration> {
+        let typed = typed?;
+        if let Quantity::Text(text) = &typed.value.0
+            && let Ok(time) = units::duration(text)
+            && !(bounds.min..=bounds.max).contains(&time)
+        {
+            self.refuse_beyond(scope, key, &typed.at, bounds, time < bounds.min, absent);
+            return None;
+        }
+        self.report.duration_given(scope, key, Some(typed), bounds)
+    }
+
+    fn refuse_beyond<T: Shown>(
+        &mut self,
+        scope: &Scope,
+        key: &str,
+        at: &Range<usize>,
+        bounds: Bounds<T>,
+        too_little: bool,
+        absent: &str,
+    ) {
+        let mut help = match too_little {
+            true => format!("the least is {}", bounds.min.shown()),
+            false => format!("the most is {}", bounds.max.shown()),
+        };
+        if !absent.is_empty() {
+            help.push_str(&format!("; {absent}"));
+        }
+        self.refuse(scope, key, at, format!("must be {}", bounds.limits_text()), help);
+    }
+
+    /// A selector, if it can be read; what it names need not be there.
+    pub(super) fn selector(
+        &mut self,
+        scope: &Scope,
+        key: &str,
+        typed: &Placed<String>,
+        default: Option<Target>,
+    ) -> Option<Selector> {
+        let read = Selector::parse(&typed.value, default);
+        if let Some(range) = backwards(&typed.value).filter(|_| read.is_err()) {
+            let help = format!("write \"{range}\"");
+            self.refuse(scope, key, &typed.at, "the range runs backwards", help);
+            return None;
+        }
+        self.accept(scope, key, &typed.at, read)
+    }
+
     /// A share in millionths, if the file has a good one.
     pub(super) fn ppm(
         &mut self,
@@ -108,13 +200,68 @@ impl Validation<'_> {
                 None
             }
             None => {
-                let digits: String =
-                    typed.value.chars().filter(char::is_ascii_digit).take(9).collect();
-                let digits = if digits.is_empty() { "10".to_owned() } else { digits };
-                let problem = format!("must be {limits}");
-                self.refuse(scope, key, &typed.at, problem, format!("write \"{digits}{suffix}\""));
+                let example = show_count(bounds.default.unwrap_or(10).into());
+                let help = match meant(&typed.value, suffix) {
+                    Some(number) if (bounds.min..=bounds.max).contains(&number) => {
+                        format!("write \"{number}{suffix}\"")
+                    }
+                    _ => format!("for example \"{example}{suffix}\""),
+                };
+                self.refuse(scope, key, &typed.at, format!("must be {limits}"), help);
                 None
             }
         }
     }
+}
+
+/// The number that was meant by `1000`, `60000/min` or `10 times`, if there is no doubt.
+fn meant(text: &str, suffix: &str) -> Option<u32> {
+    const SECONDS: [(&str, u32); 8] = [
+        ("", 1),
+        ("/sec", 1),
+        ("/second", 1),
+        ("/m", 60),
+        ("/min", 60),
+        ("/minute", 60),
+        ("/h", 3_600),
+        ("/hour", 3_600),
+    ];
+    const TIMES: [(&str, u32); 3] = [("", 1), ("X", 1), ("times", 1)];
+    let units: &[(&str, u32)] = if suffix == "/s" { &SECONDS } else { &TIMES };
+    let text = text.trim().replace('_', "");
+    let unit = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(unit);
+    let number: u32 = number.parse().ok()?;
+    let unit = unit.replace(' ', "");
+    let (_, divisor) = units.iter().find(|(name, _)| *name == unit)?;
+    number.is_multiple_of(*divisor).then(|| number / divisor)
+}
+
+/// `broker:fra/3..1` the right way round.
+fn backwards(selector: &str) -> Option<String> {
+    let (of, range) = selector.split_once('/')?;
+    let (first, last) = range.split_once("..")?;
+    let number = |text: &str| text.parse::<u16>().ok().filter(|number| *number > 0);
+    (number(first)? > number(last)?).then(|| format!("{of}/{last}..{first}"))
+}
+
+/// What stands in the alphabet of names and is likest to what was typed.
+fn usable(text: &str) -> String {
+    let mut name = String::new();
+    for c in text.chars() {
+        match c {
+            'a'..='z' | 'A'..='Z' | '0'..='9' | '.' | '_' | '-' => name.push(c),
+            'ä' => name.push_str("ae"),
+            'ö' => name.push_str("oe"),
+            'ü' => name.push_str("ue"),
+            'Ä' => name.push_str("Ae"),
+            'Ö' => name.push_str("Oe"),
+            'Ü' => name.push_str("Ue"),
+            'ß' => name.push_str("ss"),
+            _ if name.ends_with('-') => {}
+            _ => name.push('-'),
+        }
+    }
+    let name: String = name.trim_matches('-').chars().take(NAME_MAX).collect();
+    if name.is_empty() { "plant-1".to_owned() } else { name }
 }

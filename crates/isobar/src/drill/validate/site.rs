@@ -6,7 +6,7 @@ use isobar_sim::drill::{self, City, Spot, cities, city_of};
 
 use super::Validation;
 use super::read::unknown;
-use crate::config::finding::{Scope, member_name};
+use crate::config::finding::{Refusal, Scope, member_name};
 use crate::config::placed::Placed;
 use crate::config::units::show_count;
 use crate::drill::bounds::{self, BROKERS_ALL, CLIENTS_ALL, NODES_ALL, SITES_MAX};
@@ -46,7 +46,7 @@ pub(super) fn read(v: &mut Validation<'_>, file: &File) -> Vec<drill::Site> {
         ),
         broker: broker(v, &scope, mesh.broker.as_ref(), STANDARD),
     };
-    let counted = v.report.count_given(&scope, "sites", mesh.sites.as_ref(), bounds::SITES);
+    let counted = v.count(&scope, "sites", mesh.sites.as_ref(), bounds::SITES, "");
     let typed = file.sites.as_deref().unwrap_or_default();
     let sites = match (mesh.sites.as_ref(), typed) {
         (Some(count), [_, ..]) => {
@@ -120,20 +120,19 @@ fn one(v: &mut Validation<'_>, index: usize, typed: &Placed<Site>, common: &Comm
     let city = site.city.as_ref().and_then(|typed| {
         let city = city_of(&typed.value);
         if city.is_none() {
-            let codes: Vec<&str> = cities().iter().map(|city| city.code).collect();
-            let refusal = unknown("city", &typed.value, &codes);
-            v.report.refuse(&scope, "city", &typed.at, refusal);
+            v.report.refuse(&scope, "city", &typed.at, unknown_city(&typed.value));
         }
         city
     });
-    let name = v.report.name(&scope, "name", site.name.as_ref());
+    let name = v.name(&scope, "name", site.name.as_ref());
     if site.name.is_none() && site.city.is_none() {
         let help = "name = \"plant-1\", or city = \"fra\" for a built-in place";
         v.report.missing(&scope, "no name", help);
     }
-    let region = v.report.name(&scope, "region", site.region.as_ref());
+    let region = v.name(&scope, "region", site.region.as_ref());
     let count = |v: &mut Validation<'_>, key, typed: Option<&Placed<i64>>, limits, common: u32| {
-        v.report.count_given(&scope, key, typed, limits).unwrap_or(common)
+        let absent = format!("without the key it is {}", show_count(common.into()));
+        v.count(&scope, key, typed, limits, &absent).unwrap_or(common)
     };
     let nodes = count(v, "nodes", site.nodes.as_ref(), bounds::NODES, common.nodes.into());
     let brokers =
@@ -152,6 +151,18 @@ fn one(v: &mut Validation<'_>, index: usize, typed: &Placed<Site>, common: &Comm
     }
 }
 
+fn unknown_city(typed: &str) -> Refusal {
+    let is_meant = |city: &&City| {
+        [city.code, city.name].iter().any(|word| word.eq_ignore_ascii_case(typed.trim()))
+    };
+    if let Some(City { code, name, .. }) = cities().iter().find(is_meant) {
+        let problem = format!("unknown city; did you mean `{code}`?");
+        return Refusal::new(problem, format!("{name} is city = \"{code}\""));
+    }
+    let codes: Vec<&str> = cities().iter().map(|city| city.code).collect();
+    unknown("city", typed, &codes)
+}
+
 /// Counts whose bounds fit.
 fn small(count: u32) -> u16 {
     u16::try_from(count).unwrap_or(u16::MAX)
@@ -165,16 +176,18 @@ fn broker(
 ) -> drill::Broker {
     let Some(typed) = typed else { return standard };
     let Broker { maxconn, max_connections, connect_rate, backlog } = &typed.value;
-    let maxconn = v.report.count_given(scope, "broker.maxconn", maxconn.as_ref(), bounds::MAXCONN);
-    let max_connections = v.report.count_given(
-        scope,
-        "broker.max_connections",
-        max_connections.as_ref(),
-        bounds::MAXCONN,
-    );
+    let without = |limit: Option<u32>| match limit {
+        Some(limit) => format!("without the key it is {}", show_count(limit.into())),
+        None => "leave the key out for no limit".to_owned(),
+    };
+    let (key, absent) = ("broker.maxconn", without(standard.maxconn));
+    let maxconn = v.count(scope, key, maxconn.as_ref(), bounds::MAXCONN, &absent);
+    let (key, absent) = ("broker.max_connections", without(standard.max_connections));
+    let max_connections = v.count(scope, key, max_connections.as_ref(), bounds::MAXCONN, &absent);
     let (key, limits) = ("broker.connect_rate", bounds::CONNECT_RATE);
     let connect_rate = v.suffixed(scope, key, connect_rate.as_ref(), "/s", limits);
-    let backlog = v.report.count_given(scope, "broker.backlog", backlog.as_ref(), bounds::BACKLOG);
+    let (key, absent) = ("broker.backlog", without(Some(standard.backlog)));
+    let backlog = v.count(scope, key, backlog.as_ref(), bounds::BACKLOG, &absent);
     drill::Broker {
         maxconn: maxconn.or(standard.maxconn),
         max_connections: max_connections.or(standard.max_connections),

@@ -35,7 +35,7 @@ fn bursts(v: &mut Validation<'_>, scope: &Scope, typed: &Placed<Bursts>) -> Opti
         v.report.error(scope, &typed.at, "bursts need a length and a share", help);
     }
     let (key, bounds) = ("wan.bursts.length", bounds::BURST);
-    let length = v.report.duration_given(scope, key, length.as_ref(), bounds);
+    let length = v.time(scope, key, length.as_ref(), bounds, "");
     let ppm = v.ppm(scope, "wan.bursts.share", share.as_ref());
     if let (Some(ppm), Some(typed)) = (ppm, share)
         && ppm > BURST_SHARE_MAX
