@@ -241,6 +241,8 @@ const FAULTS: &[Case] = &[
     (ON, "", 7, "no on", "on = \"broker:fra/*\""),
     (ON, "on = \"broker:fra\"", 11, "which broker of the site?", "\"broker:fra/1\""),
     (ON, "on = \"broker:fra/9\"", 11, "no broker 9 there", "counted from 1 to 4"),
+    (ON, "on = \"9 of broker:fra/*\"", 11, "of those there are 4", "at most \"4 of broker:fra/*\""),
+    (ON, "on = \"17 of broker:*/*\"", 11, "of those there are 16", "at most \"16 of broker:*/*\""),
     (
         ON,
         "on = \"broker:far/1\"",

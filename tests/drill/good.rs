@@ -144,6 +144,12 @@ fn a_fault_may_follow_another_and_come_in_turns() {
 }
 
 #[test]
+fn all_there_are_may_be_drawn() {
+    let drill = good(&BASE.replace("broker:fra/1", "4 of broker:fra/*"));
+    assert_eq!(drill.faults[0].on.resolve(&drill.topology, 1).len(), 4);
+}
+
+#[test]
 fn a_rule_is_switched_off_where_something_must_notice() {
     let text = base_with(3, "duration = \"5m\"\nmust_fail = [\"hops\", \"served\"]");
     let drill = good(&format!("{text}\n[policy]\nwithout = \"one-hop\"\n"));

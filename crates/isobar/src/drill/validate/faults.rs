@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use isobar_sim::drill::{
-    DEEDS, Death, Deed, DeedDoc, Down, Fault, Lie, Moment, Selector, Target, What, times,
+    DEEDS, Death, Deed, DeedDoc, Down, Draw, Fault, Lie, Moment, Selector, Target, What, times,
 };
 
 use super::read::unknown;
@@ -156,6 +156,15 @@ fn target(
     }
     if let Some(topology) = v.topology.clone() {
         v.accept(scope, "on", &typed.at, selector.check(&topology))?;
+        let all = Selector { draw: None, ..selector.clone() };
+        let there = all.resolve(&topology, 0).len();
+        if let Some(Draw::Count(count)) = selector.draw
+            && count as usize > there
+        {
+            let help = format!("at most \"{there} of {all}\"");
+            v.refuse(scope, "on", &typed.at, format!("of those there are {there}"), help);
+            return None;
+        }
     }
     Some(selector)
 }
