@@ -102,6 +102,8 @@ pub struct Mesh {
     woken_at: Option<Time>,
     raised_at: Option<Time>,
     isolated: bool,
+    /// When it last heard half of the others again.
+    rejoined_at: Time,
     leaving: Option<Time>,
     /// Whom to introduce to others at the next beat.
     newcomers: Vec<PeerId>,
@@ -142,6 +144,7 @@ impl Mesh {
             woken_at: None,
             raised_at: None,
             isolated: false,
+            rejoined_at: Time::ZERO,
             leaving: None,
             newcomers: Vec::new(),
             compare_at: now + Duration::from_secs(5),

@@ -272,6 +272,9 @@ impl Mesh {
             return;
         }
         self.isolated = isolated;
+        if !isolated {
+            self.rejoined_at = now;
+        }
         self.notice(if isolated { Notice::Isolated { heard, others } } else { Notice::Rejoined });
     }
 }

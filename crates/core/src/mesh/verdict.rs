@@ -70,7 +70,7 @@ impl Mesh {
         let gone = if alone {
             hearing.least.min(quiet) >= DEAD_UNWITNESSED
         } else {
-            let fit = !self.isolated || !self.rules.isolation;
+            let fit = self.is_fit(now);
             let agreed = !self.rules.witnesses || self.inquest(now, site).agrees();
             fit && agreed
         };
@@ -83,6 +83,12 @@ impl Mesh {
         self.bury(now, site, &graves, reason);
         let siblings = self.up_links(|site| site == HOME);
         self.tell_verdict(siblings, site);
+    }
+
+    /// Whether this node's word on others counts: it hears half of them, and has for as long as a
+    /// verdict takes. Where a cut has just healed, they are not silent but late.
+    pub(super) fn is_fit(&self, now: Time) -> bool {
+        !self.rules.isolation || !self.isolated && now.since(self.rejoined_at) >= DEAD
     }
 
     /// A third site is known by name and has not been heard yet: a witness whom we have not met.

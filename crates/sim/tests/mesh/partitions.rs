@@ -58,6 +58,32 @@ fn the_few_do_not_judge_the_many_and_are_back_soon() {
 }
 
 #[test]
+fn those_who_were_cut_off_do_not_judge_before_they_have_heard_the_others_again() {
+    // Four of ten hear three others each, who are most of five witnesses; the first two that are
+    // heard again make half.
+    for (sites, few, back) in [(10, 4, 10), (9, 4, 9), (12, 5, 12), (20, 8, 20), (10, 4, 6)] {
+        for seed in 1..=8 {
+            let mut globe = settled(Plan { seed, ..Plan::of(sites, 1) });
+            let (few, many): (Vec<usize>, Vec<usize>) = (0..sites).partition(|site| *site < few);
+            globe.cut(&few, &many);
+            globe.cut(&many, &few);
+            globe.run(secs(20));
+            let since = globe.now();
+            globe.heal();
+            let still: Vec<usize> = (back..sites).collect();
+            globe.cut(&few, &still);
+            globe.cut(&still, &few);
+            globe.run(secs(20));
+            let judged = verdicts(&globe, &few, 1, since);
+            assert_eq!(judged, 0, "{sites} sites, {} cut off, seed {seed}", few.len());
+            globe.heal();
+            globe.settle(secs(5));
+            globe.assert_sound();
+        }
+    }
+}
+
+#[test]
 fn without_the_rule_of_isolation_the_few_judge_the_many() {
     // Four of ten: each hears three others, who are most of five witnesses.
     let few = |plan: Plan| {

@@ -15,7 +15,8 @@ use crate::time::Time;
 impl Mesh {
     pub(super) fn hear_question(&mut self, now: Time, id: LinkId, site: u16) {
         let Some(&site) = self.links[&id].theirs.sites.get(&site) else { return };
-        let silence = self.heard_ago(now, site);
+        // Who is cut off himself has nothing to say of others.
+        let silence = self.heard_ago(now, site).filter(|_| self.is_fit(now));
         let silence = silence.map(|d| u32::try_from(d.as_millis()).unwrap_or(u32::MAX));
         let vote = Vote { site: site.0, witness: HOME.0, silence };
         self.say(Vec::from([id]), Channel::Datagram, Message::Vote(vote));

@@ -66,6 +66,32 @@ fn a_witness_that_has_heard_the_suspect_does_not_come_to_agree() {
 }
 
 #[test]
+fn who_is_cut_off_bears_no_witness_and_does_not_for_a_while_after() {
+    let mut node = Node::new(|_| {});
+    for (link, site) in [(1, "far"), (2, "near"), (3, "there")] {
+        node.meets(link, site, "b");
+    }
+    node.hears(2, &third());
+    let says = |node: &mut Node, speak: &[u64], after: u64| {
+        for n in 0..after / 100 {
+            speak.iter().for_each(|&link| node.hears(link, &Message::Ping { token: n }));
+            node.pass(ms(100));
+        }
+        node.sent.clear();
+        node.hears(2, &Message::WitnessAsk { site: 7 });
+        let votes = node.sent.iter().filter_map(|(_, message)| match message {
+            Message::Vote(vote) => Some(vote.silence.is_some()),
+            _ => None,
+        });
+        votes.collect::<Vec<bool>>()
+    };
+    assert_eq!(says(&mut node, &[2, 3], 3_000), [true], "two of three are heard");
+    assert_eq!(says(&mut node, &[2], 2_000), [false], "one of three");
+    assert_eq!(says(&mut node, &[2, 3], 1_500), [false], "two again, and not for long");
+    assert_eq!(says(&mut node, &[2, 3], 300), [true]);
+}
+
+#[test]
 fn a_verdict_is_taken_from_siblings_only() {
     let verdict = |owner, site| {
         let graves = Vec::from([Grave { owner, incarnation: 50 }]);
