@@ -3,9 +3,11 @@
 //! A failed try waits 0.2 to 1.5 s, with jitter: so little that a healed partition is whole again
 //! within seconds. Introduced peers are names and addresses, nothing else; one that cannot be
 //! reached three times is forgotten until it is introduced again. It is kept while we hear no other
-//! site: no link to one stands, or those that do have been silent for a second (`HEARD`).
+//! site: no link to one stands, or those that do have been silent for a second (`HEARD`). Whom we
+//! were told of when we began is kept for good, as addresses to join by are: where all restart
+//! while they are cut from each other, nobody else would ever introduce them.
 
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::time::Duration;
@@ -88,6 +90,8 @@ pub(super) enum Target {
 pub(super) struct Topology {
     pub(super) joins: Vec<Join>,
     pub(super) introduced: BTreeMap<Identity, Vec<String>>,
+    /// Those of them that are never forgotten.
+    known: BTreeSet<Identity>,
     pub(super) wanted: BTreeMap<(Purpose, Identity), Try>,
     pub(super) wanted_peers: Vec<PeerId>,
     pub(super) wanted_data: Vec<PeerId>,
@@ -113,9 +117,12 @@ impl Topology {
             let Introduction { site, node, addresses } = introduction.clone();
             (Identity { site, node }, addresses)
         });
+        let introduced: BTreeMap<_, _> =
+            known.filter(|(identity, _)| *identity != policy.me).collect();
         Topology {
             joins: policy.join.iter().map(join).collect(),
-            introduced: known.filter(|(identity, _)| *identity != policy.me).collect(),
+            known: introduced.keys().cloned().collect(),
+            introduced,
             wanted: BTreeMap::new(),
             wanted_peers: Vec::new(),
             wanted_data: Vec::new(),
@@ -198,7 +205,8 @@ impl Topology {
                 let key = (purpose, identity);
                 let Some(tried) = self.wanted.get_mut(&key) else { return };
                 tried.failed(now, rng);
-                let hopeless = tried.failures >= INTRODUCED_TRIES && !alone;
+                let lasting = alone || self.known.contains(&key.1);
+                let hopeless = tried.failures >= INTRODUCED_TRIES && !lasting;
                 if hopeless && self.introduced.remove(&key.1).is_some() {
                     self.made_from = None;
                 }

@@ -384,7 +384,7 @@ pub struct MeshPolicy {
     pub advertise: Vec<String>,
     /// Addresses to join by; dialled until each has led to someone.
     pub join: Vec<String>,
-    /// Peers known from before: dialled like introduced ones.
+    /// Peers known from before: dialled until each has been met.
     pub known: Vec<Introduction>,
     /// The incarnation to begin with, such as milliseconds since 1970. Below 2^44. No clock is
     /// trusted: whoever holds a higher one says so, and is listened to.
