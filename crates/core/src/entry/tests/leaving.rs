@@ -53,6 +53,24 @@ fn what_is_unreachable_from_here_stays_in_doubt() {
 }
 
 #[test]
+fn the_way_out_is_a_site_not_in_doubt_while_there_is_one() {
+    for ranking in [Ranking::Nearest, Ranking::Headroom, Ranking::Failover] {
+        let order = ["fra", "nyc", "sin"].map(str::to_string).into();
+        let mut town = Town::of(3, EntryPolicy { order, ..policy(ranking) });
+        town.stands("fra", Standing::Suspect);
+        town.stands("nyc", Standing::Avoided);
+        for _ in 0..50 {
+            let endpoints = town.asks(ANYONE, Form::V4).endpoints.unwrap();
+            let sites: Vec<&str> = endpoints.iter().map(|e| town.name(e.site)).collect();
+            assert!(sites.contains(&"sin"), "{ranking:?}: {sites:?}");
+        }
+        town.stands("sin", Standing::Suspect);
+        let endpoints = town.asks(ANYONE, Form::V4).endpoints.unwrap();
+        assert_ne!(endpoints[0].site, endpoints[1].site, "{ranking:?}: two are better than one");
+    }
+}
+
+#[test]
 fn a_full_site_does_not_flap_by_its_last_place() {
     let mut town = Town::of(2, policy(Ranking::Nearest));
     let mut changes = 0;
