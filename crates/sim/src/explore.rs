@@ -15,7 +15,7 @@ mod story;
 
 pub use self::blame::{Blame, blames};
 pub use self::capacity::{Capacity, Gone, Held, Load, capacity};
-pub use self::draw::{draw, expect_anew, suffices};
+pub use self::draw::{draw, expect_anew, is_bound, suffices};
 pub use self::shrink::{Shrunk, shrink};
 pub use self::sound::is_sound;
 pub use self::story::{regress, regress_name};

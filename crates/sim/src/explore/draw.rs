@@ -14,7 +14,7 @@ use std::time::Duration;
 use super::dice::Dice;
 use crate::drill::{Drill, Seeds, times};
 
-pub use self::expect::suffices;
+pub use self::expect::{is_bound, suffices};
 
 /// Nothing happens before this: everyone is connected by then.
 const CALM: Duration = Duration::from_secs(20);

@@ -30,7 +30,7 @@ use super::Findings;
 use crate::drill::{Backoff, Broker, Check, Deed, Down, Drill, Site, SiteNo, Strike, Targets};
 use crate::engine::plan::PROBES;
 use crate::explore;
-use crate::rehearsal::{Crowd, Scene};
+use crate::rehearsal::{Crowd, Scene, SiteScene};
 
 /// Anti-entropy comes every 30 s with jitter, and dials wait up to that long.
 const CONVERGES: Duration = Duration::from_secs(60);
@@ -132,6 +132,8 @@ pub(crate) struct Calm {
     keepalive: bool,
     /// With nothing broken there is a place for everyone that may be theirs.
     has_room: bool,
+    /// Some may be served at home alone.
+    bound: bool,
     reserve: u64,
     /// By site: clients that each of its brokers takes beside probes; `None` for any number.
     places: Vec<Option<u64>>,
@@ -161,6 +163,7 @@ impl Calm {
             rejected: drill.clients.rejected_ppm > 0,
             keepalive: !drill.clients.keepalive.is_zero(),
             has_room: explore::suffices(drill),
+            bound: explore::is_bound(drill),
             reserve: u64::from(drill.service.spill.reserve),
             places: drill.topology.sites.iter().map(places).collect(),
             drain_timeout: drill.drain_timeout,
@@ -234,6 +237,20 @@ impl Calm {
         wanting * 100 <= all * (100 - self.reserve.min(100))
     }
 
+    /// Clients who are not served and whose own site others have filled.
+    fn kept_out(&self, scene: &Scene) -> u64 {
+        if !self.bound {
+            return 0;
+        }
+        let sites = scene.sites.iter().zip(&self.places);
+        let full = sites.filter(|(site, places)| {
+            let mut up = site.brokers.iter().filter(|broker| broker.up);
+            places.is_some_and(|places| up.all(|broker| u64::from(broker.connections) >= places))
+        });
+        let unserved = |site: &SiteScene| site.affected.unserved + site.unaffected.unserved;
+        full.map(|(site, _)| u64::from(unserved(site))).sum()
+    }
+
     fn look_at_drains(&mut self, scene: &Scene) {
         let found = &mut self.found;
         self.drains.retain(|(_, site, due)| {
@@ -275,6 +292,7 @@ impl Calm {
         let hundredth = clients / 100;
         let comes_home = self.homecoming.look(scene, self.on_its_way);
         let allowed = if self.comes_and_goes { hundredth + 10 } else { 0 };
+        let allowed = allowed + self.kept_out(scene);
         self.served |= unserved <= allowed;
         if since < self.recovery {
             return;

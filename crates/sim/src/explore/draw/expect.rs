@@ -68,7 +68,7 @@ pub(super) fn expectations(drill: &Drill, healed: Duration, wait: Duration) -> V
     let spill = &drill.service.spill;
     let called = spill.enabled && spill.failback_per_second > 0 && drill.topology.sites.len() > 1;
     if drill.topology.clients() >= 50 || drill.clients.stay.is_none() {
-        if !suffices(drill) {
+        if !suffices(drill) || is_bound(drill) {
             all.push(("served-what-fits", recover(served, what_fits(drill), wait)));
         } else if !called {
             // Clients that come and go are on their way now and then.
@@ -120,14 +120,19 @@ fn open_places(drill: &Drill, site: u16) -> u64 {
     places(drill, site) * (100 - u64::from(drill.service.spill.reserve.min(100))) / 100
 }
 
+/// Whether there are clients whom nobody else may serve, though others, who came by name while their
+/// own sites were in trouble and whom nobody calls back, may have taken all of their site.
+pub fn is_bound(drill: &Drill) -> bool {
+    drill.clients.persistent_ppm > 0 && !drill.service.spill.persistent
+}
+
 /// Whether everyone has a place when nothing is broken, wherever entry may have sent them.
 pub fn suffices(drill: &Drill) -> bool {
     let topology = &drill.topology;
     let clients = |site: u16| u64::from(topology.at(site).clients);
     let sum = |of: &dyn Fn(u16) -> u64| topology.site_numbers().map(of).sum::<u64>();
     let spill = &drill.service.spill;
-    let bound_to_home = drill.clients.persistent_ppm > 0 && !spill.persistent;
-    let may_go = spill.enabled && !bound_to_home;
+    let may_go = spill.enabled && !is_bound(drill);
     if drill.entry.policy != EntryPolicy::Nearest {
         // Any site may be the door of all: what it has no place for must find one elsewhere.
         let alone = topology.site_numbers().all(|site| topology.clients() <= places(drill, site));

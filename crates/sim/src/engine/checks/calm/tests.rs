@@ -70,6 +70,29 @@ fn who_is_called_home_is_on_its_way_and_who_is_called_for_ever_is_not() {
     assert_eq!(found(end(), 2_000, two), [Check::ServesAll], "nobody has called these");
 }
 
+/// A session waits for its own site, and others have all of it; but not where it has a place free.
+#[test]
+fn who_may_not_be_carried_is_kept_out_of_a_full_site_and_of_no_other() {
+    for (persistent_ppm, own, found) in [(500_000, 1_000, 0), (500_000, 1_300, 1), (0, 1_000, 1)] {
+        let drill = Drill::plain(2, 1_000).with(|drill| {
+            drill.clients.persistent_ppm = persistent_ppm;
+            drill.service.spill.persistent = false;
+            drill.topology.sites.iter_mut().for_each(|site| site.brokers = 1);
+            drill.topology.sites[0].broker.maxconn = Some(own);
+            drill.topology.sites[1].broker.maxconn = Some(3_000);
+        });
+        let mut calm = Calm::new(&drill);
+        for at in 1..=recovery(&drill).as_secs() + 20 {
+            let mut scene = scene(at, 1);
+            scene.sites[0].brokers[0].connections = 1_000;
+            scene.sites.push(super::tests::scene(at, 0).sites.remove(0));
+            calm.look(&scene);
+        }
+        let all: Vec<Check> = calm.found.finish().1.into_keys().collect();
+        assert_eq!(all.len(), found, "{persistent_ppm} {own}: {all:?}");
+    }
+}
+
 #[test]
 fn a_storm_that_goes_on_is_found() {
     let storm = |at| {
