@@ -33,6 +33,27 @@ fn every_drill_passes_and_every_negative_one_fails_for_its_reason() {
     assert_all_passed(&records);
 }
 
+/// The rule is what makes the difference: with it, the same drills pass.
+#[test]
+fn negative_drills_pass_with_their_rule_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut controls = 0;
+    for entry in std::fs::read_dir(root().join("simulations/negative")).unwrap() {
+        let path = entry.unwrap().path();
+        let text = std::fs::read_to_string(&path).unwrap();
+        let keeps = |line: &&str| !line.starts_with("without") && !line.starts_with("must_fail");
+        if text.lines().any(|line| line.starts_with("without")) {
+            let text: String = text.lines().filter(keeps).map(|line| format!("{line}\n")).collect();
+            std::fs::write(folder.path().join(path.file_name().unwrap()), text).unwrap();
+            controls += 1;
+        }
+    }
+    assert_eq!(controls, 9, "all but the one whose node lies");
+    let records = run(&[folder.path().to_str().unwrap()], &["--seeds", "1..2", "--threads", "2"]);
+    assert_eq!(records.len(), 2 * controls);
+    assert_all_passed(&records);
+}
+
 /// What exploration has found is mended, and stays so: each with the seed that showed it.
 #[test]
 fn what_was_found_stays_mended() {
