@@ -53,6 +53,7 @@ fn worlds_differ_as_worlds_do() {
     assert!((15..50).contains(&share(&full)), "{} % have too many clients", share(&full));
     assert!((30..80).contains(&share(&suffices)), "{} % suffice", share(&suffices));
     assert!((5..25).contains(&share(&|drill| drill.topology.sites.len() == 1)));
+    assert!((10..30).contains(&share(&|drill| drill.topology.sites.len() > 8)));
     assert!((15..35).contains(&share(&|drill| drill.topology.wan.bursts.is_some())));
     assert!((40..60).contains(&share(&|drill| drill.topology.wan.loss_ppm > 0)));
     let expects =

@@ -24,7 +24,8 @@ pub(super) fn topology(seed: u64) -> Topology {
 
 fn sites(seed: u64) -> Vec<Site> {
     let mut dice = Dice::new(seed, "sites");
-    let count = dice.between(1, 8) as usize;
+    // What half of the others takes, and five witnesses, shows in larger worlds only.
+    let count = if dice.percent(20) { dice.between(9, 16) } else { dice.between(1, 8) } as usize;
     let alike = dice.percent(50);
     let size = |dice: &mut Dice| (dice.between(1, 3), dice.between(1, 6), dice.by_size(10, 600));
     let common = size(&mut dice);
