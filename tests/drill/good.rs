@@ -144,6 +144,15 @@ fn a_fault_may_follow_another_and_come_in_turns() {
 }
 
 #[test]
+fn round_trips_may_stand_in_rows() {
+    for itself in ["0ms", "0s"] {
+        let rows = format!("[[\"{itself}\", \"20ms\"], [\"20ms\", \"{itself}\"]]");
+        let drill = good(&base_with(5, &format!("sites = 2\nwan = {{ rtt = {rows} }}")));
+        assert_eq!(drill.topology.rtt(0, 1), Duration::from_millis(20));
+    }
+}
+
+#[test]
 fn all_there_are_may_be_drawn() {
     let drill = good(&BASE.replace("broker:fra/1", "4 of broker:fra/*"));
     assert_eq!(drill.faults[0].on.resolve(&drill.topology, 1).len(), 4);

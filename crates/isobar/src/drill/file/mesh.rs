@@ -120,7 +120,7 @@ pub(crate) struct Broker {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Wan {
     /// Round trips: `"by-distance"`, the same for all, or a row of them for each site, in the
-    /// sites' order.
+    /// sites' order, with `"0ms"` from each to itself: `[["0ms", "20ms"], ["20ms", "0ms"]]`.
     #[schemars(extend("default" = "by-distance", "x-type" = "\"by-distance\", a duration, or rows of durations",
         "x-limits" = bounds::RTT.limits_text()))]
     pub rtt: Option<Placed<RttText>>,
