@@ -342,5 +342,22 @@ fn capacity_is_found_by_halving() {
     let output = isobar(folder.path(), &["capacity", "b.toml", "--seeds", "1..2"]);
     assert_eq!(code(&output), 1, "{output:?}");
     assert!(said(&output).contains("none"), "{output:?}");
+    assert!(said(&output).contains("it did not hold: all.served >= 1000"), "{output:?}");
     assert_eq!(code(&isobar(folder.path(), &["capacity", "none.toml"])), 3);
+}
+
+#[test]
+fn capacity_says_what_failed_beyond() {
+    let folder = tempfile::tempdir().unwrap();
+    // Nobody who is at home where a site is gone is served, however few there are.
+    let text = drill("sustain = \"all.served_ratio >= 0.6\"").replace("sites = 2", "sites = 3");
+    fs::write(folder.path().join("a.toml"), text).unwrap();
+    let output = isobar(folder.path(), &["capacity", "a.toml"]);
+    assert_eq!(code(&output), 0, "{output:?}");
+    let text = said(&output);
+    let two: Vec<&str> = text.lines().filter(|line| line.contains("any two gone")).collect();
+    let [held, beyond] = two.as_slice() else { panic!("{text}") };
+    assert!(held.contains("none") && held.contains("worst: fra and nyc"), "{text}");
+    assert!(!held.ends_with(';'), "{text}");
+    assert!(beyond.contains("clients") && beyond.contains("it did not hold: "), "{text}");
 }

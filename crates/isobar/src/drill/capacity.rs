@@ -1,13 +1,14 @@
 //! `isobar drill capacity FILE`: the largest load that a drill's world bears, with all its sites and
 //! with any one or two of them gone.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use isobar_sim::drill::{Drill, SiteNo};
-use isobar_sim::explore::{Capacity, Gone, Held, Load, capacity};
+use isobar_sim::drill::{Drill, SiteNo, Targets};
+use isobar_sim::explore::{Capacity, Gone, Held, capacity};
 use isobar_sim::rehearsal::record::Outcome;
 
 use super::exit::Exit;
@@ -15,7 +16,7 @@ use super::files;
 use super::interrupt::Interrupt;
 use super::options::{SeedArgs, ThreadArgs, share};
 use super::progress::ProgressLine;
-use super::world::{self, Watch};
+use super::world::{self, Unfinished, Watch};
 use super::{pool, say, tell};
 use crate::config::show_count;
 
@@ -76,15 +77,21 @@ pub fn run(args: &Args) -> ExitCode {
     let line = ProgressLine::new(false);
     let runs = AtomicU64::new(0);
     let over = || interrupt.is_asked();
+    let mut failed = Failed::new();
     let holds = |loaded: &Drill| {
         let clients = loaded.topology.clients();
         let run = |seed: u64| {
             let run = runs.fetch_add(1, Ordering::Relaxed) + 1;
             line.show(None, || format!("run {run}: {} clients", show_count(clients)));
-            holds_with(loaded, seed, args.threads.count(), seeds.clone().count(), &over)
+            failure(loaded, seed, args.threads.count(), seeds.clone().count(), &over)
         };
         let (at_once, _) = share(args.threads.count(), seeds.clone().count(), &[loaded]);
-        all_hold(at_once, seeds.clone(), run)
+        let Some(why) = first_failure(at_once, seeds.clone(), run) else { return true };
+        let lowest = failed.entry(gone(drill, loaded)).or_insert((clients, why.clone()));
+        if clients < lowest.0 {
+            *lowest = (clients, why);
+        }
+        false
     };
     let found = capacity(drill, holds);
     line.clear();
@@ -92,52 +99,86 @@ pub fn run(args: &Args) -> ExitCode {
         tell("interrupted: nothing is known for certain\n");
         return Exit::Inconclusive.code();
     }
-    say(&table(drill, &found, seeds.clone().count(), runs.into_inner()));
+    say(&table(drill, &found, &failed, seeds.clone().count(), runs.into_inner()));
     if found.whole == Held::Never { Exit::Failed.code() } else { Exit::Passed.code() }
 }
 
-/// Whether it holds with every seed; one that does not is enough.
-fn all_hold(
-    at_once: usize,
-    seeds: std::ops::RangeInclusive<u64>,
-    run: impl Fn(u64) -> bool + Sync,
-) -> bool {
-    let broken = AtomicBool::new(false);
-    let seeds = seeds.take_while(|_| !broken.load(Ordering::Relaxed));
-    pool::in_order(at_once, seeds, run, |holds| {
-        broken.fetch_or(!holds, Ordering::Relaxed);
-    });
-    !broken.into_inner()
+/// By the sites that are gone: the smallest number of clients with which something failed, and what
+/// did.
+type Failed = BTreeMap<Vec<SiteNo>, (u64, String)>;
+
+/// The sites that the search has taken away: by a fault behind the drill's own.
+fn gone(drill: &Drill, loaded: &Drill) -> Vec<SiteNo> {
+    let added = loaded.faults.get(drill.faults.len());
+    match added.map(|fault| fault.on.resolve(&loaded.topology, 0)) {
+        Some(Targets::Sites(sites)) => sites,
+        _ => Vec::new(),
+    }
 }
 
-fn holds_with(
+/// What fails with one of the seeds; one is enough.
+fn first_failure(
+    at_once: usize,
+    seeds: std::ops::RangeInclusive<u64>,
+    run: impl Fn(u64) -> Option<String> + Sync,
+) -> Option<String> {
+    let broken = AtomicBool::new(false);
+    let seeds = seeds.take_while(|_| !broken.load(Ordering::Relaxed));
+    let mut first = None;
+    pool::in_order(at_once, seeds, run, |failure| {
+        broken.fetch_or(failure.is_some(), Ordering::Relaxed);
+        first = first.take().or(failure);
+    });
+    first
+}
+
+/// What did not hold, in a sentence; `None` if all did.
+fn failure(
     drill: &Drill,
     seed: u64,
     threads: usize,
     runs: usize,
     over: &(dyn Fn() -> bool + Sync),
-) -> bool {
+) -> Option<String> {
     let watch = Watch { progress: &|_| {}, is_over: over };
     let (_, threads) = share(threads, runs, &[drill]);
-    let came = world::quietly(|| world::simulate(drill, seed, threads, &watch));
-    // A fault of the drill's own that strikes a site which is gone strikes nothing, and no harm done.
-    came.is_ok_and(|record| record.outcome != Outcome::Failed)
+    match world::quietly(|| world::simulate(drill, seed, threads, &watch)) {
+        // A fault of the drill's own that strikes a site which is gone strikes nothing, and no harm
+        // done.
+        Ok(record) if record.outcome != Outcome::Failed => None,
+        Ok(record) => record.why.into_iter().next().or_else(|| Some("It failed.".to_owned())),
+        Err(Unfinished::Interrupted) => Some("It was interrupted.".to_owned()),
+        Err(Unfinished::Panicked(why) | Unfinished::Broke(why)) => {
+            Some(format!("The program gave up: {why}."))
+        }
+    }
 }
 
-fn table(drill: &Drill, found: &Capacity, seeds: usize, runs: u64) -> String {
+fn table(drill: &Drill, found: &Capacity, failed: &Failed, seeds: usize, runs: u64) -> String {
     let mut text = format!("{}: the largest load at which all held", drill.name);
     let seeds = if seeds == 1 { "1 seed".to_owned() } else { format!("{seeds} seeds") };
     let _ = writeln!(text, " ({seeds}, {runs} runs)\n");
     let mut row = |what: &str, held: &str, more: &str| {
         let _ = writeln!(text, "{}", format!("  {what:<24} {held:<24} {more}").trim_end());
     };
-    row("all sites there", &shown(found.whole), &in_parts(drill, found.whole));
+    row("all sites there", &shown(found.whole), &in_parts(drill, found.whole).unwrap_or_default());
+    let mut beyond = vec![("all sites there", failed.get([].as_slice()))];
     for (what, of) in [("any one gone", &found.one), ("any two gone", &found.two)] {
         if let Some(worst) = Capacity::worst(of) {
-            let more =
-                format!("worst: {}; {}", names(drill, &worst.sites), in_parts(drill, worst.held));
-            row(what, &shown(worst.held), &more);
+            let parts = in_parts(drill, worst.held).map(|parts| format!("; {parts}"));
+            let sites = names(drill, &worst.sites);
+            row(what, &shown(worst.held), &format!("worst: {sites}{}", parts.unwrap_or_default()));
+            beyond.push((what, failed.get(&worst.sites)));
         }
+    }
+    beyond.retain(|(_, failed)| failed.is_some());
+    if !beyond.is_empty() {
+        let _ = writeln!(text, "\n  beyond that              failed with              what");
+    }
+    for (what, (clients, why)) in
+        beyond.into_iter().filter_map(|(what, failed)| Some((what, failed?)))
+    {
+        let _ = writeln!(text, "  {what:<24} {:<24} {why}", counted(*clients));
     }
     for of in [&found.one, &found.two] {
         if !of.is_empty() {
@@ -154,26 +195,26 @@ fn table(drill: &Drill, found: &Capacity, seeds: usize, runs: u64) -> String {
 }
 
 fn shown(held: Held) -> String {
-    let clients = |load: Load| {
-        let count = show_count(load.clients);
-        format!("{count} client{}", if load.clients == 1 { "" } else { "s" })
-    };
     match held {
-        Held::UpTo(load) => clients(load),
-        Held::AtLeast(load) => format!("at least {}", clients(load)),
+        Held::UpTo(load) => counted(load.clients),
+        Held::AtLeast(load) => format!("at least {}", counted(load.clients)),
         Held::Never => "none".to_owned(),
     }
 }
 
-/// A load beside the drill's own, and beside all places there are.
-fn in_parts(drill: &Drill, held: Held) -> String {
-    let (Held::UpTo(load) | Held::AtLeast(load)) = held else { return String::new() };
+fn counted(clients: u64) -> String {
+    format!("{} client{}", show_count(clients), if clients == 1 { "" } else { "s" })
+}
+
+/// A load beside the drill's own, and beside all places there are; `None` for none.
+fn in_parts(drill: &Drill, held: Held) -> Option<String> {
+    let (Held::UpTo(load) | Held::AtLeast(load)) = held else { return None };
     let percent = |of: u64| load.clients * 100 / of.max(1);
     let own = percent(drill.topology.clients());
     let places = drill.topology.capacity().map_or_else(String::new, |places| {
         format!(", {} % of {} places", percent(places), show_count(places))
     });
-    format!("{own} % of the drill's own{places}")
+    Some(format!("{own} % of the drill's own{places}"))
 }
 
 fn names(drill: &Drill, sites: &[SiteNo]) -> String {
