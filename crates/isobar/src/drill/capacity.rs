@@ -83,9 +83,9 @@ pub fn run(args: &Args) -> ExitCode {
         let run = |seed: u64| {
             let run = runs.fetch_add(1, Ordering::Relaxed) + 1;
             line.show(None, || format!("run {run}: {} clients", show_count(clients)));
-            failure(loaded, seed, args.threads.count(), seeds.clone().count(), &over)
+            failure(loaded, seed, args.threads, seeds.clone().count(), &over)
         };
-        let (at_once, _) = share(args.threads.count(), seeds.clone().count(), &[loaded]);
+        let (at_once, _) = share(args.threads, seeds.clone().count(), &[loaded]);
         let Some(why) = first_failure(at_once, seeds.clone(), run) else { return true };
         let lowest = failed.entry(gone(drill, loaded)).or_insert((clients, why.clone()));
         if clients < lowest.0 {
@@ -136,7 +136,7 @@ fn first_failure(
 fn failure(
     drill: &Drill,
     seed: u64,
-    threads: usize,
+    threads: ThreadArgs,
     runs: usize,
     over: &(dyn Fn() -> bool + Sync),
 ) -> Option<String> {

@@ -9,6 +9,8 @@ use super::bounds::SEEDS_MAX;
 /// A drill that is larger than this has the machine for itself: several of them at once would want
 /// more memory than most machines have.
 const LARGE: u64 = 1_000_000;
+/// One that is no larger than this is done sooner by one thread, unless the machine is idle.
+const SMALL: u64 = 100_000;
 
 /// Which seeds.
 #[derive(Clone, Debug, clap::Args)]
@@ -27,7 +29,9 @@ pub struct SeedArgs {
 pub struct ThreadArgs {
     /// How many threads to use; without it, as many as the machine has cores.
     ///
-    /// Several runs share them, one thread each; a run alone has them all. Results are the same.
+    /// Several runs share them, one thread each. A run alone has them all, where it is large or the
+    /// number is given: in a small world threads wait for each other more than they do. Results are
+    /// the same.
     #[arg(long, value_name = "N", value_parser = read_threads)]
     pub threads: Option<NonZeroUsize>,
 }
@@ -54,9 +58,14 @@ impl ThreadArgs {
 }
 
 /// Runs at once, and threads of each.
-pub(super) fn share(threads: usize, runs: usize, drills: &[&Drill]) -> (usize, usize) {
-    let is_large = drills.iter().any(|drill| drill.topology.clients() > LARGE);
-    if runs <= 1 || is_large { (1, threads) } else { (threads.min(runs), 1) }
+pub(super) fn share(threads: ThreadArgs, runs: usize, drills: &[&Drill]) -> (usize, usize) {
+    let most = drills.iter().map(|drill| drill.topology.clients()).max().unwrap_or(0);
+    match threads.count() {
+        threads if most > LARGE => (1, threads),
+        count if runs > 1 => (count.min(runs), 1),
+        _ if threads.threads.is_none() && most <= SMALL => (1, 1),
+        count => (1, count),
+    }
 }
 
 /// Reads one seed.
@@ -106,10 +115,15 @@ mod tests {
     #[test]
     fn large_worlds_are_run_one_after_the_other() {
         let mut drill = isobar_sim::explore::draw(1);
-        assert_eq!(share(4, 1, &[&drill]), (1, 4));
-        assert_eq!(share(4, 3, &[&drill]), (3, 1));
-        assert_eq!(share(4, 20, &[&drill]), (4, 1));
+        let four = ThreadArgs { threads: NonZeroUsize::new(4) };
+        assert_eq!(share(four, 1, &[&drill]), (1, 4));
+        assert_eq!(share(four, 3, &[&drill]), (3, 1));
+        assert_eq!(share(four, 20, &[&drill]), (4, 1));
+        let cores = ThreadArgs { threads: None };
+        assert_eq!(share(cores, 1, &[&drill]), (1, 1));
+        drill.topology.sites[0].clients = 500_000;
+        assert_eq!(share(cores, 1, &[&drill]), (1, cores.count()));
         drill.topology.sites[0].clients = 2_000_000;
-        assert_eq!(share(4, 20, &[&drill]), (1, 4));
+        assert_eq!(share(four, 20, &[&drill]), (1, 4));
     }
 }

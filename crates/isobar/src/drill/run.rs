@@ -118,7 +118,7 @@ fn rehearse_all(args: &Args, drills: &[DrillFile], interrupt: &Interrupt, told: 
     let all: Vec<_> = drills.iter().map(|file| &file.drill).collect();
     let (at_once, threads) = match args.live {
         true => (1, 1),
-        false => share(args.threads.count(), runs, &all),
+        false => share(args.threads, runs, &all),
     };
     let line = ProgressLine::new(args.quiet);
     let finished = AtomicU64::new(0);
