@@ -100,7 +100,7 @@ const VALUES: &[Case] = &[
     (SERVICE_NAME, "retries = 16", 3, "must be 0 to 15", "without the key it is 3"),
     (SERVICE_NAME, "max_new_per_second = -1", 3, "must be 0 to", "the least is 0"),
     (SERVICE_NAME, "per_source = { maxconn = -1 }", 3, "per_source.maxconn = -1", "the least is 0"),
-    (SERVICE_NAME, "name = \"ü\"", 3, "must be 1 to 64", "for example \"-\""),
+    (SERVICE_NAME, "name = \"ü\"", 3, "must be 1 to 64", "for example \"ue\""),
     (SERVICE_NAME, "public = [\"0.0.0.0:1883\"]", 3, "a wildcard", "as clients reach them"),
     (BIND, "", 2, "no bind", "bind = [\"0.0.0.0:1883\"]"),
     (BIND, "bind = []", 4, "must have 1 to 64 addresses", "bind = [\"0.0.0.0:1883\"]"),

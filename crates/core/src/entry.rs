@@ -200,16 +200,10 @@ impl Entry {
             false => (ENDPOINTS_MAX - 1, ENDPOINTS_MAX),
             true => (usize::from(hedged), IPS_MAX),
         };
-        match form.is_of_ips() && hedged && desperate.is_none() {
-            // Another in doubt would be no hedge, while there is one that is not.
-            true => {
-                let second = order.next();
-                let sure = |ranked: &(&Site, Why)| !ranked.0.in_doubt();
-                let mut rest = core::iter::from_fn(|| order.next());
-                let another = second.filter(sure).or_else(|| rest.find(sure));
-                ranked.extend(another.or(second));
-            }
-            false => ranked.extend(core::iter::from_fn(|| order.next()).take(others)),
+        if form.is_of_ips() && desperate.is_none() && first.in_doubt() {
+            ranked.extend(order.next_sure());
+        } else {
+            ranked.extend(core::iter::from_fn(|| order.next()).take(others));
         }
         let each = self.each(&ranked, form, most, desperate);
         let mut endpoints: Vec<Endpoint> = Vec::new();

@@ -103,6 +103,14 @@ impl<'a> Order<'a> {
         Some((site, self.why(site)))
     }
 
+    /// The next one that is not in doubt; the next of all, if there is none.
+    pub(super) fn next_sure(&mut self) -> Option<(&'a Site, Why)> {
+        let next = self.next()?;
+        let sure = |(site, _): &(&Site, Why)| !site.in_doubt();
+        let another = core::iter::once(next).chain(core::iter::from_fn(|| self.next())).find(sure);
+        another.or(Some(next))
+    }
+
     /// Whether a site would stand before another by a rule that does not draw.
     pub(super) fn is_before(&self, site: &Site, other: &Site) -> bool {
         self.ranking != Ranking::Headroom && self.key(site) < self.key(other)

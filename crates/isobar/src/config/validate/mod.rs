@@ -136,12 +136,30 @@ fn name(text: &str) -> Result<(), Refusal> {
     if (1..=super::bounds::NAME_MAX).contains(&text.len()) && text.chars().all(fits) {
         return Ok(());
     }
-    let usable: String =
-        text.chars().map(|c| if fits(c) { c } else { '-' }).take(super::bounds::NAME_MAX).collect();
-    let help = if usable.is_empty() {
-        "leave the key out for the default".to_owned()
-    } else {
-        format!("for example \"{usable}\"")
+    let help = match text {
+        "" => "leave the key out for the default".to_owned(),
+        text => format!("for example \"{}\"", usable(text)),
     };
     Err(Refusal::new("must be 1 to 64 of A-Z a-z 0-9 . _ -", help))
+}
+
+/// What stands in the alphabet of names and is likest to what was typed.
+fn usable(text: &str) -> String {
+    let mut name = String::new();
+    for c in text.chars() {
+        match c {
+            'a'..='z' | 'A'..='Z' | '0'..='9' | '.' | '_' | '-' => name.push(c),
+            'ä' => name.push_str("ae"),
+            'ö' => name.push_str("oe"),
+            'ü' => name.push_str("ue"),
+            'Ä' => name.push_str("Ae"),
+            'Ö' => name.push_str("Oe"),
+            'Ü' => name.push_str("Ue"),
+            'ß' => name.push_str("ss"),
+            _ if name.ends_with('-') => {}
+            _ => name.push('-'),
+        }
+    }
+    let name: String = name.trim_matches('-').chars().take(super::bounds::NAME_MAX).collect();
+    if name.is_empty() { "plant-1".to_owned() } else { name }
 }

@@ -48,7 +48,7 @@ fn expectation_name(
     before: &[Expectation],
 ) -> String {
     let standard = format!("expect-{}", index + 1);
-    let Some(name) = v.name(scope, "name", typed.name.as_ref()) else { return standard };
+    let Some(name) = v.report.name(scope, "name", typed.name.as_ref()) else { return standard };
     let at = typed.name.as_ref().map_or(scope.at.clone(), |name| name.at.clone());
     let help = format!("give it another: name = \"{name}-2\"");
     if before.iter().any(|other| other.name == name) {

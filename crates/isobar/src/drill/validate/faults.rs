@@ -33,7 +33,7 @@ pub(super) fn read(v: &mut Validation<'_>, file: &File) -> Vec<Fault> {
 }
 
 fn fault_name(v: &mut Validation<'_>, scope: &Scope, at: &At, before: &[Fault]) -> Option<String> {
-    let name = v.name(scope, "name", at.name.as_ref())?;
+    let name = v.report.name(scope, "name", at.name.as_ref())?;
     let typed = at.name.as_ref()?;
     if before.iter().any(|fault| fault.name.as_ref() == Some(&name)) {
         let help = format!("give it another: name = \"{name}-2\"");

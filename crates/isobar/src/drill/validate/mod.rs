@@ -108,7 +108,7 @@ fn top(
     let stem = source.file.file_stem().and_then(|stem| stem.to_str()).unwrap_or("drill");
     let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
     let stem: String = stem.chars().map(|c| if fits(c) { c } else { '-' }).take(64).collect();
-    let name = v.name(scope, "name", name.as_ref()).unwrap_or(stem);
+    let name = v.report.name(scope, "name", name.as_ref()).unwrap_or(stem);
     if is_there && duration.is_none() {
         v.report.missing(scope, "no duration", "how long the drill is: duration = \"5m\"");
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use isobar_sim::drill::{Misread, Selector, Target, quantity};
 
 use super::Validation;
-use crate::config::bounds::{Bounds, NAME_MAX, Shown};
+use crate::config::bounds::{Bounds, Shown};
 use crate::config::file::{Quantity, ShareText, TimeText};
 use crate::config::finding::{Refusal, Scope};
 use crate::config::placed::Placed;
@@ -71,22 +71,6 @@ impl Validation<'_> {
                 None
             }
         }
-    }
-
-    /// A name of the file's alphabet; `None` if absent or refused.
-    pub(super) fn name(
-        &mut self,
-        scope: &Scope,
-        key: &str,
-        typed: Option<&Placed<String>>,
-    ) -> Option<String> {
-        let before = self.report.errors.len();
-        let name = self.report.name(scope, key, typed);
-        let typed = typed.filter(|typed| !typed.value.is_empty());
-        if let (Some(typed), Some(error)) = (typed, self.report.errors.get_mut(before)) {
-            error.help = format!("for example \"{}\"", usable(&typed.value));
-        }
-        name
     }
 
     /// A whole number that has no default of its own; `absent` says what is so without it, if it
@@ -243,25 +227,4 @@ fn backwards(selector: &str) -> Option<String> {
     let (first, last) = range.split_once("..")?;
     let number = |text: &str| text.parse::<u16>().ok().filter(|number| *number > 0);
     (number(first)? > number(last)?).then(|| format!("{of}/{last}..{first}"))
-}
-
-/// What stands in the alphabet of names and is likest to what was typed.
-fn usable(text: &str) -> String {
-    let mut name = String::new();
-    for c in text.chars() {
-        match c {
-            'a'..='z' | 'A'..='Z' | '0'..='9' | '.' | '_' | '-' => name.push(c),
-            'ä' => name.push_str("ae"),
-            'ö' => name.push_str("oe"),
-            'ü' => name.push_str("ue"),
-            'Ä' => name.push_str("Ae"),
-            'Ö' => name.push_str("Oe"),
-            'Ü' => name.push_str("Ue"),
-            'ß' => name.push_str("ss"),
-            _ if name.ends_with('-') => {}
-            _ => name.push('-'),
-        }
-    }
-    let name: String = name.trim_matches('-').chars().take(NAME_MAX).collect();
-    if name.is_empty() { "plant-1".to_owned() } else { name }
 }

@@ -124,12 +124,12 @@ fn one(v: &mut Validation<'_>, index: usize, typed: &Placed<Site>, common: &Comm
         }
         city
     });
-    let name = v.name(&scope, "name", site.name.as_ref());
+    let name = v.report.name(&scope, "name", site.name.as_ref());
     if site.name.is_none() && site.city.is_none() {
         let help = "name = \"plant-1\", or city = \"fra\" for a built-in place";
         v.report.missing(&scope, "no name", help);
     }
-    let region = v.name(&scope, "region", site.region.as_ref());
+    let region = v.report.name(&scope, "region", site.region.as_ref());
     let count = |v: &mut Validation<'_>, key, typed: Option<&Placed<i64>>, limits, common: u32| {
         let absent = format!("without the key it is {}", show_count(common.into()));
         v.count(&scope, key, typed, limits, &absent).unwrap_or(common)
